@@ -1,0 +1,120 @@
+"""Appends nodes to a graph under construction: what `expand`, `vjp` and `decompose` write with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from nngraph.ir.graph import EMPTY, Graph, Node, State, Value
+from nngraph.ir.op import REGISTRY, Op
+from nngraph.ir.types import TensorType
+
+Number = int | float
+
+
+class Builder:
+    """Collects nodes in the order they are added; ids stay unique.
+
+    Attributes
+    ----------
+    training : bool
+        Whether the graph is for training (dropout drops) or for inference.
+    dtype : str
+        What "float" inputs and parameters are.
+    seed : int
+        The model's seed, one half of the key of every random stream.
+    """
+
+    def __init__(self, *, training: bool = True, dtype: str = "float32", seed: int = 0) -> None:
+        self.training = training
+        self.dtype = dtype
+        self.seed = seed
+        self.nodes: list[Node] = []
+        self.states: dict[str, State] = {}
+        self.prefix = ""
+        self.taken: dict[str, int] = {}
+        self.constants: dict[tuple[float, str], Value] = {}
+
+    @classmethod
+    def of(cls, graph: Graph, *, training: bool = True, dtype: str = "float32") -> Builder:
+        """A builder that continues `graph`: its nodes and states are there, its ids and constants known."""
+        b = cls(training=training, dtype=dtype)
+        b.states = {state.name: state for state in graph.states}
+        b.nodes = list(graph.nodes)
+        b.reserve(graph)
+        for node in graph.nodes:
+            b.remember(node)
+        return b
+
+    def reserve(self, graph: Graph) -> None:
+        """Never give a new node an id that stands in `graph`."""
+        for node in graph.nodes:
+            self.taken.setdefault(node.id, 1)
+
+    def remember(self, node: Node) -> None:
+        """Let later uses of the scalar constant that `node` makes find it."""
+        if node.op.name == "constant" and node.result.type.shape == ():
+            self.constants[float(node.attributes["value"]), node.result.type.dtype] = node.result
+
+    def unique(self, id: str) -> str:
+        """`id`, or `id.2`, `id.3`, ... where it is taken."""
+        count = self.taken.get(id, 0) + 1
+        self.taken[id] = count
+        return id if count == 1 else self.unique(f"{id}.{count}")
+
+    def append(
+        self, op: Op, inputs: Sequence[Value], types: Sequence[TensorType], attributes: Any = EMPTY, id: str | None = None
+    ) -> tuple[Value, ...]:
+        """Add a node whose result types are known already."""
+        name = self.unique(id or (f"{self.prefix}/{op.name}" if self.prefix else op.name))
+        if len(types) == 1:
+            results: tuple[Value, ...] = (Value(name, types[0]),)
+        else:
+            results = tuple(Value(f"{name}:{k}", type) for k, type in enumerate(types))
+        self.nodes.append(Node(name, op, tuple(inputs), results, attributes))
+        return results
+
+    def add(self, name: str, *inputs: Value | Number, id: str | None = None, **attributes: Any) -> Value:
+        """The only result of op `name` applied to `inputs`; numbers become constants, composites expand.
+
+        Raises
+        ------
+        ValueError
+            From the op's `infer`, if the types do not fit.
+        """
+        op = REGISTRY[name]
+        dtype = next((x.type.dtype for x in inputs if isinstance(x, Value) and x.type.dtype != "bool"), self.dtype)
+        values = [x if isinstance(x, Value) else self.constant(x, dtype) for x in inputs]
+        attributes = {k: a.default for k, a in op.attributes.items() if not a.required} | attributes
+        if op.expand:
+            return op.expand(self, *values, **attributes)
+        inferred = op.infer(*(value.type for value in values), **attributes)
+        types = inferred if isinstance(inferred, tuple) else (inferred,)
+        return self.append(op, values, types, attributes, id)[0]
+
+    def constant(self, value: Number, dtype: str | None = None) -> Value:
+        """A scalar constant; equal ones are one node.
+
+        Raises
+        ------
+        ValueError
+            If an integer dtype is to hold a fraction.
+        """
+        key = (float(value), dtype or self.dtype)
+        if key[1] == "int32" and not key[0].is_integer():
+            raise ValueError(f"an integer beside int32 values expected, {value} given; convert them with cast")
+        if key not in self.constants:
+            type = TensorType((), key[1])
+            (self.constants[key],) = self.append(REGISTRY["constant"], (), (type,), {"value": value, "dtype": key[1]})
+        return self.constants[key]
+
+    def state(self, state: State) -> Value:
+        """Register `state`, or find the one of that name; returns what a step reads."""
+        return self.states.setdefault(state.name, state).old
+
+    def step(self) -> Value:
+        """The number of steps taken so far, an int32 scalar."""
+        if "step" not in self.states:
+            old = Value("step", TensorType((), "int32"))
+            self.states["step"] = State("step", "step", old, old, 0, trainable=False)
+        return self.states["step"].old

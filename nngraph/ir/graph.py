@@ -1,0 +1,118 @@
+"""The immutable graph: values, nodes in topological order, and the states that outlive a step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from nngraph.ir.op import Op
+from nngraph.ir.types import TensorType
+
+EMPTY: Mapping[str, Any] = {}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Value:
+    """One result of a node, or an input or state of the graph. Compared by identity; names are unique."""
+
+    name: str
+    type: TensorType
+
+    def __repr__(self) -> str:
+        return f"%{self.name}: {self.type}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Node:
+    """An op applied to values."""
+
+    id: str
+    op: Op
+    inputs: tuple[Value, ...]
+    results: tuple[Value, ...]
+    attributes: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
+
+    @property
+    def result(self) -> Value:
+        """The only result of this node."""
+        (value,) = self.results
+        return value
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class State:
+    """A tensor that lives outside the arena, from step to step.
+
+    Attributes
+    ----------
+    name : str
+        ``<node>.<parameter>`` for a parameter, ``<optimizer state>/<parameter>`` for a moment.
+    kind : str
+        "parameter", "moment", "statistic", "step" or "constant".
+    old, new : Value
+        What a step reads, and what it leaves for the next one (the same value when nothing updates it).
+    trainable : bool
+        Whether a loss's gradient may change it.
+    permutation : tuple of int or None
+        Axes that take the public layout to the layout held here; None where they are the same.
+    initial : callable or ndarray or float
+        ``initial(seed, name, public shape) -> ndarray``, or the value itself, in the public layout.
+    """
+
+    name: str
+    kind: str
+    old: Value
+    new: Value
+    initial: Any
+    trainable: bool = True
+    permutation: tuple[int, ...] | None = None
+
+    @property
+    def public_shape(self) -> tuple[int, ...]:
+        shape: tuple[int, ...] = self.old.type.numpy_shape(1)
+        if self.permutation is None:
+            return shape
+        public = [0] * len(shape)
+        for axis, source in enumerate(self.permutation):
+            public[source] = shape[axis]
+        return tuple(public)
+
+    def to_public(self, array: np.ndarray) -> np.ndarray:
+        if self.permutation is None:
+            return array
+        return np.ascontiguousarray(array.transpose(np.argsort(self.permutation)))
+
+    def from_public(self, array: np.ndarray) -> np.ndarray:
+        return array if self.permutation is None else np.ascontiguousarray(array.transpose(self.permutation))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Graph:
+    """Nodes in topological order with what enters, leaves and stays.
+
+    `outputs` pairs a name with a value; `inputs` are values whose names are the public input names.
+    """
+
+    name: str
+    inputs: tuple[Value, ...]
+    nodes: tuple[Node, ...]
+    outputs: tuple[tuple[str, Value], ...]
+    states: tuple[State, ...] = ()
+
+    def values(self) -> Iterator[Value]:
+        """All values: inputs, what the states hold, results."""
+        yield from self.inputs
+        for state in self.states:
+            yield state.old
+        for node in self.nodes:
+            yield from node.results
+
+    def roots(self) -> Iterator[Value]:
+        """The values that must be computed: outputs and new states."""
+        for _, value in self.outputs:
+            yield value
+        for state in self.states:
+            yield state.new

@@ -1,0 +1,181 @@
+"""The Op record: every facet of an operator in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from nngraph.errors import DeclarationError
+from nngraph.ir.types import Shape
+
+REQUIRED: Any = type("Required", (), {"__repr__": lambda self: "required"})()
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """A facet that an op does without, and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """An attribute of an op: its type, default, bounds and meaning.
+
+    Attributes
+    ----------
+    type : str
+        "int", "float", "bool", "string", "shape" (integers, without the batch), "axis" (an integer),
+        "axes" (an integer, several, or None for all), "integers", "pairs" (of integers), "array" (a number or
+        nested lists of them), "node" (id of another node), or "any" (internal).
+    """
+
+    type: str
+    doc: str
+    default: Any = REQUIRED
+    minimum: float | None = None
+    maximum: float | None = None
+    exclusive: bool = False
+    choices: tuple[Any, ...] = ()
+
+    @property
+    def required(self) -> bool:
+        return self.default is REQUIRED
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A learned tensor that an op brings along, in its public layout.
+
+    `permutation` takes the public layout to the one held in memory and seen by `expand`.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    initializer: str
+    permutation: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One combination on which the tests try an op.
+
+    Attributes
+    ----------
+    shapes : tuple of shapes
+        Of the data inputs; the first axis of each is the batch where the op cares.
+    attributes : mapping
+    domains : tuple
+        For each input an interval (low, high) for floats; "distinct" for floats no two of which are near;
+        an integer n for int32 in 0..n-1; "bool".
+    """
+
+    shapes: tuple[tuple[int, ...], ...]
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    domains: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorSample:
+    """Inputs that an op must refuse, and a part of what it must say."""
+
+    shapes: tuple[Shape, ...]
+    attributes: Mapping[str, Any]
+    message: str
+    dtypes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Op:
+    """An operator.
+
+    Attributes
+    ----------
+    name, summary, family : str
+        Snake-case name, one line of help, and the file's family ("activation", "loss", ...).
+    operands : tuple of str
+        Names of the data inputs. A last name that ends in "..." takes one or more values.
+    attributes : mapping of str to Attribute
+    infer : callable
+        ``infer(*types, **attributes) -> TensorType`` or a tuple of them; ValueError with a message that says
+        what was given and expected when the types do not fit.
+    reference : callable
+        ``reference(*arrays, **attributes) -> ndarray`` or a tuple of them: the meaning, in plain NumPy. Data
+        inputs come first, then the parameters in their public layouts.
+    parameters : callable or None
+        ``parameters(*types, **attributes) -> tuple of Parameter``.
+    expand : callable or None
+        For a composite: ``expand(builder, *values, **attributes) -> Value`` or a tuple, in terms of other ops,
+        at lowering (data inputs first, then parameters in their held layouts).
+    vjp : callable, Absent or None
+        ``vjp(builder, node, *cotangents) -> tuple of Value or None``, one for each input, as ordinary nodes.
+    expr : callable or None
+        ``expr(*Expr, **attributes) -> Expr`` for an elementwise op.
+    decompose : callable or None
+        ``decompose(builder, node) -> tuple of Value``: rewritten into smaller ops after differentiation, so that
+        the forward and backward parts of it fuse with their neighbors.
+    kernel : str or None
+        Family of the kernel that runs it, for ops that are neither expressions nor decomposed.
+    copies : callable or None
+        ``copies(*types, **attributes) -> Movement`` for kernel "copy": the strided copies that it amounts to.
+    flops : callable
+        ``flops(*types, **attributes) -> Dim``: floating-point operations, a multiply-add counted as two.
+    view : bool
+        The result is the input's memory under another shape.
+    random : bool
+        Two nodes of it are never the same value, even with equal inputs.
+    internal : bool
+        Made by the compiler only: absent from `ng.Graph`, the schema and the documentation's op list.
+    """
+
+    name: str
+    summary: str
+    family: str
+    operands: tuple[str, ...]
+    infer: Callable[..., Any]
+    reference: Callable[..., Any]
+    attributes: Mapping[str, Attribute] = field(default_factory=dict)
+    parameters: Callable[..., tuple[Parameter, ...]] | None = None
+    expand: Callable[..., Any] | None = None
+    vjp: Callable[..., Any] | Absent | None = None
+    expr: Callable[..., Any] | None = None
+    decompose: Callable[..., Any] | None = None
+    kernel: str | None = None
+    copies: Callable[..., Any] | None = None
+    flops: Callable[..., Any] | None = None
+    onnx: Any = None
+    cuda: Any = None
+    samples: tuple[Sample, ...] = ()
+    errors: tuple[ErrorSample, ...] | Absent = ()
+    view: bool = False
+    random: bool = False
+    internal: bool = False
+
+    @property
+    def variadic(self) -> bool:
+        return bool(self.operands) and self.operands[-1].endswith("...")
+
+    def __repr__(self) -> str:
+        return f"Op({self.name})"
+
+
+REGISTRY: dict[str, Op] = {}
+
+
+def register_op(op: Op) -> Op:
+    """Add `op` to the registry, so that graphs, model files, the command line and the tests know it.
+
+    Raises
+    ------
+    DeclarationError
+        If the name is taken or the record cannot be run: no expand, expr, decompose or kernel.
+    """
+    if op.name in REGISTRY:
+        raise DeclarationError(f"op '{op.name}': already registered; choose another name")
+    if not (op.expand or op.expr or op.decompose or op.kernel or op.view):
+        raise DeclarationError(
+            f"op '{op.name}': nothing runs it; give its record one of expand, expr, decompose or kernel"
+        )
+    REGISTRY[op.name] = op
+    return op

@@ -1,0 +1,112 @@
+"""Dimensions and tensor types: the batch is the one symbolic dimension."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+FLOATS = ("float32", "float64")
+DTYPES = (*FLOATS, "int32", "bool")
+ITEM_SIZE = {"float32": 4, "float64": 8, "int32": 4, "bool": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The dimension ``factor`` × batch size."""
+
+    factor: int = 1
+
+    def __str__(self) -> str:
+        return "batch" if self.factor == 1 else f"{self.factor}*batch"
+
+    __repr__ = __str__
+
+
+Dim = int | Batch
+Shape = tuple[Dim, ...]
+BATCH = Batch()
+
+
+def evaluate(dim: Dim, batch: int) -> int:
+    """The number that `dim` is at this batch size."""
+    return dim.factor * batch if isinstance(dim, Batch) else dim
+
+
+def evaluate_shape(shape: Shape, batch: int) -> tuple[int, ...]:
+    return tuple(evaluate(dim, batch) for dim in shape)
+
+
+def multiply(a: Dim, b: Dim) -> Dim:
+    """The product of two dimensions.
+
+    Raises
+    ------
+    ValueError
+        If both are multiples of the batch: no shape may hold the batch twice.
+    """
+    if isinstance(a, Batch):
+        if isinstance(b, Batch):
+            raise ValueError("the batch cannot appear twice in one shape")
+        return Batch(a.factor * b)
+    return Batch(a * b.factor) if isinstance(b, Batch) else a * b
+
+
+def size_of(shape: Shape) -> Dim:
+    """The number of elements of `shape`."""
+    factor, symbolic = 1, 0
+    for dim in shape:
+        if isinstance(dim, Batch):
+            symbolic += 1
+            factor *= dim.factor
+        else:
+            factor *= dim
+    if symbolic > 1:
+        raise ValueError("the batch cannot appear twice in one shape")
+    return Batch(factor) if symbolic else factor
+
+
+def broadcast_shapes(*shapes: Shape) -> Shape:
+    """The shape that NumPy's broadcasting rules give; ValueError where they give none."""
+    rank = max(map(len, shapes), default=0)
+    result: list[Dim] = [1] * rank
+    for shape in shapes:
+        for axis, dim in enumerate(shape, rank - len(shape)):
+            if dim == 1 or dim == result[axis]:
+                continue
+            if result[axis] != 1:
+                raise ValueError(f"shapes {' and '.join(map(format_shape, shapes))} do not broadcast")
+            result[axis] = dim
+    return tuple(result)
+
+
+def format_shape(shape: Shape) -> str:
+    return "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
+
+
+@dataclass(frozen=True, slots=True)
+class TensorType:
+    """Shape and element type of a value."""
+
+    shape: Shape
+    dtype: str = "float32"
+
+    def __str__(self) -> str:
+        return f"{self.dtype}[{', '.join(map(str, self.shape))}]"
+
+    @property
+    def size(self) -> Dim:
+        return size_of(self.shape)
+
+    @property
+    def rank(self) -> int:
+        return len(self.shape)
+
+    def nbytes(self, batch: int) -> int:
+        return evaluate(self.size, batch) * ITEM_SIZE[self.dtype]
+
+    def numpy_shape(self, batch: int) -> tuple[int, ...]:
+        return evaluate_shape(self.shape, batch)
+
+    def empty(self, batch: int) -> np.ndarray:
+        return np.empty(self.numpy_shape(batch), self.dtype)

@@ -1,0 +1,65 @@
+"""The rules of the IR, checked after every pass in tests and under `--verify`."""
+
+from __future__ import annotations
+
+from nngraph.errors import VerificationError
+from nngraph.ir.graph import Graph, Node, Value
+
+
+def verify(graph: Graph) -> None:
+    """Check that `graph` is well formed.
+
+    Raises
+    ------
+    VerificationError
+        If a value is used before it is made, made twice or named twice, an id stands twice, or a result's type
+        is not what its op infers.
+    """
+    known: set[Value] = set()
+    names: set[str] = set()
+
+    def define(value: Value, where: str) -> None:
+        if value in known:
+            raise VerificationError(f"{where}: value '{value.name}' is defined twice")
+        if value.name in names:
+            raise VerificationError(f"{where}: two values are named '{value.name}'")
+        known.add(value)
+        names.add(value.name)
+
+    for value in graph.inputs:
+        define(value, "inputs")
+    for state in graph.states:
+        define(state.old, f"state '{state.name}'")
+    ids: set[str] = set()
+    for node in graph.nodes:
+        if node.id in ids:
+            raise VerificationError(f"node '{node.id}': its id stands twice")
+        ids.add(node.id)
+        for value in node.inputs:
+            if value not in known:
+                raise VerificationError(f"node '{node.id}': reads '{value.name}', which nothing before it makes")
+        if inner := node.attributes.get("graph"):
+            verify_inner(node.id, inner, node.inputs, node.results)
+        else:
+            verify_types(node)
+        for value in node.results:
+            define(value, f"node '{node.id}'")
+    for root in graph.roots():
+        if root not in known:
+            raise VerificationError(f"graph '{graph.name}': root '{root.name}' is made by no node")
+
+
+def verify_types(node: Node) -> None:
+    inferred = node.op.infer(*(value.type for value in node.inputs), **node.attributes)
+    types = inferred if isinstance(inferred, tuple) else (inferred,)
+    if types != tuple(value.type for value in node.results):
+        found = ", ".join(str(value.type) for value in node.results)
+        raise VerificationError(f"node '{node.id}': holds {found}, but '{node.op.name}' infers {', '.join(map(str, types))}")
+
+
+def verify_inner(id: str, inner: Graph, inputs: tuple[Value, ...], results: tuple[Value, ...]) -> None:
+    """A fused node's inner graph takes and gives the types that the node does."""
+    verify(inner)
+    outer = [value.type for value in (*inputs, *results)]
+    if outer != [value.type for value in (*inner.inputs, *(value for _, value in inner.outputs))]:
+        raise VerificationError(f"node '{id}': its inner graph has other input or output types than the node")

@@ -1,0 +1,136 @@
+"""Matrix products."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nngraph.ir.builder import Builder
+from nngraph.ir.graph import Node, Value
+from nngraph.ir.op import Attribute, ErrorSample, Op, Parameter, Sample, register_op
+from nngraph.ir.types import Batch, Dim, TensorType, broadcast_shapes, format_shape, multiply
+from nngraph.ops.records import expect_rank, unbroadcast
+
+TRANSPOSES = {
+    "transpose_a": Attribute("bool", "take a with its last two axes exchanged", False),
+    "transpose_b": Attribute("bool", "take b with its last two axes exchanged", False),
+}
+
+
+def matrices(a: TensorType, b: TensorType, transpose_a: bool, transpose_b: bool) -> tuple[Dim, Dim, Dim, Dim]:
+    """(M, K) of a and (K, N) of b as they enter the product."""
+    expect_rank(a, 2)
+    expect_rank(b, 2)
+    m, k = a.shape[-2:][::-1] if transpose_a else a.shape[-2:]
+    n_k, n = b.shape[-2:][::-1] if transpose_b else b.shape[-2:]
+    return m, k, n_k, n
+
+
+def infer(a: TensorType, b: TensorType, transpose_a: bool = False, transpose_b: bool = False) -> TensorType:
+    m, k, k_b, n = matrices(a, b, transpose_a, transpose_b)
+    if k != k_b:
+        raise ValueError(
+            f"inner sizes that agree expected, {format_shape(a.shape)} and {format_shape(b.shape)} give {k} and {k_b}"
+        )
+    if a.dtype != b.dtype:
+        raise ValueError(f"inputs of one dtype expected, {a.dtype} and {b.dtype} given; convert with cast")
+    return TensorType((*broadcast_shapes(a.shape[:-2], b.shape[:-2]), m, n), a.dtype)
+
+
+def reference(a: np.ndarray, b: np.ndarray, transpose_a: bool = False, transpose_b: bool = False) -> np.ndarray:
+    return (a.swapaxes(-1, -2) if transpose_a else a) @ (b.swapaxes(-1, -2) if transpose_b else b)
+
+
+def vjp(b: Builder, node: Node, dy: Value) -> tuple[Value, Value]:
+    """dA = dY Bᵀ and dB = Aᵀ dY, with the transposes folded in."""
+    left, right = node.inputs
+    ta, tb = node.attributes["transpose_a"], node.attributes["transpose_b"]
+    if ta:
+        da = b.add("matmul", right, dy, transpose_a=tb, transpose_b=True)
+    else:
+        da = b.add("matmul", dy, right, transpose_b=not tb)
+    if tb:
+        db = b.add("matmul", dy, left, transpose_a=True, transpose_b=ta)
+    else:
+        db = b.add("matmul", left, dy, transpose_a=not ta)
+    return unbroadcast(b, da, left.type), unbroadcast(b, db, right.type)
+
+
+def flops(a: TensorType, b: TensorType, transpose_a: bool = False, transpose_b: bool = False) -> Dim:
+    result = infer(a, b, transpose_a, transpose_b)
+    _, k, _, _ = matrices(a, b, transpose_a, transpose_b)
+    # In a weight's gradient the batch is the reduced dimension, in all other products it is outside.
+    return multiply(multiply(result.size, k), 2)
+
+
+matmul = register_op(
+    Op(
+        "matmul", "the matrix product over the last two axes, batched over the others", "linear", ("a", "b"),
+        infer, reference, TRANSPOSES, vjp=vjp, kernel="matmul", flops=flops,
+        samples=(
+            Sample(((3, 5), (5, 7))), Sample(((33, 17), (17, 34))),
+            Sample(((5, 3), (5, 7)), {"transpose_a": True}), Sample(((3, 5), (7, 5)), {"transpose_b": True}),
+            Sample(((5, 19), (20, 5)), {"transpose_a": True, "transpose_b": True}),
+            Sample(((2, 3, 5), (2, 5, 4))), Sample(((2, 2, 3, 5), (5, 4))), Sample(((2, 3, 5), (2, 4, 5)), {"transpose_b": True}),
+        ),
+        errors=(
+            ErrorSample(((3, 5), (4, 7)), {}, "inner sizes"),
+            ErrorSample(((3,), (3, 7)), {}, "at least 2 axes"),
+        ),
+    )
+)  # fmt: skip
+
+
+def linear_infer(x: TensorType, units: int, bias: bool = True, **_: Any) -> TensorType:
+    expect_rank(x, 1)
+    if isinstance(x.shape[-1], Batch):
+        raise ValueError(f"a last axis of known size expected, {format_shape(x.shape)} given; add an axis with reshape")
+    return TensorType((*x.shape[:-1], units), x.dtype)
+
+
+def linear_parameters(x: TensorType, units: int, bias: bool = True, **_: Any) -> tuple[Parameter, ...]:
+    """`weight` (units, inputs), held transposed so that the forward product reads its rows; `bias` (units,)."""
+    inputs = x.shape[-1]
+    assert isinstance(inputs, int)
+    weight = Parameter("weight", (units, inputs), "he_normal", (1, 0))
+    return (weight, Parameter("bias", (units,), "zeros")) if bias else (weight,)
+
+
+def linear_expand(b: Builder, x: Value, weight: Value, bias: Value | None = None, **_: Any) -> Value:
+    """Inputs of more than two axes go through one flat product."""
+    lead = x.type.shape[:-1]
+    flat = x if len(lead) == 1 else b.add("view", x, shape=(flatten(lead), x.type.shape[-1]))
+    product = b.add("matmul", flat, weight)
+    if bias is not None:
+        product = b.add("add", product, bias)
+    return product if len(lead) == 1 else b.add("view", product, shape=(*lead, product.type.shape[-1]))
+
+
+def flatten(shape: tuple[Dim, ...]) -> Dim:
+    size: Dim = 1
+    for dim in shape:
+        size = multiply(size, dim)
+    return size
+
+
+def linear_reference(
+    x: np.ndarray, weight: np.ndarray, offset: np.ndarray | None = None, **_: Any
+) -> np.ndarray:
+    y = x @ weight.T
+    return y if offset is None else y + offset
+
+
+linear = register_op(
+    Op(
+        "linear", "x Wᵀ + b over the last axis", "linear", ("x",), linear_infer, linear_reference,
+        {
+            "units": Attribute("int", "size of the result's last axis", minimum=1),
+            "bias": Attribute("bool", "add a learned offset", True),
+        },
+        parameters=linear_parameters, expand=linear_expand,
+        flops=lambda x, units, bias=True, **_: multiply(x.size, 2 * units),
+        samples=(Sample(((3, 5),), {"units": 4}), Sample(((2, 3, 17),), {"units": 33, "bias": False})),
+        errors=(ErrorSample(((3, 5),), {"units": 0}, "units"),),
+    )
+)  # fmt: skip

@@ -1,0 +1,130 @@
+"""One way to say each thing, so that later passes look for one form only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from nngraph.ir.builder import Builder
+from nngraph.ir.graph import Graph, Node, Value
+from nngraph.ir.op import REGISTRY
+from nngraph.ir.rewrite import Rule, rewrite
+from nngraph.ir.types import Shape, broadcast_shapes
+
+NEUTRAL = {"add": 0.0, "subtract": 0.0, "multiply": 1.0, "divide": 1.0, "power": 1.0}
+COMMUTATIVE = ("add", "multiply")
+
+
+def canonicalize(graph: Graph) -> Graph:
+    """Drop views, casts and operations that change nothing; reduce neighboring axes only, and keep them.
+
+    Broadcasts are left to the elementwise ops that read them.
+    """
+    makers: dict[Value, Node] = {}
+    rules = {op.name: recorded(elementwise, makers) for op in REGISTRY.values() if op.expr}
+    rules |= {name: recorded(rule, makers) for name, rule in SPECIAL.items()}
+    return rewrite(graph, rules)
+
+
+def recorded(rule: Callable[[Builder, Node, dict[Value, Node]], tuple[Value, ...] | None], makers: dict[Value, Node]) -> Rule:
+    """A rule that also sees, and adds to, which node made each value that rules ask about."""
+
+    def apply(b: Builder, node: Node) -> tuple[Value, ...] | None:
+        start = len(b.nodes)
+        replacement = rule(b, node, makers)
+        for made in (*b.nodes[start:], *(() if replacement else (node,))):
+            if made.op.name in ("view", "broadcast_to", "constant"):
+                makers[made.result] = made
+        return replacement
+
+    return apply
+
+
+def forward(b: Builder, node: Node, makers: dict[Value, Node]) -> tuple[Value, ...]:
+    """The input stands for the result."""
+    return node.inputs[:1]
+
+
+def keep(b: Builder, node: Node, makers: dict[Value, Node]) -> None:
+    """Only to be recorded."""
+
+
+def view(b: Builder, node: Node, makers: dict[Value, Node]) -> tuple[Value, ...] | None:
+    """A view of a view is one view; a view under its own shape is none."""
+    source = node.inputs[0]
+    if source in makers and makers[source].op.name == "view":
+        source = makers[source].inputs[0]
+    if source.type.shape == node.result.type.shape:
+        return (source,)
+    return (b.add("view", source, shape=node.result.type.shape),) if source is not node.inputs[0] else None
+
+
+def broadcast_to(b: Builder, node: Node, makers: dict[Value, Node]) -> tuple[Value, ...] | None:
+    return node.inputs if node.inputs[0].type == node.result.type else None
+
+
+def elementwise(b: Builder, node: Node, makers: dict[Value, Node]) -> tuple[Value, ...] | None:
+    """x + 0, x · 1 and the like are x; an operand broadcast beforehand is broadcast in place."""
+    if (same := neutral(node, makers)) is not None:
+        return (same,)
+    inputs = [unbroadcast(value, makers) for value in node.inputs]
+    if inputs == list(node.inputs) or result_shape(inputs) != node.result.type.shape:
+        return None
+    b.nodes.append(Node(node.id, node.op, tuple(inputs), node.results, node.attributes))
+    return node.results
+
+
+def neutral(node: Node, makers: dict[Value, Node]) -> Value | None:
+    name, result = node.op.name, node.result.type
+    if name == "cast" and node.inputs[0].type.dtype == result.dtype:
+        return node.inputs[0]
+    if name not in NEUTRAL:
+        return None
+    pairs = [node.inputs] + ([node.inputs[::-1]] if name in COMMUTATIVE else [])
+    for x, other in pairs:
+        maker = makers.get(other)
+        if maker and maker.op.name == "constant" and x.type == result and other.type.shape == ():
+            if maker.attributes["value"] == NEUTRAL[name]:
+                return x
+    return None
+
+
+def unbroadcast(value: Value, makers: dict[Value, Node]) -> Value:
+    maker = makers.get(value)
+    return maker.inputs[0] if maker and maker.op.name == "broadcast_to" else value
+
+
+def result_shape(inputs: list[Value]) -> Shape:
+    return broadcast_shapes(*(value.type.shape for value in inputs))
+
+
+def reduction(b: Builder, node: Node, makers: dict[Value, Node]) -> tuple[Value, ...] | None:
+    """Reduce one run of neighboring axes at a time, the last run first; axes of size 1 join the runs."""
+    (x,), result = node.inputs, node.result.type
+    runs = reduced_runs(x.type.shape, node.attributes["axis"])
+    if len(runs) == 1 and node.attributes["axis"] == runs[0] and node.attributes["keepdims"]:
+        return None
+    for axes in reversed(runs):
+        x = b.add(node.op.name, x, axis=axes, keepdims=True)
+    return (x if x.type.shape == result.shape else b.add("view", x, shape=result.shape),)
+
+
+def reduced_runs(shape: Shape, axis: int | tuple[int, ...] | None) -> list[tuple[int, ...]]:
+    """The axes to reduce in runs of neighbors; neighbors of size 1 belong to the run that they touch."""
+    rank = len(shape)
+    given = range(rank) if axis is None else (axis,) if isinstance(axis, int) else axis
+    wanted = {a % rank for a in given if shape[a % rank] != 1}
+    runs: list[list[int]] = []
+    for a in range(rank):
+        if a in wanted and runs and all(shape[between] == 1 for between in range(runs[-1][-1] + 1, a)):
+            runs[-1] += range(runs[-1][-1] + 1, a + 1)
+        elif a in wanted:
+            runs.append([a])
+    if runs and all(shape[a] == 1 for a in range(runs[-1][-1] + 1, rank)):
+        runs[-1] += range(runs[-1][-1] + 1, rank)
+    return [tuple(run) for run in runs]
+
+
+SPECIAL = {
+    "view": view, "broadcast_to": broadcast_to, "identity": forward, "stop_gradient": forward, "constant": keep,
+    "sum": reduction, "max": reduction, "min": reduction,
+}  # fmt: skip

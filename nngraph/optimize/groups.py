@@ -1,0 +1,124 @@
+"""Groups of nodes that one kernel will compute, and which nodes may join which group.
+
+A group has a *rank*: all that it reads from outside comes from groups of a lower rank. A node joins the group of
+highest rank among its producers if the others rank strictly lower, so that no cycle can arise, and the whole
+pass takes one look at each node.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from nngraph.ir.graph import Node, Value
+from nngraph.ir.types import Shape
+
+MEMBERS, POINTERS = 48, 24  # of one group at most: what keeps a kernel's compile time and its registers in bounds
+
+
+@dataclass(slots=True, eq=False)
+class Group:
+    """Nodes fused so far.
+
+    Attributes
+    ----------
+    kind : str
+        "rows": elementwise work and reductions over the last `inner` axes of `space`; "columns": one reduction
+        that keeps the last `inner` axes, work before it in `space`, after it in `after`; "matmul": a product
+        and work on its result, of shape `space`; "alone": one node that fuses with nothing.
+    """
+
+    kind: str
+    space: Shape
+    rank: int
+    inner: int = 0
+    after: Shape = ()
+    anchored: bool = False
+    members: list[Node] = field(default_factory=list)
+    made: set[Value] = field(default_factory=set)
+    read: set[Value] = field(default_factory=set)
+
+    def add(self, node: Node) -> None:
+        self.members.append(node)
+        self.made.update(node.results)
+        self.read.update(value for value in node.inputs if value not in self.made)
+
+    def has_room(self, node: Node) -> bool:
+        return len(self.members) < MEMBERS and len(self.read) + len(node.inputs) < POINTERS
+
+
+def row_shape(space: Shape, inner: int) -> Shape:
+    """The shape of one number a row."""
+    return (*space[: len(space) - inner], *(1,) * inner)
+
+
+def accepts_elementwise(group: Group, node: Node) -> bool:
+    """Whether an elementwise node that reads from `group` can be computed along with it."""
+    if not group.has_room(node) or mixes_floats(group, node):
+        return False
+    shape = node.result.type.shape
+    if group.kind == "rows":
+        if shape == group.space:
+            return fits_rows(group, node)
+        return group.anchored and shape == row_shape(group.space, group.inner) and fits_rows(group, node)
+    if group.kind == "columns":
+        return shape == group.after and not positional(node)
+    return group.kind == "matmul" and shape == group.space and not positional(node)
+
+
+def positional(node: Node) -> bool:
+    """Whether the node's expression depends on where in the tensor it is: only row kernels can tell."""
+    return node.op.random or node.op.name in POSITIONAL
+
+
+POSITIONAL = {"one_hot_last", "position"}
+
+
+def mixes_floats(group: Group, node: Node) -> bool:
+    """float32 and float64 meet in scalars only: elsewhere their vectors have different lengths."""
+    if node.result.type.shape == () and group.space == ():
+        return False
+    floats = {v.type.dtype for n in (node, *group.members[:1]) for v in (*n.inputs, *n.results) if v.type.shape != ()}
+    return {"float32", "float64"} <= floats
+
+
+def fits_rows(group: Group, node: Node) -> bool:
+    """What enters from outside must be whole rows, one number a row, or the same row every time."""
+    if group.inner < 2:
+        return True
+    outside = (value for value in node.inputs if value not in group.made)
+    return all(collapses(value.type.shape, group.space, group.inner) for value in outside)
+
+
+def collapses(shape: Shape, space: Shape, inner: int) -> bool:
+    """Whether the last `inner` axes of an operand of `shape` in `space` are one run in memory."""
+    tail = ((1,) * len(space) + shape)[-inner:]
+    return all(dim == 1 for dim in tail) or tail == space[-inner:]
+
+
+def accepts_row_reduction(group: Group, node: Node, inner: int) -> bool:
+    """Whether a reduction over the last `inner` axes can be one of the group's row reductions."""
+    if group.kind != "rows" or node.inputs[0].type.shape != group.space or not group.has_room(node):
+        return False
+    if group.anchored:
+        return group.inner == inner
+    if inner == 1:
+        return True
+    outside = group.read
+    return all(collapses(value.type.shape, group.space, inner) for value in outside)
+
+
+def accepts_column_reduction(group: Group, node: Node, inner: int) -> bool:
+    """Whether elementwise work can be done on the way into a reduction that keeps the last `inner` axes."""
+    if group.kind != "rows" or group.anchored or node.inputs[0].type.shape != group.space:
+        return False
+    if any(positional(member) for member in group.members):
+        return False
+    return all(simple_operand(value.type.shape, group.space, inner) for value in group.read)
+
+
+def simple_operand(shape: Shape, space: Shape, inner: int) -> bool:
+    """The whole space, one vector for all rows, or one number for all."""
+    padded = (1,) * (len(space) - len(shape)) + shape
+    if padded == space or all(dim == 1 for dim in padded):
+        return True
+    return all(dim == 1 for dim in padded[:-inner]) and padded[-inner:] == space[-inner:]
