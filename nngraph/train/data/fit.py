@@ -1,0 +1,170 @@
+"""Whether a dataset fits a model: names, shapes, types and labels, before anything is compiled."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from nngraph.errors import DataError
+from nngraph.train.data.dataset import Arrays, Dataset, check_finite, names, narrow, place
+
+Signature = Mapping[str, tuple[Sequence[int], str]]
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A dataset under the names, in the shapes and of the types of a model.
+
+    Attributes
+    ----------
+    dataset : Dataset
+    notes : tuple of str
+        One line for each thing that was adapted and that a user should know of.
+    """
+
+    dataset: Dataset
+    notes: tuple[str, ...] = ()
+
+
+def check_fit(data: Dataset, inputs: Signature, outputs: Signature | None = None) -> Fitted:
+    """`data` as a model with these inputs and outputs takes it.
+
+    Parameters
+    ----------
+    data : Dataset
+    inputs, outputs : mapping of str to (shape, dtype)
+        What the model's graph says, shapes without the batch. Without `outputs` the targets are dropped.
+
+    Returns
+    -------
+    Fitted
+        Inputs have the model's names, shapes and types. Integer targets are int32 labels, below the number of
+        units of the output's last axis; for an output of one unit, and for targets that are not integers, they
+        have the output's shape and type.
+
+    Raises
+    ------
+    DataError
+        If a name, a shape, a type or a label does not fit.
+
+    Notes
+    -----
+    Shapes are adapted where only one thing can be meant: to or from a flat shape of as many elements, and by axes
+    of length 1. A lone input or target needs no name.
+    """
+    x, notes = _adapt(data, data.inputs, inputs, "input", _fit_input)
+    y: dict[str, np.ndarray] = {}
+    if outputs is not None:
+        y, more = _adapt(data, data.targets, outputs, "target", _fit_target)
+        notes += more
+    columns = data.columns if all(array.ndim == 2 for array in x.values()) else ()
+    return Fitted(replace(data, inputs=x, targets=y, columns=columns), tuple(notes))
+
+
+Fitter = Callable[[np.ndarray, Shape, str, str], np.ndarray]
+
+
+def _adapt(
+    data: Dataset, arrays: Arrays, wanted: Signature, kind: str, fit: Fitter
+) -> tuple[dict[str, np.ndarray], list[str]]:
+    result: dict[str, np.ndarray] = {}
+    notes: list[str] = []
+    pairs = _pair(data.name, arrays, wanted, kind)
+    for name, given in pairs.items():
+        shape, dtype = tuple(wanted[name][0]), wanted[name][1]
+        result[name] = fit(arrays[given], shape, dtype, f"{data.name}: {kind} {given!r}")
+        before, after = arrays[given].shape[1:], result[name].shape[1:]
+        if before != after:
+            notes.append(f"{data.name}: {kind} {given!r} of shape {before} is taken as {after}")
+    unused = [name for name in arrays if name not in pairs.values()]
+    if unused:
+        notes.append(f"{data.name}: {kind} {names(unused)} not used by the model")
+    return result, notes
+
+
+def _pair(where: str, arrays: Arrays, wanted: Signature, kind: str) -> dict[str, str]:
+    """The array for each name the model wants."""
+    missing = [name for name in wanted if name not in arrays]
+    if not missing:
+        return {name: name for name in wanted}
+    if len(arrays) == len(wanted) == 1:
+        return {missing[0]: next(iter(arrays))}
+    side = "output" if kind == "target" else "input"
+    raise DataError(
+        f"{where}: has the {kind}s {names(arrays)}, but the model's {side}s are {names(wanted)};"
+        f" name the {kind}s after them"
+    )
+
+
+def _fit_input(array: np.ndarray, shape: Shape, dtype: str, where: str) -> np.ndarray:
+    return _cast(_reshape(array, shape, where, "the model's input"), dtype, where)
+
+
+def _fit_target(array: np.ndarray, shape: Shape, dtype: str, where: str) -> np.ndarray:
+    if array.dtype.kind == "f" or shape in ((), (1,)):
+        if array.dtype.kind != "f":
+            _check_binary(array, where)
+        return _cast(_reshape(array, shape, where, "the model's output"), dtype, where)
+    labels = _reshape(array, shape[:-1], where, f"labels for the model's output {shape}")
+    check_labels(labels, shape[-1], where)
+    return labels
+
+
+def _check_binary(labels: np.ndarray, where: str) -> None:
+    """An output of one unit tells two classes apart, not more."""
+    if labels.max() > 1:
+        row = np.argwhere(labels > 1)[0]
+        mend = f"end the model in {int(labels.max()) + 1} units, or use task=regression"
+        given = f"the label {labels[tuple(row)]} {place(row)}"
+        raise DataError(f"{where}: has {given}, but the model's output has one unit; {mend}")
+
+
+def check_labels(labels: np.ndarray, classes: int, where: str) -> None:
+    """DataError at the first label that is not among 0 … classes - 1."""
+    wrong = np.argwhere((labels < 0) | (labels >= classes))
+    if len(wrong):
+        given = f"the label {labels[tuple(wrong[0])]} {place(wrong[0])}"
+        counts = f"the model's output has {classes} units, for labels 0 to {classes - 1}"
+        raise DataError(f"{where}: has {given}, but {counts}; give it more units or number the labels from 0")
+
+
+def _reshape(array: np.ndarray, shape: Shape, where: str, whose: str) -> np.ndarray:
+    given = array.shape[1:]
+    if given == shape:
+        return array
+    same_size = math.prod(given) == math.prod(shape)
+    flat = len(given) == 1 or len(shape) == 1
+    if same_size and (flat or [n for n in given if n != 1] == [n for n in shape if n != 1]):
+        return array.reshape(len(array), *shape)
+    mend = ""
+    if same_size and sorted(given) == sorted(shape):
+        mend = "; transpose it (images are height, width, channels)"
+    elif same_size:
+        mend = "; reshape it"
+    raise DataError(f"{where}: has samples of shape {given}, but {whose} expects {shape}{mend}")
+
+
+def _cast(array: np.ndarray, dtype: str, where: str) -> np.ndarray:
+    if array.dtype == np.dtype(dtype):
+        return array
+    if np.dtype(dtype).kind == "f":
+        with np.errstate(over="ignore"):
+            result = array.astype(dtype)
+        check_finite(result, f"{where} as {dtype}")
+        return result
+    result = narrow(array, where).astype(dtype)
+    if not np.array_equal(result, array):
+        row = np.argwhere(result != array)[0]
+        value = array[tuple(row)]
+        raise DataError(f"{where}: holds {value} {place(row)}, but the model expects {dtype}; convert it")
+    return result
+
+
+def one_hot(labels: np.ndarray, classes: int, dtype: str = "float32") -> np.ndarray:
+    """A last axis of length `classes` that is 1 at the label and 0 elsewhere."""
+    check_labels(labels, classes, "labels")
+    return np.eye(classes, dtype=dtype)[labels]
