@@ -15,8 +15,8 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 Number = int | float
-RESERVED = ("id", "op", "inputs", "name", "numbers", "type")
 INPUT = "input"
+NOTES = ("op", "numbers", "type")
 
 
 class Declared(Protocol):
@@ -48,3 +48,8 @@ def operands_of(declared: Declared, id: str) -> list[str | Number]:
 
 def position_of(pair: tuple[int, Any]) -> int:
     return pair[0]
+
+
+def attributes_of(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of a declared node's attributes that are its op's."""
+    return {name: item for name, item in given.items() if name not in NOTES}

@@ -1,0 +1,25 @@
+"""Ids: one pattern everywhere; and the nearest name to a mistyped one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+ID = re.compile(r"[A-Za-z0-9_./-]{1,200}\Z", re.ASCII)
+
+
+def bad_id(id: object) -> str | None:
+    """What is wrong with `id`, or None."""
+    if isinstance(id, str) and ID.match(id):
+        return None
+    if isinstance(id, str) and len(id) > 200:
+        return f"an id of {len(id)} characters given, at most 200 expected; shorten it"
+    return f"id {id!r} given, 1 to 200 letters, digits, '_', '-', '.' or '/' expected; rename it"
+
+
+def did_you_mean(given: str, known: Iterable[str], otherwise: str = "") -> str:
+    """``"; did you mean '...'?"`` where a known name is near, `otherwise` where none is."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(given, list(known), n=1)
+    return f"; did you mean '{near[0]}'?" if near else otherwise
