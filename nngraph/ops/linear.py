@@ -97,13 +97,13 @@ def linear_parameters(x: TensorType, units: int, bias: bool = True, **_: Any) ->
     return (weight, Parameter("bias", (units,), "zeros")) if bias else (weight,)
 
 
-def linear_expand(b: Builder, x: Value, weight: Value, bias: Value | None = None, **_: Any) -> Value:
+def linear_expand(b: Builder, x: Value, weight: Value, offset: Value | None = None, **_: Any) -> Value:
     """Inputs of more than two axes go through one flat product."""
     lead = x.type.shape[:-1]
     flat = x if len(lead) == 1 else b.add("view", x, shape=(flatten(lead), x.type.shape[-1]))
     product = b.add("matmul", flat, weight)
-    if bias is not None:
-        product = b.add("add", product, bias)
+    if offset is not None:
+        product = b.add("add", product, offset)
     return product if len(lead) == 1 else b.add("view", product, shape=(*lead, product.type.shape[-1]))
 
 
