@@ -1,0 +1,1 @@
+"""Stage 8: the native tape, its threads and its memory."""
