@@ -12,10 +12,10 @@ from nngraph.train.data.sources import FORMATS as FORMATS
 from nngraph.train.data.sources import DataOption as DataOption
 from nngraph.train.data.sources import DataSource as DataSource
 from nngraph.train.data.sources import load as load
-from nngraph.train.data.split import split as split
-from nngraph.train.data.standardize import Standardizer as Standardizer
-from nngraph.train.data.standardize import fit_standardizer as fit_standardizer
-from nngraph.train.data.standardize import standardize as standardize
-from nngraph.train.data.standardize import standardizer_from_tensors as standardizer_from_tensors
+from nngraph.train.data.splits import split as split
+from nngraph.train.data.standardizer import Standardizer as Standardizer
+from nngraph.train.data.standardizer import fit_standardizer as fit_standardizer
+from nngraph.train.data.standardizer import standardize as standardize
+from nngraph.train.data.standardizer import standardizer_from_tensors as standardizer_from_tensors
 from nngraph.train.data.weights import class_weights as class_weights
 from nngraph.train.data.weights import weighted as weighted

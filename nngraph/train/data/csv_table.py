@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import zlib
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -63,7 +64,7 @@ def load_csv(
             table = _read(path, file, target, drop, need_targets)
     except UnicodeDecodeError:
         raise DataError(f"{path}: is not text in UTF-8; save it as such") from None
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         reason = (isinstance(error, OSError) and error.strerror) or error
         raise DataError(f"{path}: cannot be read ({reason})") from None
     _check_rows(path, table)
@@ -195,5 +196,3 @@ def _target(
     if task == "regression":
         raise DataError(f"{where}: {cells[text]!r} in line {table.lines[text]} is not a number to regress to")
     return encode_labels(cells, where, classes)
-
-

@@ -42,9 +42,9 @@ def check_fit(data: Dataset, inputs: Signature, outputs: Signature | None = None
     Returns
     -------
     Fitted
-        Inputs have the model's names, shapes and types. Integer targets are int32 labels, below the number of
-        units of the output's last axis; for an output of one unit, and for targets that are not integers, they
-        have the output's shape and type.
+        Inputs have the model's names, shapes and types. Integer targets are int32 labels, below the number
+        of units of the output's last axis; for an output of one unit, and for targets that are not integers,
+        they have the output's shape and type.
 
     Raises
     ------
@@ -53,8 +53,8 @@ def check_fit(data: Dataset, inputs: Signature, outputs: Signature | None = None
 
     Notes
     -----
-    Shapes are adapted where only one thing can be meant: to or from a flat shape of as many elements, and by axes
-    of length 1. A lone input or target needs no name.
+    Shapes are adapted where only one thing can be meant: to or from a flat shape of as many elements, and by
+    axes of length 1. A lone input or target needs no name.
     """
     x, notes = _adapt(data, data.inputs, inputs, "input", _fit_input)
     y: dict[str, np.ndarray] = {}

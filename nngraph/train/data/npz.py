@@ -71,11 +71,17 @@ def _read(path: Path) -> dict[str, np.ndarray]:
             pass
         with np.load(path, allow_pickle=False) as archive:
             return {key: _member(path, archive, key) for key in archive.files}
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise DataError(f"{path}: is no readable .npz file ({reason}); write it with numpy.savez") from None
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
+        raise DataError(
+            f"{path}: is no readable .npz file ({_reason(error)}); write it with numpy.savez"
+        ) from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
+
+
+def _reason(error: Exception) -> str:
+    """The first line of what NumPy or zipfile says, which may be nothing."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _member(path: Path, archive: np.lib.npyio.NpzFile, key: str) -> np.ndarray:
@@ -86,8 +92,7 @@ def _member(path: Path, archive: np.lib.npyio.NpzFile, key: str) -> np.ndarray:
         if "Object arrays" in str(error):
             mend = "store numbers or strings of one type"
             raise DataError(f"{where} holds Python objects, which are never loaded; {mend}") from None
-        reason = str(error).splitlines()[0]
-        raise DataError(f"{where} is malformed ({reason}); write it with numpy.savez") from None
+        raise DataError(f"{where} is malformed ({_reason(error)}); write it with numpy.savez") from None
     if not isinstance(array, np.ndarray):
         raise DataError(f"{where} is no array but another file in the archive; write it with numpy.savez")
     return array
