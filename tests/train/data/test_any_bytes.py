@@ -22,9 +22,10 @@ def answer(name: str, content: bytes, options: str = "") -> Dataset | None:
         try:
             return load(f"{path}{options}", need_targets=False)
         except DataError as error:
-            assert "\n" not in str(error)
-            assert name in str(error)
-            return None
+            message = str(error)
+    assert "\n" not in message
+    assert name in message
+    return None
 
 
 @settings(max_examples=150, deadline=None)
