@@ -9,8 +9,8 @@ import numpy as np
 from nngraph.ir.builder import Builder
 from nngraph.ir.graph import Node, Value
 from nngraph.ir.op import Attribute, ErrorSample, Op, Parameter, Sample, register_op
-from nngraph.ir.types import Batch, Dim, TensorType, broadcast_shapes, format_shape, multiply
-from nngraph.ops.records import expect_rank, unbroadcast
+from nngraph.ir.types import Batch, Dim, TensorType, broadcast_shapes, format_shape, multiply, size_of
+from nngraph.ops.records import expect_float, expect_rank, unbroadcast
 
 TRANSPOSES = {
     "transpose_a": Attribute("bool", "take a with its last two axes exchanged", False),
@@ -30,12 +30,14 @@ def matrices(a: TensorType, b: TensorType, transpose_a: bool, transpose_b: bool)
 def infer(a: TensorType, b: TensorType, transpose_a: bool = False, transpose_b: bool = False) -> TensorType:
     m, k, k_b, n = matrices(a, b, transpose_a, transpose_b)
     if k != k_b:
-        raise ValueError(
-            f"inner sizes that agree expected, {format_shape(a.shape)} and {format_shape(b.shape)} give {k} and {k_b}"
-        )
+        shapes = f"{format_shape(a.shape)} and {format_shape(b.shape)}"
+        raise ValueError(f"inner sizes that agree expected, {shapes} give {k} and {k_b}")
     if a.dtype != b.dtype:
         raise ValueError(f"inputs of one dtype expected, {a.dtype} and {b.dtype} given; convert with cast")
-    return TensorType((*broadcast_shapes(a.shape[:-2], b.shape[:-2]), m, n), a.dtype)
+    expect_float(a)
+    result = TensorType((*broadcast_shapes(a.shape[:-2], b.shape[:-2]), m, n), a.dtype)
+    size_of(result.shape)  # refuses the batch in both dimensions
+    return result
 
 
 def reference(a: np.ndarray, b: np.ndarray, transpose_a: bool = False, transpose_b: bool = False) -> np.ndarray:
@@ -72,20 +74,27 @@ matmul = register_op(
             Sample(((3, 5), (5, 7))), Sample(((33, 17), (17, 34))),
             Sample(((5, 3), (5, 7)), {"transpose_a": True}), Sample(((3, 5), (7, 5)), {"transpose_b": True}),
             Sample(((5, 19), (20, 5)), {"transpose_a": True, "transpose_b": True}),
-            Sample(((2, 3, 5), (2, 5, 4))), Sample(((2, 2, 3, 5), (5, 4))), Sample(((2, 3, 5), (2, 4, 5)), {"transpose_b": True}),
+            Sample(((2, 3, 5), (2, 5, 4))), Sample(((2, 2, 3, 5), (5, 4))),
+            Sample(((2, 3, 5), (2, 4, 5)), {"transpose_b": True}),
+            Sample(((2, 5, 3), (2, 4, 5)), {"transpose_a": True, "transpose_b": True}),
         ),
         errors=(
             ErrorSample(((3, 5), (4, 7)), {}, "inner sizes"),
             ErrorSample(((3,), (3, 7)), {}, "at least 2 axes"),
+            ErrorSample(((3, 5), (5, 7)), {}, "one dtype", ("float32", "float64")),
+            ErrorSample(((3, 5), (5, 7)), {}, "float input", ("int32", "int32")),
+            ErrorSample(((Batch(), 5), (Batch(), 5)), {"transpose_b": True}, "batch cannot appear twice"),
         ),
     )
 )  # fmt: skip
 
 
 def linear_infer(x: TensorType, units: int, bias: bool = True, **_: Any) -> TensorType:
+    expect_float(x)
     expect_rank(x, 1)
     if isinstance(x.shape[-1], Batch):
-        raise ValueError(f"a last axis of known size expected, {format_shape(x.shape)} given; add an axis with reshape")
+        shape = format_shape(x.shape)
+        raise ValueError(f"a last axis of known size expected, {shape} given; add an axis with reshape")
     return TensorType((*x.shape[:-1], units), x.dtype)
 
 
@@ -131,6 +140,11 @@ linear = register_op(
         parameters=linear_parameters, expand=linear_expand,
         flops=lambda x, units, bias=True, **_: multiply(x.size, 2 * units),
         samples=(Sample(((3, 5),), {"units": 4}), Sample(((2, 3, 17),), {"units": 33, "bias": False})),
-        errors=(ErrorSample(((3, 5),), {"units": 0}, "units"),),
+        errors=(
+            ErrorSample(((3, 5),), {"units": 0}, "at least 1"), ErrorSample(((3, 5),), {"unit": 4}, "did you mean 'units'"),
+            ErrorSample(((3, 5),), {}, "'units' missing"), ErrorSample(((3, 5),), {"units": 2.5}, "an integer"),
+            ErrorSample(((3, 5),), {"units": 4}, "float input", ("int32",)),
+            ErrorSample(((Batch(),),), {"units": 4}, "last axis of known size"),
+        ),
     )
 )  # fmt: skip

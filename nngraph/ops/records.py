@@ -8,8 +8,13 @@ from typing import Any
 from nngraph.ir.builder import Builder
 from nngraph.ir.expr import Expr, argument
 from nngraph.ir.graph import Node, Value
-from nngraph.ir.op import Attribute, Op, Sample, register_op
-from nngraph.ir.types import Dim, TensorType, broadcast_shapes, format_shape, multiply
+from nngraph.ir.op import Absent, Attribute, ErrorSample, Op, Sample, register_op
+from nngraph.ir.types import FLOATS, Batch, Dim, Shape, TensorType, broadcast_shapes, format_shape, multiply
+
+ACCEPTED = {"float": FLOATS, "number": (*FLOATS, "int32"), "bool": ("bool",)}
+BACKWARD = Absent("made by differentiation only, and never differentiated itself")
+
+Rule = Callable[..., tuple[Value | None, ...]]
 
 
 def count(expr: Expr) -> int:
@@ -25,24 +30,36 @@ def elementwise(
     expr: Callable[..., Expr],
     reference: Callable[..., Any],
     *,
-    vjp: Any,
+    vjp: Rule | Absent,
+    samples: tuple[Sample, ...],
     operands: tuple[str, ...] = ("x",),
     attributes: Mapping[str, Attribute] | None = None,
+    accepts: str | tuple[str, ...] = "float",
     dtype: str | None = None,
-    samples: tuple[Sample, ...],
+    infer: Callable[..., TensorType] | None = None,
+    errors: tuple[ErrorSample, ...] = (),
     **facets: Any,
 ) -> Op:
     """Register an op that is one expression of its broadcast inputs.
 
     Parameters
     ----------
+    vjp : callable or Absent
+        ``vjp(builder, node, dy)``; its results may have the shape of the op's result, and are summed back.
+    accepts : str or tuple of str
+        "float", "number" (int32 too), "bool" or "any" (one dtype, whichever), for all operands or for each.
     dtype : str, optional
         The result's; by default the attribute of that name, or else the one that the inputs share.
+    infer : callable, optional
+        In place of broadcasting.
     """
+    kinds = (accepts,) * len(operands) if isinstance(accepts, str) else accepts
 
-    def infer(*types: TensorType, **given: Any) -> TensorType:
-        result = dtype or given.get("dtype") or common_dtype(types)
-        return TensorType(broadcast_shapes(*(t.shape for t in types)), result)
+    def broadcast(*types: TensorType, **given: Any) -> TensorType:
+        shared = common_dtype(operands, kinds, types)
+        return TensorType(broadcast_shapes(*(t.shape for t in types)), dtype or given.get("dtype") or shared)
+
+    infer = infer or broadcast
 
     def flops(*types: TensorType, **given: Any) -> Dim:
         tree = expr(*map(argument, range(len(types))), **given)
@@ -51,17 +68,66 @@ def elementwise(
     return register_op(
         Op(
             name, summary, family, operands, infer, reference, attributes or {},
-            vjp=vjp, expr=expr, flops=flops, samples=samples, **facets,
+            vjp=vjp if isinstance(vjp, Absent) else summed_back(vjp), expr=expr, flops=flops, samples=samples,
+            errors=errors or usual_errors(kinds, samples), **facets,
         )
     )  # fmt: skip
 
 
-def common_dtype(types: tuple[TensorType, ...]) -> str:
-    """The one dtype of the inputs that are not bool; ValueError where they differ."""
-    found = {t.dtype for t in types if t.dtype != "bool"} or {"bool"}
-    if len(found) > 1:
-        raise ValueError(f"inputs of one dtype expected, {' and '.join(sorted(found))} given; convert with cast")
-    return found.pop()
+def usual_errors(kinds: tuple[str, ...], samples: tuple[Sample, ...]) -> tuple[ErrorSample, ...] | Absent:
+    """What every elementwise op refuses: shapes that do not broadcast, and dtypes that it does not accept."""
+    dtypes = tuple("bool" if kind == "bool" else "float32" for kind in kinds)
+    errors: list[ErrorSample] = []
+    if len(kinds) > 1:
+        shapes = ((3, 5),) * (len(kinds) - 1) + ((4, 5),)
+        errors.append(ErrorSample(shapes, samples[0].attributes, "do not broadcast", dtypes))
+    if kinds[-1] != "any":
+        refused = "float32" if kinds[-1] == "bool" else "bool"
+        shapes = ((3, 5),) * len(kinds)
+        errors.append(ErrorSample(shapes, samples[0].attributes, "expected, " + refused, (*dtypes[:-1], refused)))
+    return tuple(errors) or Absent("it takes any input")
+
+
+def common_dtype(operands: tuple[str, ...], kinds: tuple[str, ...], types: tuple[TensorType, ...]) -> str:
+    """The one dtype of the operands (conditions apart); ValueError where they differ or are not accepted."""
+    found: str | None = None
+    for operand, kind, type in zip(operands, kinds, types, strict=True):
+        if kind != "any" and type.dtype not in ACCEPTED[kind]:
+            hint = "compare first" if kind == "bool" else "convert with cast"
+            raise ValueError(f"'{operand}': a {kind} input expected, {type.dtype} given; {hint}")
+        if kind == "bool":
+            continue
+        if found not in (None, type.dtype):
+            raise ValueError(f"inputs of one dtype expected, {found} and {type.dtype} given; convert with cast")
+        found = type.dtype
+    return found or "bool"
+
+
+def expect_float(type: TensorType) -> None:
+    if type.dtype not in FLOATS:
+        raise ValueError(f"a float input expected, {type.dtype} given; convert with cast")
+
+
+def expect_number(type: TensorType) -> None:
+    if type.dtype == "bool":
+        raise ValueError("a number input expected, bool given; convert with cast")
+
+
+def expect_integer(type: TensorType) -> None:
+    if type.dtype != "int32":
+        raise ValueError(f"an int32 input expected, {type.dtype} given; convert with cast")
+
+
+def expect_rank(type: TensorType, minimum: int) -> None:
+    if type.rank < minimum:
+        raise ValueError(f"an input of at least {minimum} axes expected, {format_shape(type.shape)} given")
+
+
+def expect_sizes(shape: Shape, axes: tuple[int, ...]) -> None:
+    """Refuse `axes` that the batch is among."""
+    for axis in axes:
+        if isinstance(shape[axis], Batch):
+            raise ValueError(f"axis {axis} of {format_shape(shape)} is the batch; expected one of the others")
 
 
 def unbroadcast(b: Builder, dy: Value, type: TensorType) -> Value:
@@ -75,7 +141,7 @@ def unbroadcast(b: Builder, dy: Value, type: TensorType) -> Value:
     return b.add("view", total, shape=type.shape) if lead else total
 
 
-def elementwise_vjp(rule: Callable[..., tuple[Value | None, ...]]) -> Callable[..., tuple[Value | None, ...]]:
+def summed_back(rule: Rule) -> Rule:
     """Wrap ``rule(b, node, dy)``: each of its results is summed back to the shape of its input."""
 
     def vjp(b: Builder, node: Node, dy: Value) -> tuple[Value | None, ...]:
@@ -90,7 +156,8 @@ def elementwise_vjp(rule: Callable[..., tuple[Value | None, ...]]) -> Callable[.
 def normalize_axis(axis: int, rank: int) -> int:
     """`axis` counted from the front; ValueError where the rank has no such axis."""
     if not -rank <= axis < rank:
-        raise ValueError(f"axis {axis} given, but the input has {rank} axes; expected {-rank} to {rank - 1}")
+        valid = f"expected {-rank} to {rank - 1}" if rank else "it has none to name"
+        raise ValueError(f"axis {axis} given, but the input has {rank} axes; {valid}")
     return axis % rank
 
 
@@ -103,8 +170,3 @@ def normalize_axes(axis: int | tuple[int, ...] | None, rank: int) -> tuple[int, 
     if len(found) != len(axes):
         raise ValueError(f"axis {axes} names one axis twice")
     return found
-
-
-def expect_rank(type: TensorType, minimum: int) -> None:
-    if type.rank < minimum:
-        raise ValueError(f"an input of at least {minimum} axes expected, {format_shape(type.shape)} given")

@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from nngraph.ir import expr as e
 from nngraph.ir.builder import Builder
 from nngraph.ir.graph import Node, Value
 from nngraph.ir.op import Attribute, ErrorSample, Op, Sample, register_op
-from nngraph.ir.types import Shape, TensorType, size_of
-from nngraph.ops.records import normalize_axes
+from nngraph.ir.types import Dim, Shape, TensorType, size_of
+from nngraph.ops.elementwise import NO_GRADIENT
+from nngraph.ops.records import elementwise, expect_float, expect_number, normalize_axes, normalize_axis
 
 AXES = {
     "axis": Attribute("axes", "axis or axes to reduce, counted from the end if negative; all by default", None),
@@ -27,17 +29,22 @@ SAMPLES = tuple(
 ERRORS = (
     ErrorSample(((3, 5),), {"axis": 2}, "axis 2"),
     ErrorSample(((3, 5),), {"axis": (0, -2)}, "twice"),
+    ErrorSample(((3, 5),), {"axis": ()}, "at least one axis"),
+    ErrorSample(((3, 5),), {}, "bool given", ("bool",)),
 )  # fmt: skip
 
 
 def reduced_shape(shape: Shape, axis: Any, keepdims: bool) -> Shape:
     axes = normalize_axes(axis, len(shape))
+    if axis == ():
+        raise ValueError("at least one axis to reduce expected, none given; leave axis out to reduce all")
     if keepdims:
         return tuple(1 if a in axes else dim for a, dim in enumerate(shape))
     return tuple(dim for a, dim in enumerate(shape) if a not in axes)
 
 
 def infer(x: TensorType, axis: Any = None, keepdims: bool = False) -> TensorType:
+    expect_number(x)
     return TensorType(reduced_shape(x.shape, axis, keepdims), x.dtype)
 
 
@@ -60,10 +67,12 @@ def extreme_vjp(b: Builder, node: Node, dy: Value) -> tuple[Value]:
     return (b.add("where", winners, b.add("divide", kept(b, node, dy), number), 0.0),)
 
 
-def reduction(name: str, summary: str, reference: Callable[..., Any], vjp: Callable[..., Any], **facets: Any) -> Op:
+def reduction(
+    name: str, summary: str, reference: Callable[..., Any], vjp: Callable[..., Any], **facets: Any
+) -> Op:
     return register_op(
         Op(
-            name, summary, "reduction", ("x",), infer,
+            name, summary, "reduction", ("x",), facets.pop("infer", infer),
             lambda x, axis=None, keepdims=False: reference(x, axis=axis, keepdims=keepdims),
             AXES, vjp=vjp, flops=lambda x, **_: x.size, samples=SAMPLES, errors=ERRORS, **facets,
         )
@@ -75,10 +84,14 @@ max = reduction("max", "the largest over axes", np.max, extreme_vjp, kernel="red
 min = reduction("min", "the smallest over axes", np.min, extreme_vjp, kernel="reduce")
 
 
-def reduced_size(node: Node) -> Any:
+def reduced_size(node: Node) -> Dim:
     x = node.inputs[0].type
-    axes = normalize_axes(node.attributes["axis"], x.rank)
-    return size_of(tuple(x.shape[a] for a in axes))
+    return size_of(tuple(x.shape[a] for a in normalize_axes(node.attributes["axis"], x.rank)))
+
+
+def mean_infer(x: TensorType, axis: Any = None, keepdims: bool = False) -> TensorType:
+    expect_float(x)
+    return infer(x, axis, keepdims)
 
 
 def mean_vjp(b: Builder, node: Node, dy: Value) -> tuple[Value]:
@@ -87,7 +100,62 @@ def mean_vjp(b: Builder, node: Node, dy: Value) -> tuple[Value]:
 
 
 def mean_decompose(b: Builder, node: Node) -> tuple[Value]:
-    return (b.add("divide_by_size", b.add("sum", node.inputs[0], **node.attributes), size=reduced_size(node)),)
+    total = b.add("sum", node.inputs[0], **node.attributes)
+    return (b.add("divide_by_size", total, size=reduced_size(node)),)
 
 
-mean = reduction("mean", "the mean over axes", np.mean, mean_vjp, decompose=mean_decompose)
+mean = reduction("mean", "the mean over axes", np.mean, mean_vjp, decompose=mean_decompose, infer=mean_infer)
+
+
+def argmax_infer(x: TensorType, axis: int = -1, keepdims: bool = False) -> TensorType:
+    return TensorType(infer(x, axis, keepdims).shape, "int32")
+
+
+def argmax_decompose(b: Builder, node: Node) -> tuple[Value]:
+    """The smallest position among those that hold the largest value."""
+    x, axis = node.inputs[0], normalize_axis(node.attributes["axis"], node.inputs[0].type.rank)
+    largest = b.add("max", x, axis=axis, keepdims=True)
+    positions = b.add("argmax_candidates", x, largest, axis=axis - x.type.rank, size=x.type.shape[axis])
+    return (b.add("min", positions, axis=axis, keepdims=node.attributes["keepdims"]),)
+
+
+def argmax_reference(x: np.ndarray, axis: int = -1, keepdims: bool = False) -> np.ndarray:
+    return np.argmax(x, axis=axis, keepdims=keepdims).astype(np.int32)
+
+
+argmax = register_op(
+    Op(
+        "argmax", "where along an axis the largest stands, the first of several", "reduction", ("x",),
+        argmax_infer, argmax_reference,
+        {"axis": Attribute("axis", "the axis, counted from the end if negative", -1), "keepdims": AXES["keepdims"]},
+        vjp=NO_GRADIENT, decompose=argmax_decompose, flops=lambda x, **_: x.size,
+        samples=(
+            *(s for s in SAMPLES if isinstance(s.attributes["axis"], int)),
+            Sample(((3, 17),), {}, (3,)), Sample(((4, 9),), {}, ((0, 0),)),
+        ),
+        errors=ERRORS[:1],
+    )
+)  # fmt: skip
+
+
+def candidates_reference(x: np.ndarray, largest: np.ndarray, axis: int, size: int) -> np.ndarray:
+    shape = [-1 if a == axis % x.ndim else 1 for a in range(x.ndim)]
+    return np.where(x < largest, size, np.arange(x.shape[axis]).reshape(shape)).astype(np.int32)
+
+
+argmax_candidates = elementwise(
+    # Not "x = largest": a NaN has to leave a valid position.
+    "argmax_candidates", "the position along an axis where x is the largest, elsewhere the axis's size", "reduction",
+    lambda x, largest, axis, size: e.select(
+        x < largest, e.cast(e.Expr("constant", value=size), "int32"), e.index(axis)
+    ),
+    candidates_reference,
+    operands=("x", "largest"), accepts="number", dtype="int32", internal=True, vjp=NO_GRADIENT,
+    attributes={
+        "axis": Attribute("int", "the axis, counted from the last (-1)"),
+        "size": Attribute("any", "what stands where x is smaller"),
+    },
+    samples=(
+        Sample(((3, 17), (3, 1)), {"axis": -1, "size": 17}), Sample(((3, 5, 2), (3, 1, 2)), {"axis": -2, "size": 5}, (2, 2)),
+    ),
+)  # fmt: skip

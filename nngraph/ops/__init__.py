@@ -1,0 +1,15 @@
+"""The operators, a file a family. Importing this package fills the registry."""
+
+from nngraph.ops import activation as activation
+from nngraph.ops import dropout as dropout
+from nngraph.ops import elementwise as elementwise
+from nngraph.ops import embedding as embedding
+from nngraph.ops import fused as fused
+from nngraph.ops import linear as linear
+from nngraph.ops import logic as logic
+from nngraph.ops import loss as loss
+from nngraph.ops import movement as movement
+from nngraph.ops import normalization as normalization
+from nngraph.ops import reduction as reduction
+from nngraph.ops import shape as shape
+from nngraph.ops import source as source
