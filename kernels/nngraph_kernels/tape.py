@@ -70,7 +70,13 @@ def drive(args, thread, threads):
 
 @njit(error_model="numpy")
 def run_segment(control, segment, index, thread, threads):
-    table, calls, steps, rows, first_write = words_at(segment, 0), segment[1], segment[2], segment[3], segment[4]
+    table, calls, steps, rows, first_write = (
+        words_at(segment, 0),
+        segment[1],
+        segment[2],
+        segment[3],
+        segment[4],
+    )
     if thread == 0:
         atomic_store(control, SEGMENT, index)
         if segment[5] >= 0:

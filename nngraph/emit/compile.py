@@ -64,6 +64,16 @@ def compile_object(path: Path) -> bytes:
         return library._codegen._tm.emit_object(module)
 
 
+def warm_up() -> None:
+    """Compile nothing in particular, so that Numba has loaded what every compilation needs."""
+
+    def ng_nothing(args: Any, thread: int, threads: int) -> None:
+        args[0] = thread + threads
+
+    with global_compiler_lock:
+        _compile_library(ng_nothing, "ng_nothing")
+
+
 def _compile_library(function: Any, name: str) -> Any:
     context = _target_context()
     flags = compiler.Flags()

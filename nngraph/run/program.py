@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from nngraph_kernels import tape_layout as layout
 from numpy.typing import ArrayLike, NDArray
 
 from nngraph.run.memory import aligned_zeros
+from nngraph_kernels import tape_layout as layout
 
 Words = NDArray[np.int64]
 

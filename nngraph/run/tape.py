@@ -18,13 +18,13 @@ from functools import partial
 from typing import Final, Literal
 
 import numpy as np
-from nngraph_kernels import tape_layout as layout
 
 from nngraph.cores import available_cores
 from nngraph.errors import ExecutionError
 from nngraph.run.memory import aligned_zeros
 from nngraph.run.program import Segment, Words
 from nngraph.run.threads import Task, submit
+from nngraph_kernels import tape_layout as layout
 
 DRIVER_NAME: Final = "ng_drive"
 DRIVER_SOURCE: Final = '''"""The driver of every program; see nngraph_kernels/tape.py."""
