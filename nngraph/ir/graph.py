@@ -60,6 +60,8 @@ class State:
         Axes that take the public layout to the layout held here; None where they are the same.
     initial : callable or ndarray or float
         ``initial(seed, name, public shape) -> ndarray``, or the value itself, in the public layout.
+    regularizer : Regularizer or None
+        The one that its node asks for, beside the whole network's.
     """
 
     name: str
@@ -69,6 +71,7 @@ class State:
     initial: Any
     trainable: bool = True
     permutation: tuple[int, ...] | None = None
+    regularizer: Any = None
 
     @property
     def public_shape(self) -> tuple[int, ...]:
