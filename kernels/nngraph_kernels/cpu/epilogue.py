@@ -1,0 +1,122 @@
+"""What an anchor kernel does to its result before storing it, as data the template can write out.
+
+The lines of an epilogue are statements over vectors. They read `acc` (the anchor's result), the operands
+`x0, x1, ...` and the numbers `s0, s1, ...`, and assign the outputs `y0, y1, ...`. They may also read the int64
+position of the vector's first element, `batch`, `row` and `column`, and the literal `LANES`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+Access = Literal["full", "row", "column", "scalar"]
+
+STRIDES: dict[Access, tuple[str, ...]] = {
+    "full": ("batch", "row"),
+    "row": ("batch", "row"),
+    "column": ("batch",),
+    "scalar": (),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """An array that an epilogue reads.
+
+    Attributes
+    ----------
+    access : {"full", "row", "column", "scalar"}
+        One element per element of the output, per row, per column, or one in all. The elements of a row, and of
+        a "column" operand, are contiguous; every other stride is a run-time int.
+    dtype : {"float32", "float64", "int32", "int64", "bool"}
+    """
+
+    access: Access
+    dtype: str = "float32"
+
+
+@dataclass(frozen=True, slots=True)
+class Epilogue:
+    """Elementwise work on an anchor's result.
+
+    Attributes
+    ----------
+    operands : tuple of Operand
+        What `x0, x1, ...` are read from.
+    outputs : tuple of str
+        The dtypes of the arrays that `y0, y1, ...` are stored in. An output may be the very array of an operand
+        of "full" access and the same strides; it may overlap nothing else.
+    numbers : int
+        How many numbers `s0, s1, ...` there are.
+    lines : tuple of str
+        Statements, run once per vector.
+    constants : tuple of str
+        Statements, run once per call: vectors that do not change.
+    imports : tuple of str
+        Import statements that the lines need.
+    """
+
+    operands: tuple[Operand, ...] = ()
+    outputs: tuple[str, ...] = ("float32",)
+    numbers: int = 0
+    lines: tuple[str, ...] = ("y0 = acc",)
+    constants: tuple[str, ...] = ()
+    imports: tuple[str, ...] = ()
+
+
+def output_names(epilogue: Epilogue) -> tuple[str, ...]:
+    """The slots of the stored arrays."""
+    return tuple(f"y{i}" for i in range(len(epilogue.outputs)))
+
+
+def operand_names(epilogue: Epilogue) -> tuple[str, ...]:
+    """The slots of the arrays read."""
+    return tuple(f"x{i}" for i in range(len(epilogue.operands)))
+
+
+def number_names(epilogue: Epilogue) -> tuple[str, ...]:
+    """The slots of the numbers."""
+    return tuple(f"s{i}" for i in range(epilogue.numbers))
+
+
+def stride_names(epilogue: Epilogue) -> tuple[str, ...]:
+    """The int slots, all strides in elements: those of each output, then those of each operand."""
+    outputs = [f"{y}_{axis}" for y in output_names(epilogue) for axis in STRIDES["full"]]
+    accesses = zip(operand_names(epilogue), epilogue.operands, strict=True)
+    return tuple(outputs + [f"{x}_{axis}" for x, operand in accesses for axis in STRIDES[operand.access]])
+
+
+def once_per_call(epilogue: Epilogue, dtype: str) -> Iterator[str]:
+    """Statements before all loops: what is the same for every vector."""
+    for s in number_names(epilogue):
+        yield f"{s} = splat({dtype}({s}_number), LANES)"
+    for i, operand in enumerate(epilogue.operands):
+        if operand.access == "scalar":
+            yield f"x{i} = splat(x{i}_data[0], LANES)"
+    yield from epilogue.constants
+
+
+def once_per_row(epilogue: Epilogue) -> Iterator[str]:
+    """Statements at the start of a row, `row` of `batch`."""
+    for y in output_names(epilogue):
+        yield f"{y}_at = batch * {y}_batch + row * {y}_row"
+    for i, operand in enumerate(epilogue.operands):
+        if operand.access == "row":
+            yield f"x{i} = splat(x{i}_data[batch * x{i}_batch + row * x{i}_row], LANES)"
+        elif operand.access == "full":
+            yield f"x{i}_at = batch * x{i}_batch + row * x{i}_row"
+        elif operand.access == "column":
+            yield f"x{i}_at = batch * x{i}_batch"
+
+
+def once_per_vector(epilogue: Epilogue, masked: bool) -> Iterator[str]:
+    """Statements for the vector that starts at `column`, of which `mask` is inside the array."""
+    load, store, mask = ("load_masked", "store_masked", "mask") if masked else ("load", "store", "LANES")
+    for i, operand in enumerate(epilogue.operands):
+        if operand.access in ("full", "column"):
+            yield f"x{i} = {load}(x{i}_data, x{i}_at + column, {mask})"
+    yield from epilogue.lines
+    for y in output_names(epilogue):
+        yield f"{store}({y}_data, {y}_at + column, {y}{', mask' if masked else ''})"
