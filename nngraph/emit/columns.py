@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nngraph.emit.imports import module
 from nngraph.emit.statements import Names
 from nngraph.ir.program import FULL, ROW, UNIFORM, ColumnsSpec
 from nngraph_kernels.cpu import columns as template
@@ -36,4 +37,4 @@ def columns_source(name: str, spec: ColumnsSpec) -> str:
         outputs, inputs, lines[UNIFORM], names.hoisted_lines(), loads[FULL], lines[FULL], fold, loads[ROW],
         lines[ROW], stores, spec.chunk == "whole", names.lanes, spec.numbers,
     )  # fmt: skip
-    return template.source(name, columns)
+    return module(template.source(name, columns))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nngraph.emit.imports import module
 from nngraph_kernels.cpu import memory as template
 from nngraph_kernels.target import lanes
 
@@ -9,4 +10,4 @@ from nngraph_kernels.target import lanes
 def memory_source(name: str, spec: tuple[str, str]) -> str:
     """The function of one of the kernels of `nngraph_kernels.cpu.memory` for one dtype."""
     operation, dtype = spec
-    return template.FAMILY[operation](name, dtype, lanes(dtype) if dtype != "bool" else lanes("float32"))
+    return module(template.FAMILY[operation](name, dtype, lanes(dtype) if dtype != "bool" else lanes("float32")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nngraph.emit.imports import module
 from nngraph.emit.statements import Names, closure, phases_of, uses
 from nngraph.ir.program import FULL, ROW, UNIFORM, RowsSpec, Statement
 from nngraph_kernels.cpu import rows as template
@@ -12,7 +13,7 @@ REDUCTIONS = ("sum", "max", "min")
 
 def rows_source(name: str, spec: RowsSpec) -> str:
     """The function of a row kernel."""
-    return template.source(name, RowWriter(spec).rows())
+    return module(template.source(name, RowWriter(spec).rows()))
 
 
 class RowWriter:

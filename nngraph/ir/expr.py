@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 ARITY = {
-    "argument": 0, "constant": 0, "index": 0,
+    "argument": 0, "constant": 0, "number": 0, "index": 0,
     "add": 2, "subtract": 2, "multiply": 2, "divide": 2, "negate": 1, "absolute": 1, "fma": 3,
     "sqrt": 1, "floor": 1, "exp": 1, "expm1": 1, "log": 1, "log1p": 1, "power": 2,
     "tanh": 1, "sigmoid": 1, "erf": 1, "softplus": 1, "cos": 1,
@@ -33,8 +33,9 @@ class Expr:
         A key of `ARITY`.
     args : tuple of Expr
     value : object
-        Of "argument" its index; of "constant" a number or the `Dim` whose size it is; of "cast" the dtype; of
-        "uniform" the two words of the random stream's key; of "index" the axis counted from the last (-1).
+        Of "argument" its index; of "constant" a number or the `Dim` whose size it is; of "number" the place of a
+        constant among a kernel's arguments; of "cast" the dtype; of "uniform" the two words of the random
+        stream's key; of "index" the axis counted from the last (-1).
     """
 
     op: str

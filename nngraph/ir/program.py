@@ -6,7 +6,7 @@ specifications share one compiled function. Everything that differs from call to
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,6 +52,82 @@ class Access:
 
 
 @dataclass(frozen=True, slots=True)
+class RowsSpec:
+    """A kernel that goes over rows: elementwise work, and reductions along each row.
+
+    Attributes
+    ----------
+    operands : tuple of Access
+        The pointer arguments, outputs first.
+    outputs : int
+    statements : tuple of Statement
+        Loads name inputs: operand 0 is the first input.
+    stores : tuple of int
+        For each output the statement whose value it takes.
+    outer : int
+        Number of axes outside of the row; 0 if all is one long row.
+    chunk : str
+        "single": a row is at most one vector; "whole": a multiple of vectors; "ragged": any length;
+        "scalar": there are no rows, only single numbers.
+    dtype : str
+        The floating-point type that decides how many lanes a vector has.
+    numbers, keys : int
+        How many constants, and words of random streams' keys, are arguments.
+    """
+
+    operands: tuple[Access, ...]
+    outputs: int
+    statements: tuple[Statement, ...]
+    stores: tuple[int, ...]
+    outer: int
+    chunk: str
+    dtype: str
+    numbers: int
+    keys: int
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnsSpec:
+    """A kernel that reduces over an axis that is not the last: work before it, work on its result.
+
+    The space is (outside, reduced, columns). The attributes are those of `RowsSpec`; level FULL changes with
+    every element, ROW with every column: the reduction and what follows it.
+    """
+
+    operands: tuple[Access, ...]
+    outputs: int
+    statements: tuple[Statement, ...]
+    stores: tuple[int, ...]
+    chunk: str
+    dtype: str
+    numbers: int
+
+
+@dataclass(frozen=True, slots=True)
+class MatmulEpilogueSpec:
+    """A matrix product and the work on its result, which the statement of kind "product" stands for.
+
+    Attributes
+    ----------
+    product : MatmulSpec
+        Of `nngraph_kernels.cpu.matmul`.
+    operands : tuple of (access, dtype)
+        What the epilogue reads; accesses as in `nngraph_kernels.cpu.epilogue`.
+    outputs : tuple of str
+        Dtypes of what it stores.
+    statements, stores, numbers
+        As in `RowsSpec`.
+    """
+
+    product: Any
+    operands: tuple[tuple[str, str], ...]
+    outputs: tuple[str, ...]
+    statements: tuple[Statement, ...]
+    stores: tuple[int, ...]
+    numbers: int
+
+
+@dataclass(frozen=True, slots=True)
 class Kernel:
     """What is compiled: a template's name and everything that its source depends on."""
 
@@ -78,8 +154,8 @@ class KernelCall:
         In the order of the kernel's pointer arguments.
     integers : tuple of Dim
     numbers : tuple of float or Dim
-    scratch : Dim or tuple
-        Bytes of scratch that each thread needs.
+    scratch : callable or None
+        ``scratch(batch) -> int``: bytes that each thread needs; their address comes after the other pointers.
     in_place : tuple of (int, int)
         Pairs (output, input) that may be one buffer: every element is read before it is written.
     nodes : tuple of str
@@ -88,6 +164,8 @@ class KernelCall:
         Operations, and bytes read and written: what the cost model and the benchmarks go by.
     parallel : bool
         Whether the work can be shared between threads.
+    reports : bool
+        Whether the kernel takes the address of the error word, after the other pointers.
     """
 
     kernel: Kernel
@@ -96,7 +174,7 @@ class KernelCall:
     integers: tuple[Dim, ...]
     numbers: tuple[Any, ...]
     nodes: tuple[str, ...]
-    scratch: Dim = 0
+    scratch: Callable[[int], int] | None = None
     in_place: tuple[tuple[int, int], ...] = ()
     flops: Dim = 0
     traffic: Dim = 0
@@ -141,6 +219,8 @@ class Plan:
         Of the values in the arena; graph inputs are among them, states and views are not.
     in_store : mapping of Value to Value
         New states that are written straight onto the old ones.
+    copies : tuple of (Value, Value)
+        New states that lie in the arena, and the old ones that they are copied onto after the last call.
     scratch : int
         Offset of the scratch region, of `scratch_nbytes` for every thread.
     """
@@ -150,5 +230,6 @@ class Plan:
     nbytes: int
     placements: Mapping[Value, Placement]
     in_store: Mapping[Value, Value]
+    copies: tuple[tuple[Value, Value], ...]
     scratch: int
     scratch_nbytes: int

@@ -61,7 +61,9 @@ def accepts_elementwise(group: Group, node: Node) -> bool:
             return fits_rows(group, node)
         return group.anchored and shape == row_shape(group.space, group.inner) and fits_rows(group, node)
     if group.kind == "columns":
-        return shape == group.after and not positional(node)
+        outside = (value.type.shape for value in node.inputs if value not in group.made)
+        fits = all(simple_operand(given, shape, group.inner) for given in outside)
+        return shape == group.after and fits and not positional(node)
     return group.kind == "matmul" and shape == group.space and not positional(node)
 
 

@@ -1,0 +1,79 @@
+"""Which values need memory of their own, and from which call to which they live."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nngraph.ir.graph import State, Value
+from nngraph.ir.program import KernelCall, Schedule
+
+BEFORE = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Lifetimes:
+    """Attributes
+    ----------
+    first, last : dict of Value to int
+        Calls that write a value first and read it last, of every value in the arena. Inputs are there before
+        the first call; outputs stay until after the last.
+    in_store : dict of Value to Value
+        New states written straight onto the old ones.
+    copies : list of (new, old)
+        New states that have to be copied onto the old ones after the last call.
+    """
+
+    first: dict[Value, int]
+    last: dict[Value, int]
+    in_store: dict[Value, Value]
+    copies: list[tuple[Value, Value]]
+
+
+def lifetimes(schedule: Schedule) -> Lifetimes:
+    graph, aliases, calls = schedule.graph, schedule.aliases, schedule.calls
+    end = len(calls)
+    outside = {state.old for state in graph.states} | set(schedule.constants)
+    first: dict[Value, int] = {value: BEFORE for value in graph.inputs}
+    last: dict[Value, int] = {value: BEFORE for value in graph.inputs}
+    reads: dict[Value, int] = {}
+    for position, call in enumerate(calls):
+        for operand in call.inputs:
+            (reads if operand.value in outside else last)[operand.value] = position
+        for operand in call.outputs:
+            first.setdefault(operand.value, position)
+            last[operand.value] = max(position, last.get(operand.value, position))
+    for _, value in graph.outputs:
+        if (root := aliases.get(value, value)) not in outside:
+            last[root] = end
+    in_store: dict[Value, Value] = {}
+    copies: list[tuple[Value, Value]] = []
+    outputs = {aliases.get(value, value) for _, value in graph.outputs}
+    for state in graph.states:
+        new = aliases.get(state.new, state.new)
+        if new is state.old:
+            continue
+        if new not in outputs and writes_in_place(state, new, first, reads, calls, in_store):
+            in_store[new] = state.old
+        else:
+            copies.append((new, state.old))
+            if new not in outside:
+                last[new] = end
+    for value in in_store:
+        del first[value], last[value]
+    return Lifetimes(first, last, in_store, copies)
+
+
+def writes_in_place(
+    state: State, new: Value, first: dict[Value, int], reads: dict[Value, int],
+    calls: tuple[KernelCall, ...], in_store: dict[Value, Value],
+) -> bool:  # fmt: skip
+    """Whether the one call that makes `new` may write it over the old value."""
+    if new not in first or first[new] == BEFORE or new in in_store:
+        return False
+    writer = calls[first[new]]
+    last_read = reads.get(state.old, BEFORE)
+    if last_read != first[new]:
+        return last_read < first[new]
+    wanted = next(k for k, operand in enumerate(writer.outputs) if operand.value is new)
+    sources = [k for k, operand in enumerate(writer.inputs) if operand.value is state.old]
+    return all((wanted, k) in writer.in_place for k in sources)

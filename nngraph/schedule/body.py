@@ -1,0 +1,125 @@
+"""The body of a fused kernel: its nodes as statements, without names, sizes or constants."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from nngraph.ir.expr import Expr, argument
+from nngraph.ir.graph import Node, Value
+from nngraph.ir.op import Op
+from nngraph.ir.program import FULL, ROW, UNIFORM, Statement
+from nngraph.ir.types import Dim
+
+REDUCTIONS = ("sum", "max", "min")
+INLINE = (0.0, 1.0, -1.0, 2.0, 0.5)
+
+
+class Body:
+    """Collects statements, and beside them what they refer to: operands, numbers, keys of random streams.
+
+    Attributes
+    ----------
+    load_level : callable
+        How often an operand changes.
+    operands : list of Value
+        What is loaded, in order; each at the level that `load_level` gave when it was first needed.
+    """
+
+    def __init__(self, load_level: Callable[[Value], int]) -> None:
+        self.load_level = load_level
+        self.statements: list[Statement] = []
+        self.position: dict[Value, int] = {}
+        self.operands: list[Value] = []
+        self.numbers: list[float | Dim] = []
+        self.keys: list[int] = []
+        self.flops = 0
+
+    def load(self, value: Value) -> int:
+        """The statement that holds `value`, loading it where nothing made it."""
+        if value not in self.position:
+            self.operands.append(value)
+            level = self.load_level(value)
+            self.put(value, Statement("load", level, value.type.dtype, operand=len(self.operands) - 1))
+        return self.position[value]
+
+    def forget_loads(self) -> None:
+        """Load again what is needed from here on."""
+        for value in self.operands:
+            self.position.pop(value, None)
+
+    def put(self, value: Value, statement: Statement) -> None:
+        self.position[value] = len(self.statements)
+        self.statements.append(statement)
+
+    def add(self, node: Node) -> None:
+        """Append an elementwise node, a constant, or a reduction."""
+        if node.op.name in REDUCTIONS:
+            self.reduction(node)
+        elif node.op.name == "constant":
+            self.compute(node, Expr("constant", value=node.attributes["value"]))
+        else:
+            self.compute(node, expression(node.op, len(node.inputs), tuple(node.attributes.items())))
+
+    def compute(self, node: Node, tree: Expr) -> None:
+        """Append `tree` over the node's inputs, its constants turned into arguments."""
+        sources = tuple(map(self.load, node.inputs))
+        self.flops += size(tree)
+        value = node.results[0]
+        level = max((self.statements[source].level for source in sources), default=UNIFORM)
+        if positional(tree):
+            level = FULL
+        self.put(value, Statement("compute", level, value.type.dtype, self.bind(tree, sources, value.type.dtype)))
+
+    def reduction(self, node: Node) -> None:
+        source = self.load(node.inputs[0])
+        self.flops += 1
+        self.put(node.results[0], Statement(node.op.name, ROW, node.results[0].type.dtype, operand=source))
+
+    def bind(self, tree: Expr, sources: tuple[int, ...], dtype: str) -> Expr:
+        """`tree` over statements instead of arguments, over argument slots instead of constants."""
+        if tree.op == "argument":
+            return Expr("argument", value=sources[tree.value])
+        if tree.op == "constant":
+            return self.number(tree.value)
+        args = tuple(self.bind(arg, sources, dtype) for arg in tree.args)
+        if tree.op == "uniform":
+            self.keys += tree.value
+            return Expr("uniform", args, (len(self.keys) - 2, dtype))
+        return Expr(tree.op, args, tree.value)
+
+    def number(self, value: Any) -> Expr:
+        """A constant of every formula is written out; any other becomes an argument."""
+        if isinstance(value, (int, float)) and float(value) in INLINE:
+            return Expr("constant", value=float(value))
+        if value not in self.numbers:
+            self.numbers.append(value)
+        return Expr("number", value=self.numbers.index(value))
+
+
+def expression(op: Op, arity: int, attributes: tuple[tuple[str, Any], ...]) -> Expr:
+    """The op's expression of its arguments."""
+    try:
+        return cached_expression(op, arity, attributes)
+    except TypeError:
+        return cached_expression.__wrapped__(op, arity, attributes)
+
+
+@lru_cache(maxsize=4096)
+def cached_expression(op: Op, arity: int, attributes: tuple[tuple[str, Any], ...]) -> Expr:
+    assert op.expr is not None
+    return op.expr(*map(argument, range(arity)), **dict(attributes))
+
+
+@lru_cache(maxsize=4096)
+def size(tree: Expr) -> int:
+    """Operations in `tree`."""
+    own = tree.op not in ("argument", "constant", "index", "cast")
+    return own + sum(map(size, tree.args))
+
+
+@lru_cache(maxsize=4096)
+def positional(tree: Expr) -> bool:
+    """Whether the value depends on where in the tensor it stands."""
+    return tree.op in ("index", "uniform") or any(map(positional, tree.args))

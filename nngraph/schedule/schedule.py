@@ -1,0 +1,90 @@
+"""Goes over the graph once and turns every node into calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from nngraph.ir.graph import Graph, Node, Value
+from nngraph.ir.program import KernelCall, Operand, Schedule
+from nngraph.ir.types import Shape
+from nngraph.schedule.body import REDUCTIONS
+from nngraph.schedule.columns import schedule_columns
+from nngraph.schedule.matmul import schedule_matmul
+from nngraph.schedule.movement import schedule_copy, schedule_gather, schedule_scatter_add
+from nngraph.schedule.region import Region
+from nngraph.schedule.rows import schedule_rows
+
+BY_KERNEL: dict[str, Callable[[Node], list[KernelCall]]] = {
+    "copy": schedule_copy,
+    "gather": schedule_gather,
+    "scatter_add": schedule_scatter_add,
+}
+BY_KIND: dict[str, Callable[[Region], list[KernelCall]]] = {
+    "rows": lambda region: [schedule_rows(region)],
+    "columns": lambda region: [schedule_columns(region)],
+    "matmul": schedule_matmul,
+}
+
+
+def schedule(graph: Graph) -> Schedule:
+    """The calls that compute `graph`, in the order of its nodes; views and constants need none."""
+    calls: list[KernelCall] = []
+    aliases: dict[Value, Value] = {}
+    constants: dict[Value, np.ndarray] = {}
+    for node in graph.nodes:
+        if node.op.view:
+            source = node.inputs[0]
+            aliases[node.result] = aliases.get(source, source)
+        elif node.op.name == "constant":
+            constants[node.result] = np.asarray(node.attributes["value"], node.result.type.dtype)
+        else:
+            calls += [on_memory(call, aliases) for call in calls_of(node)]
+    return Schedule(graph, tuple(calls), aliases, constants)
+
+
+def calls_of(node: Node) -> list[KernelCall]:
+    kernel = node.op.kernel
+    if kernel in BY_KERNEL:
+        return BY_KERNEL[kernel](node)
+    kind, region = region_of(node)
+    return BY_KIND[kind](region)
+
+
+def region_of(node: Node) -> tuple[str, Region]:
+    """A fused node, or a single one, as what one kernel computes."""
+    if inner := node.attributes.get("graph"):
+        results = tuple(value for _, value in inner.outputs)
+        return node.attributes["kind"], Region(
+            node.id, inner.nodes, results, space_of(inner.nodes), node.attributes["inner"]
+        )
+    if node.op.name in REDUCTIONS:
+        shape, axes = node.inputs[0].type.shape, node.attributes["axis"]
+        if axes[-1] == len(shape) - 1:
+            return "rows", Region(node.id, (node,), node.results, shape, len(axes))
+        return "columns", Region(node.id, (node,), node.results, shape, len(shape) - 1 - axes[-1])
+    kind = "matmul" if node.op.name == "matmul" else "rows"
+    return kind, Region(node.id, (node,), node.results, node.results[0].type.shape, 0)
+
+
+def space_of(nodes: tuple[Node, ...]) -> Shape:
+    """The shape that a fused node's kernel goes over."""
+    for node in nodes:
+        if node.op.name in REDUCTIONS:
+            return node.inputs[0].type.shape
+        if node.op.name == "matmul":
+            return node.result.type.shape
+    return nodes[-1].results[0].type.shape
+
+
+def on_memory(call: KernelCall, aliases: dict[Value, Value]) -> KernelCall:
+    """`call` with views replaced by the values whose memory they are."""
+    if not any(operand.value in aliases for operand in (*call.outputs, *call.inputs)):
+        return call
+
+    def resolve(operands: tuple[Operand, ...]) -> tuple[Operand, ...]:
+        return tuple(Operand(aliases.get(o.value, o.value), o.offset) for o in operands)
+
+    return replace(call, outputs=resolve(call.outputs), inputs=resolve(call.inputs))
