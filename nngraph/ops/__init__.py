@@ -12,4 +12,5 @@ from nngraph.ops import movement as movement
 from nngraph.ops import normalization as normalization
 from nngraph.ops import reduction as reduction
 from nngraph.ops import shape as shape
+from nngraph.ops import slicing as slicing
 from nngraph.ops import source as source

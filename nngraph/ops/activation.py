@@ -18,12 +18,16 @@ from nngraph.ops.records import BACKWARD, elementwise
 TWO = (Sample(((3, 5), (3, 5))), Sample(((2, 3, 17), (2, 3, 17))))
 
 
-def activation(name: str, summary: str, expr: Callable[..., e.Expr], reference: Callable[..., Any], **facets: Any) -> Op:
+def activation(
+    name: str, summary: str, expr: Callable[..., e.Expr], reference: Callable[..., Any], **facets: Any
+) -> Op:
     return elementwise(name, summary, "activation", expr, reference, **{"samples": UNARY} | facets)
 
 
-def backward(name: str, summary: str, expr: Callable[..., e.Expr], reference: Callable[..., Any], **facets: Any) -> Op:
-    """The derivative of an activation as one node; its operands are the cotangent and what the formula reads."""
+def backward(
+    name: str, summary: str, expr: Callable[..., e.Expr], reference: Callable[..., Any], **facets: Any
+) -> Op:
+    """The derivative of an activation as one node, of the cotangent and what the formula reads."""
     return elementwise(
         f"{name}_backward", summary, "activation", expr, reference,
         **{"samples": TWO, "vjp": BACKWARD, "internal": True} | facets,
@@ -84,7 +88,8 @@ leaky_relu = activation(
     )("leaky_relu")(b, node, dy),
 )  # fmt: skip
 leaky_relu_backward = backward(
-    "leaky_relu", "dy where y > 0, slope · dy elsewhere", lambda dy, y, slope=0.01: e.select(y > 0.0, dy, dy * slope),
+    "leaky_relu", "dy where y > 0, slope · dy elsewhere", lambda dy, y,
+    slope=0.01: e.select(y > 0.0, dy, dy * slope),
     lambda dy, y, slope=0.01: dy * np.where(y > 0, 1, slope).astype(dy.dtype),
     operands=("dy", "y"), attributes=SLOPE, samples=distinct(Sample(TWO[0].shapes, {"slope": 0.1})),
 )  # fmt: skip
@@ -96,7 +101,8 @@ elu = activation(
     "elu", "x where x > 0, α (eˣ − 1) elsewhere",
     lambda x, alpha=1.0: e.select(x > 0.0, x, e.apply("expm1", x) * alpha),
     lambda x, alpha=1.0: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))),
-    attributes=ALPHA, samples=distinct(*(Sample(((3, 17),), alpha) for alpha in ALPHAS)), vjp=from_result("elu"),
+    attributes=ALPHA, samples=distinct(*(Sample(((3, 17),), alpha) for alpha in ALPHAS)),
+    vjp=from_result("elu"),
 )  # fmt: skip
 elu_backward = backward(
     "elu", "dy where y > 0, dy (y + α) elsewhere",
@@ -105,7 +111,9 @@ elu_backward = backward(
     operands=("dy", "y"), attributes=ALPHA, samples=distinct(Sample(TWO[0].shapes, {"alpha": 0.3})),
 )  # fmt: skip
 
-silu = activation("silu", "x σ(x)", lambda x: x * e.sigmoid(x), lambda x: x * sigmoid_reference(x), vjp=from_input("silu"))
+silu = activation(
+    "silu", "x σ(x)", lambda x: x * e.sigmoid(x), lambda x: x * sigmoid_reference(x), vjp=from_input("silu")
+)
 silu_backward = backward(
     "silu", "dy σ(x) (1 + x (1 − σ(x)))", lambda dy, x: scaled_silu_backward_expr(dy, x, 1.0),
     lambda dy, x: dy * scaled_silu_slope(x, 1), operands=("dy", "x"),

@@ -39,7 +39,8 @@ dropout = register_op(
     Op(
         "dropout", "x with a share of its elements set to 0 in training", "dropout", ("x",), infer, reference,
         {
-            "rate": Attribute("float", "the probability that an element is dropped", minimum=0.0, maximum=1.0),
+            "rate": Attribute("float", "the probability that an element is dropped", minimum=0.0,
+            maximum=1.0),
             "mode": Attribute(
                 "string", "inverted (kept elements are scaled in training) or vanilla (all are in inference)",
                 "inverted", choices=("inverted", "vanilla"),

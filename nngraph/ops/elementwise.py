@@ -137,7 +137,8 @@ power_backward_exponent = elementwise(
     ),
     lambda dy, a, b, y: np.where((a == 0) & (b >= 0), 0, dy * y * np.log(a)),
     operands=("dy", *AB, "y"), internal=True, vjp=BACKWARD,
-    samples=within(0.3, 3.0, Sample(((3, 5), (3, 5), (3, 5), (3, 5))), Sample(((2, 17), (2, 17), (), (2, 17)))),
+    samples=within(0.3, 3.0, Sample(((3, 5), (3, 5), (3, 5), (3, 5))),
+    Sample(((2, 17), (2, 17), (), (2, 17)))),
 )  # fmt: skip
 maximum = elementwise(
     "maximum", "the larger of a and b", "elementwise", e.maximum, np.maximum,
@@ -220,7 +221,8 @@ cast = elementwise(
         )
     },
     samples=(
-        Sample(((3, 5),), {"dtype": "float64"}, ((-9, 9),)), Sample(((3, 5),), {"dtype": "int32"}, ((-9, 9),)),
+        Sample(((3, 5),), {"dtype": "float64"}, ((-9, 9),)),
+        Sample(((3, 5),), {"dtype": "int32"}, ((-9, 9),)),
         Sample(((3, 17),), {"dtype": "float32"}, (9,)), Sample(((3, 5),), {"dtype": "float64"}, ("bool",)),
         Sample(((3, 17),), {"dtype": "bool"}, (2,)),
     ),

@@ -9,8 +9,8 @@ import numpy as np
 from nngraph.ir.builder import Builder
 from nngraph.ir.graph import Node, Value
 from nngraph.ir.op import Attribute, ErrorSample, Op, Parameter, Sample, register_op
-from nngraph.ir.types import Dim, TensorType, format_shape, multiply
-from nngraph.ops.records import BACKWARD, expect_float, expect_integer, expect_rank
+from nngraph.ir.types import Dim, TensorType, format_shape
+from nngraph.ops.records import BACKWARD, expect_integer, expect_rank
 
 
 def gather_infer(table: TensorType, index: TensorType) -> TensorType:
@@ -54,9 +54,8 @@ gather = register_op(
 def scatter_add_infer(index: TensorType, update: TensorType, size: Dim) -> TensorType:
     expect_integer(index)
     if update.shape[: index.rank] != index.shape:
-        raise ValueError(
-            f"one update for each index expected, {format_shape(update.shape)} given for {format_shape(index.shape)}"
-        )
+        shapes = f"{format_shape(update.shape)} given for {format_shape(index.shape)}"
+        raise ValueError(f"one update for each index expected, {shapes}")
     return TensorType((size, *update.shape[index.rank :]), update.dtype)
 
 
@@ -70,10 +69,12 @@ def scatter_add_reference(index: np.ndarray, update: np.ndarray, size: int) -> n
 scatter_add = register_op(
     Op(
         "scatter_add", "zeros, with each update added to the row that its index names", "embedding",
-        ("index", "update"), scatter_add_infer, scatter_add_reference, {"size": Attribute("any", "number of rows")},
+        ("index", "update"), scatter_add_infer, scatter_add_reference,
+        {"size": Attribute("any", "number of rows")},
         vjp=BACKWARD, kernel="scatter_add", internal=True, flops=lambda index, update, size: update.size,
         samples=(
-            Sample(((4,), (4, 5)), {"size": 3}, (3, (-2, 2))), Sample(((2, 9), (2, 9, 17)), {"size": 7}, (7, (-2, 2))),
+            Sample(((4,), (4, 5)), {"size": 3}, (3, (-2, 2))),
+            Sample(((2, 9), (2, 9, 17)), {"size": 7}, (7, (-2, 2))),
             Sample(((33,), (33,)), {"size": 5}, (5, (-2, 2))),
         ),
         errors=(ErrorSample(((4,), (3, 5)), {"size": 3}, "one update for each index", ("int32", "float32")),),
@@ -101,7 +102,8 @@ embedding = register_op(
         },
         parameters=embedding_parameters, expand=lambda b, x, weight, **_: b.add("gather", weight, x),
         flops=lambda x, **_: 0,
-        samples=(Sample(((4,),), {"vocabulary": 7, "units": 5}, (7,)), Sample(((2, 9),), {"vocabulary": 3, "units": 17}, (3,))),
+        samples=(Sample(((4,),), {"vocabulary": 7, "units": 5}, (7,)),
+        Sample(((2, 9),), {"vocabulary": 3, "units": 17}, (3,))),
         errors=(
             ErrorSample(((4,),), {"vocabulary": 7, "units": 5}, "int32 input"),
             ErrorSample(((4,),), {"vocabulary": 0, "units": 5}, "'vocabulary'", ("int32",)),

@@ -40,7 +40,9 @@ def infer(a: TensorType, b: TensorType, transpose_a: bool = False, transpose_b: 
     return result
 
 
-def reference(a: np.ndarray, b: np.ndarray, transpose_a: bool = False, transpose_b: bool = False) -> np.ndarray:
+def reference(
+    a: np.ndarray, b: np.ndarray, transpose_a: bool = False, transpose_b: bool = False
+) -> np.ndarray:
     return (a.swapaxes(-1, -2) if transpose_a else a) @ (b.swapaxes(-1, -2) if transpose_b else b)
 
 
@@ -99,7 +101,7 @@ def linear_infer(x: TensorType, units: int, bias: bool = True, **_: Any) -> Tens
 
 
 def linear_parameters(x: TensorType, units: int, bias: bool = True, **_: Any) -> tuple[Parameter, ...]:
-    """`weight` (units, inputs), held transposed so that the forward product reads its rows; `bias` (units,)."""
+    """`weight` (units, inputs), held transposed, as the forward product reads it; `bias` (units,)."""
     inputs = x.shape[-1]
     assert isinstance(inputs, int)
     weight = Parameter("weight", (units, inputs), "he_normal", (1, 0))
@@ -141,8 +143,10 @@ linear = register_op(
         flops=lambda x, units, bias=True, **_: multiply(x.size, 2 * units),
         samples=(Sample(((3, 5),), {"units": 4}), Sample(((2, 3, 17),), {"units": 33, "bias": False})),
         errors=(
-            ErrorSample(((3, 5),), {"units": 0}, "at least 1"), ErrorSample(((3, 5),), {"unit": 4}, "did you mean 'units'"),
-            ErrorSample(((3, 5),), {}, "'units' missing"), ErrorSample(((3, 5),), {"units": 2.5}, "an integer"),
+            ErrorSample(((3, 5),), {"units": 0}, "at least 1"),
+            ErrorSample(((3, 5),), {"unit": 4}, "did you mean 'units'"),
+            ErrorSample(((3, 5),), {}, "'units' missing"),
+            ErrorSample(((3, 5),), {"units": 2.5}, "an integer"),
             ErrorSample(((3, 5),), {"units": 4}, "float input", ("int32",)),
             ErrorSample(((Batch(),),), {"units": 4}, "last axis of known size"),
         ),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -16,9 +15,9 @@ from nngraph.ops.records import expect_rank, expect_sizes, normalize_axis
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """Element i of `shape` goes from source_offset + i · source_strides to target_offset + i · target_strides.
+    """Element i of `shape` goes from source_offset + i · source_strides to the same place of the target.
 
-    Offsets and strides count elements, and may be negative or multiples of the batch; `operand` numbers the input.
+    Offsets and strides count elements; strides may be negative or multiples of the batch.
     """
 
     operand: int
@@ -93,10 +92,12 @@ transpose = register_op(
     Op(
         "transpose", "the axes in another order; the batch stays first", "shape", ("x",), transpose_infer,
         lambda x, axes=None: x.transpose(axes or (0, *range(x.ndim - 1, 0, -1))),
-        {"axes": Attribute("integers", "all axes, 0 (the batch) first; by default the others are reversed", None)},
+        {"axes": Attribute("integers", "all axes, 0 (the batch) first; by default the others are reversed",
+        None)},
         vjp=transpose_vjp, kernel="copy", copies=transpose_copies, flops=lambda x, axes=None: 0,
         samples=(
-            Sample(((3, 4, 5),)), Sample(((2, 3, 4, 17),), {"axes": (0, 2, 3, 1)}), Sample(((5, 7),), {"axes": (1, 0)}),
+            Sample(((3, 4, 5),)), Sample(((2, 3, 4, 17),), {"axes": (0, 2, 3, 1)}),
+            Sample(((5, 7),), {"axes": (1, 0)}),
             Sample(((2, 33, 18),), {"axes": (0, -1, 1)}),
         ),
         errors=(
@@ -117,7 +118,9 @@ def concat_infer(*types: TensorType, axis: int = -1) -> TensorType:
     total = 0
     for type in types:
         if type.dtype != first.dtype:
-            raise ValueError(f"inputs of one dtype expected, {first.dtype} and {type.dtype} given; convert with cast")
+            raise ValueError(
+                f"inputs of one dtype expected, {first.dtype} and {type.dtype} given; convert with cast"
+            )
         if without(type.shape, position) != without(first.shape, position) or type.rank != first.rank:
             shapes = f"{format_shape(first.shape)} and {format_shape(type.shape)}"
             raise ValueError(f"shapes that agree but for axis {axis} expected, {shapes} given")
@@ -169,7 +172,8 @@ concat = register_op(
         {"axis": Attribute("axis", "the axis, counted from the end if negative; not the batch's", -1)},
         vjp=concat_vjp, kernel="copy", copies=concat_copies, flops=lambda *types, axis=-1: 0,
         samples=(
-            Sample(((3, 5), (3, 2))), Sample(((2, 4, 3), (2, 1, 3), (2, 17, 3)), {"axis": 1}), Sample(((3, 33),)),
+            Sample(((3, 5), (3, 2))), Sample(((2, 4, 3), (2, 1, 3), (2, 17, 3)), {"axis": 1}),
+            Sample(((3, 33),)),
             Sample(((3, 4), (3, 4)), {}, (9, 9)),
         ),
         errors=(
@@ -184,10 +188,13 @@ concat = register_op(
 WINDOW = {
     "starts": Attribute("any", "where along each axis the window begins"),
     "shape": Attribute("any", "the whole shape of the result"),
-    "steps": Attribute("any", "how far apart along each axis the window's elements are; negative goes backwards"),
+    "steps": Attribute(
+        "any", "how far apart along each axis the window's elements are; negative goes backwards"
+    ),
 }
 WINDOWS = (
-    ((3, 17), (0, 4), (3, 9), (1, 1)), ((3, 17), (0, 1), (3, 8), (1, 2)), ((2, 5, 4), (0, 4, 1), (2, 5, 2), (1, -1, 2)),
+    ((3, 17), (0, 4), (3, 9), (1, 1)), ((3, 17), (0, 1), (3, 8), (1, 2)),
+    ((2, 5, 4), (0, 4, 1), (2, 5, 2), (1, -1, 2)),
 )  # fmt: skip
 
 
@@ -211,7 +218,9 @@ def crop_infer(x: TensorType, starts: tuple[int, ...], shape: Shape, steps: tupl
     return TensorType(shape, x.dtype)
 
 
-def selection(starts: tuple[int, ...], shape: tuple[int, ...], steps: tuple[int, ...]) -> tuple[np.ndarray, ...]:
+def selection(
+    starts: tuple[int, ...], shape: tuple[int, ...], steps: tuple[int, ...]
+) -> tuple[np.ndarray, ...]:
     return np.ix_(*(start + step * np.arange(n) for start, n, step in zip(starts, shape, steps, strict=True)))
 
 
@@ -272,7 +281,8 @@ def place_vjp(b: Builder, node: Node, dy: Value) -> tuple[Value]:
 
 place = register_op(
     Op(
-        "place", "x at every step-th place of a window, a number everywhere else", "shape", ("x",), place_infer,
+        "place", "x at every step-th place of a window, a number everywhere else", "shape", ("x",),
+        place_infer,
         place_reference, {**WINDOW, "value": Attribute("float", "what stands outside of the window", 0.0)},
         vjp=place_vjp, kernel="copy", copies=place_copies, internal=True, flops=lambda x, **_: 0,
         samples=tuple(
@@ -280,109 +290,5 @@ place = register_op(
             for whole, starts, window, steps in WINDOWS
         ),
         errors=(ErrorSample(((3, 5),), {"starts": (0, 3), "shape": (3, 7), "steps": (1, 1)}, "axis 1"),),
-    )
-)  # fmt: skip
-
-
-def slice_window(x: TensorType, start: int | None, stop: int | None, step: int, axis: int) -> dict[str, Any]:
-    """The window that Python's slicing names; ValueError for one that is empty."""
-    position = normalize_axis(axis, x.rank)
-    expect_sizes(x.shape, (position,))
-    size = x.shape[position]
-    assert isinstance(size, int)
-    if step == 0:
-        raise ValueError("step 0 given, a step other than 0 expected")
-    chosen = range(size)[start:stop:step]
-    if not chosen:
-        raise ValueError(f"start {start}, stop {stop} and step {step} choose nothing of the {size} along axis {axis}")
-    others = tuple(a != position for a in range(x.rank))
-    return {
-        "starts": tuple(0 if other else chosen[0] for other in others),
-        "shape": tuple(dim if other else len(chosen) for other, dim in zip(others, x.shape, strict=True)),
-        "steps": tuple(1 if other else step for other in others),
-    }
-
-
-def slice_infer(
-    x: TensorType, start: int | None = None, stop: int | None = None, step: int = 1, axis: int = -1
-) -> TensorType:
-    return TensorType(slice_window(x, start, stop, step, axis)["shape"], x.dtype)
-
-
-def slice_reference(
-    x: np.ndarray, start: int | None = None, stop: int | None = None, step: int = 1, axis: int = -1
-) -> np.ndarray:
-    return np.moveaxis(np.moveaxis(x, axis, 0)[start:stop:step], 0, axis)
-
-
-def slice_expand(
-    b: Builder, x: Value, start: int | None = None, stop: int | None = None, step: int = 1, axis: int = -1
-) -> Value:
-    return b.add("crop", x, **slice_window(x.type, start, stop, step, axis))
-
-
-slice = register_op(
-    Op(
-        "slice", "some of the elements along an axis, as Python slices", "shape", ("x",), slice_infer, slice_reference,
-        {
-            "start": Attribute("int", "the first element, counted from the end if negative", None),
-            "stop": Attribute("int", "the element before which to stop, counted from the end if negative", None),
-            "step": Attribute("int", "how far from one element to the next; negative goes backwards", 1),
-            "axis": Attribute("axis", "the axis, counted from the end if negative; not the batch's", -1),
-        },
-        expand=slice_expand, flops=lambda x, **_: 0,
-        samples=(
-            Sample(((3, 17),), {"start": 2, "stop": -3}), Sample(((2, 9, 3),), {"start": 1, "step": 3, "axis": 1}),
-            Sample(((3, 5),), {"step": -2}),
-        ),
-        errors=(
-            ErrorSample(((3, 5),), {"start": 5}, "choose nothing"), ErrorSample(((3, 5),), {"step": 0}, "step 0"),
-            ErrorSample(((Batch(), 5),), {"axis": 0, "start": 1}, "batch"),
-        ),
-    )
-)  # fmt: skip
-
-Widths = tuple[tuple[int, int], ...]
-
-
-def padded_shape(shape: Shape, widths: Widths) -> Shape:
-    if len(widths) != len(shape) - 1:
-        raise ValueError(
-            f"a pair (before, after) for each of the {len(shape) - 1} axes after the batch expected, {widths} given"
-        )
-    expect_sizes(shape, tuple(a for a, pair in enumerate(widths, 1) if any(pair)))
-    grown = (dim if isinstance(dim, Batch) else dim + before + after for dim, (before, after) in zip(shape[1:], widths, strict=True))
-    return (shape[0], *grown)
-
-
-def pad_infer(x: TensorType, widths: Widths, value: float = 0.0) -> TensorType:
-    del value
-    expect_rank(x, 1)
-    return TensorType(padded_shape(x.shape, widths), x.dtype)
-
-
-def pad_expand(b: Builder, x: Value, widths: Widths, value: float = 0.0) -> Value:
-    starts = (0, *(before for before, _ in widths))
-    shape = padded_shape(x.type.shape, widths)
-    return b.add("place", x, starts=starts, shape=shape, steps=(1,) * len(shape), value=value)
-
-
-def pad_reference(x: np.ndarray, widths: Widths, value: float = 0.0) -> np.ndarray:
-    return np.pad(x, ((0, 0), *widths), constant_values=value)
-
-
-pad = register_op(
-    Op(
-        "pad", "x with a number around it", "shape", ("x",), pad_infer, pad_reference,
-        {
-            "widths": Attribute("pairs", "for each axis after the batch, how many before and after"),
-            "value": Attribute("float", "what stands around x", 0.0),
-        },
-        expand=pad_expand, flops=lambda x, **_: 0,
-        samples=(Sample(((3, 5),), {"widths": ((1, 2),)}), Sample(((2, 4, 3),), {"widths": ((0, 1), (2, 0)), "value": -1.5})),
-        errors=(
-            ErrorSample(((3, 5),), {"widths": ((1, 1), (1, 1))}, "each of the 1 axes"),
-            ErrorSample(((3, 5),), {"widths": ((-1, 1),)}, "at least 0"),
-        ),
     )
 )  # fmt: skip

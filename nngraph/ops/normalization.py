@@ -77,7 +77,8 @@ softmax = register_op(
 )  # fmt: skip
 log_softmax = register_op(
     Op(
-        "log_softmax", "x − log Σ exp(x) along an axis", "normalization", ("x",), infer, log_softmax_reference, AXIS,
+        "log_softmax", "x − log Σ exp(x) along an axis", "normalization", ("x",), infer,
+        log_softmax_reference, AXIS,
         vjp=log_softmax_vjp, decompose=log_softmax_decompose, flops=lambda x, axis=-1: multiply(x.size, 5),
         samples=SAMPLES, errors=ERRORS,
     )
@@ -90,7 +91,8 @@ NORMALIZE = {
 }
 NORMALIZE_SAMPLES = (
     Sample(((3, 5),), {"axis": -1, "epsilon": 1e-5}), Sample(((4, 70),), {"axis": -1, "epsilon": 1e-3}),
-    Sample(((2, 5, 3),), {"axis": 1, "epsilon": 1e-5}), Sample(((2, 5, 3),), {"axis": (1, 2), "epsilon": 1e-5}),
+    Sample(((2, 5, 3),), {"axis": 1, "epsilon": 1e-5}),
+    Sample(((2, 5, 3),), {"axis": (1, 2), "epsilon": 1e-5}),
 )  # fmt: skip
 
 
@@ -169,8 +171,10 @@ def layer_norm_reference(
 
 layer_norm = register_op(
     Op(
-        "layer_norm", "x normalized along axes, times a learned scale plus a learned offset", "normalization", ("x",),
-        normalize_infer, layer_norm_reference, NORMALIZE, parameters=layer_norm_parameters, expand=layer_norm_expand,
+        "layer_norm", "x normalized along axes, times a learned scale plus a learned offset",
+        "normalization", ("x",),
+        normalize_infer, layer_norm_reference, NORMALIZE, parameters=layer_norm_parameters,
+        expand=layer_norm_expand,
         flops=lambda x, **_: multiply(x.size, 9), samples=NORMALIZE_SAMPLES,
         errors=(
             *ERRORS, ErrorSample(((Batch(), 5),), {"axis": 0}, "batch"),

@@ -84,7 +84,9 @@ def usual_errors(kinds: tuple[str, ...], samples: tuple[Sample, ...]) -> tuple[E
     if kinds[-1] != "any":
         refused = "float32" if kinds[-1] == "bool" else "bool"
         shapes = ((3, 5),) * len(kinds)
-        errors.append(ErrorSample(shapes, samples[0].attributes, "expected, " + refused, (*dtypes[:-1], refused)))
+        errors.append(
+            ErrorSample(shapes, samples[0].attributes, "expected, " + refused, (*dtypes[:-1], refused))
+        )
     return tuple(errors) or Absent("it takes any input")
 
 
@@ -98,7 +100,9 @@ def common_dtype(operands: tuple[str, ...], kinds: tuple[str, ...], types: tuple
         if kind == "bool":
             continue
         if found not in (None, type.dtype):
-            raise ValueError(f"inputs of one dtype expected, {found} and {type.dtype} given; convert with cast")
+            raise ValueError(
+                f"inputs of one dtype expected, {found} and {type.dtype} given; convert with cast"
+            )
         found = type.dtype
     return found or "bool"
 

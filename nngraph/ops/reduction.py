@@ -16,13 +16,16 @@ from nngraph.ops.elementwise import NO_GRADIENT
 from nngraph.ops.records import elementwise, expect_float, expect_number, normalize_axes, normalize_axis
 
 AXES = {
-    "axis": Attribute("axes", "axis or axes to reduce, counted from the end if negative; all by default", None),
+    "axis": Attribute(
+        "axes", "axis or axes to reduce, counted from the end if negative; all by default", None
+    ),
     "keepdims": Attribute("bool", "keep the reduced axes, with size 1", False),
 }
 SAMPLES = tuple(
     Sample(shapes, {"axis": axis, "keepdims": keepdims}, ("distinct",))
     for shapes, axis, keepdims in [
-        (((3, 5),), None, False), (((3, 37),), -1, True), (((37, 5),), 0, False), (((2, 3, 17),), (0, 2), True),
+        (((3, 5),), None, False), (((3, 37),), -1, True), (((37, 5),), 0, False),
+        (((2, 3, 17),), (0, 2), True),
         (((2, 9, 3),), 1, False), (((4, 1, 40),), (1, 2), False),
     ]
 )  # fmt: skip
@@ -127,7 +130,8 @@ argmax = register_op(
     Op(
         "argmax", "where along an axis the largest stands, the first of several", "reduction", ("x",),
         argmax_infer, argmax_reference,
-        {"axis": Attribute("axis", "the axis, counted from the end if negative", -1), "keepdims": AXES["keepdims"]},
+        {"axis": Attribute("axis", "the axis, counted from the end if negative", -1),
+        "keepdims": AXES["keepdims"]},
         vjp=NO_GRADIENT, decompose=argmax_decompose, flops=lambda x, **_: x.size,
         samples=(
             *(s for s in SAMPLES if isinstance(s.attributes["axis"], int)),
@@ -145,7 +149,8 @@ def candidates_reference(x: np.ndarray, largest: np.ndarray, axis: int, size: in
 
 argmax_candidates = elementwise(
     # Not "x = largest": a NaN has to leave a valid position.
-    "argmax_candidates", "the position along an axis where x is the largest, elsewhere the axis's size", "reduction",
+    "argmax_candidates", "the position along an axis where x is the largest, elsewhere the axis's size",
+    "reduction",
     lambda x, largest, axis, size: e.select(
         x < largest, e.cast(e.Expr("constant", value=size), "int32"), e.index(axis)
     ),
@@ -156,6 +161,7 @@ argmax_candidates = elementwise(
         "size": Attribute("any", "what stands where x is smaller"),
     },
     samples=(
-        Sample(((3, 17), (3, 1)), {"axis": -1, "size": 17}), Sample(((3, 5, 2), (3, 1, 2)), {"axis": -2, "size": 5}, (2, 2)),
+        Sample(((3, 17), (3, 1)), {"axis": -1, "size": 17}),
+        Sample(((3, 5, 2), (3, 1, 2)), {"axis": -2, "size": 5}, (2, 2)),
     ),
 )  # fmt: skip

@@ -20,7 +20,8 @@ def view_infer(x: TensorType, shape: Shape) -> TensorType:
 
 view = register_op(
     Op(
-        "view", "the same elements in row-major order under another shape, the batch included", "shape", ("x",),
+        "view", "the same elements in row-major order under another shape, the batch included", "shape",
+        ("x",),
         view_infer, np.reshape, {"shape": Attribute("any", "the whole shape")},
         vjp=lambda b, node, dy: (b.add("view", dy, shape=node.inputs[0].type.shape),),
         view=True, internal=True, flops=lambda x, shape: 0,
@@ -49,7 +50,8 @@ reshape = register_op(
         {"shape": Attribute("shape", "the shape without the batch; one size may be -1, to be found")},
         expand=lambda b, x, shape: b.add("view", x, shape=reshaped(x.type, shape)), flops=lambda x, shape: 0,
         samples=(
-            Sample(((3, 12),), {"shape": (4, 3)}), Sample(((2, 3, 4),), {"shape": (2, -1)}), Sample(((5, 1),), {"shape": ()}),
+            Sample(((3, 12),), {"shape": (4, 3)}), Sample(((2, 3, 4),), {"shape": (2, -1)}),
+            Sample(((5, 1),), {"shape": ()}),
         ),
         errors=(
             ErrorSample(((3, 12),), {"shape": (5, 2)}, "12 elements"),
@@ -84,9 +86,11 @@ def broadcast_to_infer(x: TensorType, shape: Shape) -> TensorType:
 
 broadcast_to = elementwise(
     "broadcast_to", "x repeated until it has a shape", "shape", lambda x, shape: x, np.broadcast_to,
-    attributes={"shape": Attribute("any", "the whole shape")}, infer=broadcast_to_infer, accepts="any", internal=True,
+    attributes={"shape": Attribute("any", "the whole shape")}, infer=broadcast_to_infer, accepts="any",
+    internal=True,
     samples=(
-        Sample(((3, 1),), {"shape": (3, 17)}), Sample(((),), {"shape": (2, 5)}), Sample(((5,),), {"shape": (2, 3, 5)}),
+        Sample(((3, 1),), {"shape": (3, 17)}), Sample(((),), {"shape": (2, 5)}),
+        Sample(((5,),), {"shape": (2, 3, 5)}),
     ),
     vjp=lambda b, node, dy: (dy,), errors=(ErrorSample(((3, 2),), {"shape": (3, 5)}, "broadcast"),),
 )  # fmt: skip
@@ -117,7 +121,8 @@ broadcast = register_op(
         lambda x, shape: TensorType(broadcast_shape(x, shape), x.dtype), broadcast_reference,
         {"shape": Attribute("shape", "the shape without the batch")}, expand=broadcast_expand,
         flops=lambda x, shape: 0,
-        samples=(Sample(((3, 1),), {"shape": (17,)}), Sample(((2, 5),), {"shape": (3, 5)}), Sample(((2,),), {"shape": (4,)})),
+        samples=(Sample(((3, 1),), {"shape": (17,)}), Sample(((2, 5),), {"shape": (3, 5)}),
+        Sample(((2,),), {"shape": (4,)})),
         errors=(ErrorSample(((3, 2),), {"shape": (5,)}, "broadcast"),),
     )
 )  # fmt: skip

@@ -34,10 +34,12 @@ constant = register_op(
         {"value": Attribute("array", "the number, or nested lists of them"), "dtype": DTYPE},
         vjp=Absent("it has no inputs"), kernel="constant", flops=lambda value, dtype="float32": 0,
         samples=(
-            Sample((), {"value": 2.5, "dtype": "float64"}), Sample((), {"value": [[1, 2], [3, 4]], "dtype": "int32"}),
+            Sample((), {"value": 2.5, "dtype": "float64"}),
+            Sample((), {"value": [[1, 2], [3, 4]], "dtype": "int32"}),
         ),
         errors=(
-            ErrorSample((), {"value": float("nan")}, "finite"), ErrorSample((), {"value": "one"}, "a finite number"),
+            ErrorSample((), {"value": float("nan")}, "finite"),
+            ErrorSample((), {"value": "one"}, "a finite number"),
             ErrorSample((), {"value": 0.5, "dtype": "int32"}, "integers"),
         ),
     )
@@ -57,7 +59,8 @@ one_hot_last = elementwise(
     "one_hot_last", "1 where the position along the last axis is the label, else 0", "source",
     lambda labels, classes, dtype="float32": e.cast(e.equal(e.index(-1), labels), dtype),
     lambda labels, classes, dtype="float32": (labels == np.arange(classes)).astype(dtype),
-    operands=("labels",), attributes=CLASSES, accepts="any", infer=one_hot_last_infer, internal=True, vjp=NO_GRADIENT,
+    operands=("labels",), attributes=CLASSES, accepts="any", infer=one_hot_last_infer, internal=True,
+    vjp=NO_GRADIENT,
     samples=(
         Sample(((4, 1),), {"classes": 5, "dtype": "float64"}, (5,)),
         Sample(((2, 3, 1),), {"classes": 17, "dtype": "float32"}, (17,)),
@@ -85,7 +88,8 @@ def one_hot_reference(labels: np.ndarray, classes: int, dtype: str = "float32") 
 
 one_hot = register_op(
     Op(
-        "one_hot", "a new last axis with a 1 at the label and 0 elsewhere", "source", ("labels",), one_hot_infer,
+        "one_hot", "a new last axis with a 1 at the label and 0 elsewhere", "source", ("labels",),
+        one_hot_infer,
         one_hot_reference, CLASSES, expand=one_hot_expand, flops=lambda labels, **_: 0,
         samples=(
             Sample(((4,),), {"classes": 5, "dtype": "float32"}, (5,)),
@@ -119,7 +123,8 @@ def random_uniform_flops(step: TensorType, shape: Shape, key: tuple[int, int]) -
 
 random_uniform = register_op(
     Op(
-        "random_uniform", "numbers drawn evenly from [0, 1), by the key, the step and the place of each", "source",
+        "random_uniform", "numbers drawn evenly from [0, 1), by the key, the step and the place of each",
+        "source",
         ("step",), random_uniform_infer, random_uniform_reference,
         {
             "shape": Attribute("any", "the whole shape"),
@@ -142,4 +147,6 @@ random_uniform = register_op(
 def uniform(b: Builder, shape: Shape) -> Value:
     """Random numbers of this node and step, the same in every program that holds the node."""
     stream = b.unique(f"{b.prefix}/random")
-    return b.add("random_uniform", b.step(), shape=shape, key=(zlib.crc32(stream.encode()), b.seed & 0xFFFFFFFF))
+    return b.add(
+        "random_uniform", b.step(), shape=shape, key=(zlib.crc32(stream.encode()), b.seed & 0xFFFFFFFF)
+    )
