@@ -1,7 +1,7 @@
 """nngraph: neural networks declared as graphs, compiled into native programs of fused Numba kernels.
 
-The public names are loaded when they are first used (PEP 562), so that ``import nngraph`` and the command line's
-``--help`` import neither NumPy, networkx, Numba nor ONNX.
+The public names are loaded when they are first used (PEP 562), so that ``import nngraph`` and the command
+line's ``--help`` import neither NumPy, networkx, Numba nor ONNX.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, TypeGuard
 
 from nngraph.declare.names import did_you_mean
 from nngraph.ir.attributes import (
@@ -22,6 +22,14 @@ from nngraph.ir.types import BATCH, Shape, TensorType
 
 FLOAT = "float32"  # stands for "float" in declarations, until lowering knows the model's dtype
 INPUT_DTYPES = ("float", "int32", "bool", "float32", "float64")
+
+
+def is_object(x: Any) -> TypeGuard[dict[str, Any]]:
+    return isinstance(x, dict)
+
+
+def is_list(x: Any) -> TypeGuard[list[Any] | tuple[Any, ...]]:
+    return isinstance(x, (list, tuple))
 
 
 class Problems(Exception):
@@ -123,10 +131,10 @@ def infer(op: Op, operands: Sequence[TensorType | Number], attributes: Mapping[s
     if attributes.get("dtype") == "float":
         attributes = {**attributes, "dtype": FLOAT}
     try:
-        result = op.infer(*operand_types(operands), **attributes)
+        result: Any = op.infer(*operand_types(operands), **attributes)
     except ValueError as error:
         raise Problems(str(error)) from None
-    return result[0] if isinstance(result, tuple) else result
+    return result[0] if is_list(result) else result
 
 
 def operand_types(operands: Sequence[TensorType | Number]) -> list[TensorType]:
@@ -154,10 +162,10 @@ def type_text(type: TensorType) -> str:
     return str(TensorType(type.shape, "float") if type.dtype == FLOAT else type)
 
 
-def check_input(shape: object, dtype: object) -> tuple[tuple[int, ...], str]:
+def check_input(shape: Any, dtype: Any) -> tuple[tuple[int, ...], str]:
     """The shape, without the batch, and dtype of an input."""
     given = (shape,) if isinstance(shape, Integral) else shape
-    if not isinstance(given, (tuple, list)) or not all(positive_integer(dim) for dim in given):
+    if not is_list(given) or not all(positive_integer(dim) for dim in given):
         raise Problems(f"shape {shape!r} given, positive integers without the batch expected, as in (64,)")
     if dtype not in INPUT_DTYPES:
         raise Problems(f"dtype {dtype!r} given, one of {', '.join(INPUT_DTYPES)} expected")

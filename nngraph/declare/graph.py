@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-import nngraph.ops  # noqa: F401  (fills the registry that the methods are made from)
+import nngraph.ops  # noqa: F401  # pyright: ignore[reportUnusedImport]  (fills the registry)
 from nngraph.declare import check
 from nngraph.declare.check import Problems, shown
+from nngraph.declare.methods import bind, declarable, method_of
 from nngraph.declare.names import bad_id, did_you_mean
-from nngraph.declare.op_methods import OpMethods, bind, declarable, method_of
+from nngraph.declare.op_methods import OpMethods
 from nngraph.declare.parameters import check_node, check_owner
 from nngraph.declare.value import Operand, Value
 from nngraph.declare.wiring import Wiring
-from nngraph.errors import DeclarationError
-from nngraph.ir.declaration import INPUT, Number
+from nngraph.errors import DeclarationError, Errors
+from nngraph.ir.declaration import INPUT, Declared, Number
 from nngraph.ir.op import REGISTRY, Op
 from nngraph.ir.types import TensorType
 
@@ -25,8 +27,8 @@ if TYPE_CHECKING:
 class Graph(OpMethods):
     """A neural network, declared as a graph.
 
-    Every registered op is a method: it takes values (and, for arithmetic, numbers), adds a node and returns the
-    node's value. Shapes are inferred at once, and what does not fit raises at the line that says it.
+    Every registered op is a method: it takes values (and, for arithmetic, numbers), adds a node and returns
+    the node's value. Shapes are inferred at once, and what does not fit raises at the line that says it.
 
     Parameters
     ----------
@@ -50,24 +52,25 @@ class Graph(OpMethods):
         self.wiring = Wiring(name)
         self.types: dict[str, TensorType] = {}
         self.counts: dict[str, int] = {}
-        self.view: networkx.MultiDiGraph | None = None
+        self.view: networkx.MultiDiGraph[str] | None = None
 
     @property
     def name(self) -> str:
         return self.wiring.graph["name"]
 
     @property
-    def nx(self) -> networkx.MultiDiGraph:
+    def nx(self) -> networkx.MultiDiGraph[str]:
         """The graph itself, as a networkx.MultiDiGraph: what is changed there is changed here."""
         if self.view is None:
             import networkx
 
-            graph: Any = networkx.MultiDiGraph()
+            graph: Any = networkx.MultiDiGraph()  # pyright: ignore[reportUnknownVariableType]
             graph.graph = self.wiring.graph
             graph._node = self.wiring.nodes
             graph._adj = self.wiring.adj
             graph._pred = self.wiring.pred
             self.view = graph
+        assert self.view is not None
         return self.view
 
     def input(self, name: str, shape: int | Sequence[int] = (), dtype: str = "float") -> Value:
@@ -122,6 +125,57 @@ class Graph(OpMethods):
         self.wiring.graph["outputs"][key] = value.id
         return value
 
+    @property
+    def outputs(self) -> dict[str, Value]:
+        """The values that leave the network, by name."""
+        return {name: self[id] for name, id in self.wiring.graph["outputs"].items()}
+
+    @property
+    def training(self) -> dict[str, Any]:
+        """Defaults for training, as in the model file: loss, optimizer, regularizer, epochs, batch_size."""
+        return self.wiring.graph.get("training", {})
+
+    @training.setter
+    def training(self, given: Mapping[str, Any]) -> None:
+        from nngraph.declare.model_file import training_problems
+
+        if problems := training_problems(given):
+            raise Errors(problems)
+        self.wiring.graph["training"] = dict(given)
+
+    def declaration(self) -> Declared:
+        """What `lower` takes: this graph, checked anew if `nx` was handed out and may have been changed."""
+        if self.view is None:
+            return self.wiring
+        from nngraph.declare.networkx_graph import from_networkx
+
+        return from_networkx(self.view).wiring
+
+    def to_json(self, format: str = "model") -> str:
+        """The graph as JSON.
+
+        Parameters
+        ----------
+        format : {"model", "node-link"}
+            A model file, or what networkx reads with ``node_link_graph``.
+        """
+        from nngraph.declare.save import to_json
+
+        return to_json(self, format)
+
+    def save(self, path: str | PathLike[str], format: str = "model") -> None:
+        """Write the graph to a JSON file, which is there entirely or not at all.
+
+        Parameters
+        ----------
+        path : path
+        format : {"model", "node-link"}
+            A model file, or what networkx reads with ``node_link_graph``.
+        """
+        from nngraph.declare.save import save
+
+        save(self, path, format)
+
     def apply(
         self, op: str, inputs: Sequence[Operand], *, name: str | None = None, **attributes: Any
     ) -> Value:
@@ -163,6 +217,8 @@ class Graph(OpMethods):
             type, kept = check_node(op, types, given)
             if "shared_with" in kept:
                 check_owner(self.wiring, self.types, op, types, kept)
+                owner: str = kept["shared_with"]
+                kept["shared_with"] = self.wiring.nodes[owner].get("shared_with", owner)
             if name is not None:
                 self._check_id(name)
         except Problems as problem:
@@ -209,7 +265,8 @@ class Graph(OpMethods):
     ) -> Value:
         """Add a node that has been checked."""
         attributes["type"] = check.type_text(type)
-        self.wiring.add(id, attributes, sources)
+        self.wiring.add(id, attributes)
+        self.wiring.connect(id, sources)
         self.types[id] = type
         return Value(self, id, type)
 
@@ -228,7 +285,8 @@ class Graph(OpMethods):
         return len(self.wiring.nodes)
 
     def __repr__(self) -> str:
-        return f"<Graph '{self.name}': {len(self)} nodes, outputs {', '.join(self.wiring.graph['outputs']) or 'none'}>"
+        outputs = ", ".join(self.wiring.graph["outputs"]) or "none"
+        return f"<Graph '{self.name}': {len(self)} nodes, outputs {outputs}>"
 
 
 for declared in declarable():

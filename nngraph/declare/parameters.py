@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nngraph.declare.check import Problems, check_given, infer, operand_types
+from nngraph.declare.check import Problems, check_given, infer, is_object, operand_types
+from nngraph.declare.choices import check_choice, check_choices
 from nngraph.declare.names import bad_id, did_you_mean
 from nngraph.ir.attributes import PARAMETER_ATTRIBUTES, accepted_attributes, own_attributes
 from nngraph.ir.declaration import Declared, Number, attributes_of, operands_of
@@ -38,26 +39,34 @@ def parameters(op: Op, types: Sequence[TensorType | Number], own: Mapping[str, A
     return op.parameters(*operand_types(types), **own) if op.parameters else ()
 
 
-def check_common(given: Mapping[str, Any], found: Sequence[Parameter]) -> None:
+def check_common(given: dict[str, Any], found: Sequence[Parameter]) -> None:
     """Check the attributes that concern a node's parameters; Problems where they contradict each other."""
     owner = given["shared_with"]
     if owner is not None:
-        if wrong := bad_id(owner):
-            raise Problems(f"shared_with: {wrong}")
-        for name in ("initializer", "regularizer"):
-            if given[name] is not None:
-                raise Problems(
-                    f"{name} given beside shared_with; give it to node '{owner}', which owns the parameters"
-                )
-        if not given["trainable"]:
-            raise Problems(f"trainable=False given beside shared_with; give it to node '{owner}' instead")
-    check_names(given["initializer"], found)
+        check_sharing(given, owner)
+    if given["initializer"] is not None:
+        check_names(given["initializer"], [parameter.name for parameter in found])
+        given["initializer"] = check_choices("initializer", given["initializer"])
+    if given["regularizer"] is not None:
+        given["regularizer"] = check_choice("regularizer", given["regularizer"])
 
 
-def check_names(initializer: Any, found: Sequence[Parameter]) -> None:
+def check_sharing(given: Mapping[str, Any], owner: str) -> None:
+    """What concerns the parameters is said by the node that owns them."""
+    if wrong := bad_id(owner):
+        raise Problems(f"shared_with: {wrong}")
+    for name in ("initializer", "regularizer"):
+        if given[name] is not None:
+            raise Problems(
+                f"{name} given beside shared_with; give it to node '{owner}', whose parameters they are"
+            )
+    if not given["trainable"]:
+        raise Problems(f"trainable=False given beside shared_with; give it to node '{owner}' instead")
+
+
+def check_names(initializer: Any, names: Sequence[str]) -> None:
     """An initializer that is a mapping from parameters names parameters that the node has."""
-    names = [parameter.name for parameter in found]
-    for name in initializer if isinstance(initializer, Mapping) and "type" not in initializer else ():
+    for name in initializer if is_object(initializer) and "type" not in initializer else ():
         if name not in names:
             near = did_you_mean(str(name), names, f"; it has {', '.join(names)}")
             raise Problems(f"initializer: this node has no parameter {name!r}{near}")
@@ -80,7 +89,7 @@ def check_owner(
     ours = shapes(parameters(op, types, own_attributes(op, check_given(op, given))))
     if theirs != ours:
         raise Problems(
-            f"shared_with='{owner}' given, whose parameters are {describe(theirs)}; {describe(ours)} expected here"
+            f"shared_with='{owner}' given, whose parameters are {describe(theirs)}; {describe(ours)} expected"
         )
 
 

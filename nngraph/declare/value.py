@@ -72,7 +72,7 @@ class Value:
 
     def __bool__(self) -> NoReturn:
         raise DeclarationError(
-            f"node '{self.id}': a value of a declared graph is neither true nor false; choose with the op 'where'"
+            f"node '{self.id}': a value of a declared graph is neither true nor false; choose with 'where'"
         )
 
     __add__ = operator("add")

@@ -13,8 +13,8 @@ Edges = dict[str, dict[str, dict[int, dict[str, Any]]]]
 class Wiring:
     """The dictionaries of a networkx.MultiDiGraph, before anybody asks for one.
 
-    Importing networkx takes longer than compiling a small network, so the graph is kept in networkx's own layout,
-    and `Graph.nx` puts a MultiDiGraph around these very dictionaries.
+    Importing networkx takes longer than compiling a small network, so the graph is kept in networkx's own
+    layout, and `Graph.nx` puts a MultiDiGraph around these very dictionaries.
     """
 
     __slots__ = ("adj", "graph", "nodes", "pred")
@@ -25,16 +25,22 @@ class Wiring:
         self.adj: Edges = {}
         self.pred: Edges = {}
 
-    def add(self, id: str, attributes: dict[str, Any], sources: Sequence[str | Number]) -> None:
-        """Add a node and the edges that lead to it; the key of an edge is the operand's position."""
-        numbers = tuple((k, x) for k, x in enumerate(sources) if not isinstance(x, str))
-        if numbers:
-            attributes["numbers"] = numbers
+    def add(self, id: str, attributes: dict[str, Any]) -> None:
+        """Add a node without edges."""
         self.nodes[id] = attributes
         self.adj[id] = {}
-        into = self.pred[id] = {}
+        self.pred[id] = {}
+
+    def connect(self, id: str, sources: Sequence[str | Number]) -> None:
+        """Add the edges that lead to a node; the key of an edge is the operand's position."""
+        into = self.pred[id]
+        numbers: list[tuple[int, Number]] = []
         for position, source in enumerate(sources):
-            if isinstance(source, str):
-                if source not in into:
-                    into[source] = self.adj[source][id] = {}
-                into[source][position] = {}
+            if not isinstance(source, str):
+                numbers.append((position, source))
+                continue
+            if source not in into:
+                into[source] = self.adj[source][id] = {}
+            into[source][position] = {}
+        if numbers:
+            self.nodes[id]["numbers"] = tuple(numbers)

@@ -1,11 +1,11 @@
-"""The declared graph as `lower` reads it: nodes of a networkx.MultiDiGraph that carry an op and its attributes.
+"""The declared graph as `lower` reads it: a networkx.MultiDiGraph whose nodes carry ops and attributes.
 
 A node's attributes are ``op``, the op's own attributes (those left out have their defaults), and
 
 - ``numbers``: pairs (operand position, number) where a number stands in place of a value;
 - ``type``: the inferred type as text, for readers only.
 
-The key of an edge is the position of the operand that it brings, so `add(x, x)` is two edges with keys 0 and 1.
+The key of an edge is the position of the operand that it brings: `add(x, x)` is two edges, with keys 0 and 1.
 The graph's own attributes are ``name``, ``outputs`` (output name to node id) and ``training`` (defaults).
 """
 

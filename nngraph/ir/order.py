@@ -32,7 +32,7 @@ def topological_order(nodes: Iterable[str], successors: Neighbors, predecessors:
 
 
 def find_cycle(stuck: Collection[str], predecessors: Neighbors) -> list[str]:
-    """The nodes of one cycle in the direction of its edges, among `stuck`, which `topological_order` left out."""
+    """The nodes of one cycle, along its edges, among `stuck`: those that `topological_order` left out."""
     left = set(stuck)
     path: list[str] = []
     seen: dict[str, int] = {}

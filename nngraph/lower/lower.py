@@ -1,4 +1,4 @@
-"""A declared graph becomes an IR graph: one order, every shape inferred, composites expanded, parameters states."""
+"""A declared graph becomes an IR graph: ordered, typed, composites expanded, parameters made states."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def lower_node(state: Lowering, id: str, given: Mapping[str, Any]) -> Value:
 
 
 def operand_values(state: Lowering, id: str) -> list[Value]:
-    """The values that a node is applied to; numbers become constants of the dtype of the values beside them."""
+    """The values that a node is applied to; numbers become constants of the dtype of those beside them."""
     operands = operands_of(state.declared, id)
     known = [state.values[operand] for operand in operands if isinstance(operand, str)]
     if len(known) == len(operands):
@@ -124,7 +124,7 @@ def append(
     b: Builder, op: Op, id: str, inputs: list[Value], attributes: dict[str, Any], inferred: Any
 ) -> Value:
     """Add a node of a core op, under the id that the user gave it."""
-    types = inferred if isinstance(inferred, tuple) else (inferred,)
+    types: Any = inferred if isinstance(inferred, tuple) else (inferred,)
     results = tuple(Value(f"{id}:{k}" if k else id, type) for k, type in enumerate(types))
     b.nodes.append(Node(id, op, tuple(inputs), results, attributes))
     return results[0]
@@ -135,9 +135,9 @@ def expand(b: Builder, op: Op, id: str, inputs: list[Value], attributes: dict[st
     before = len(b.nodes)
     b.prefix = id
     assert op.expand
-    expanded = op.expand(b, *inputs, **attributes)
+    expanded: Any = op.expand(b, *inputs, **attributes)
     b.prefix = ""
-    result: Value = expanded[0] if isinstance(expanded, tuple) else expanded
+    result: Value = expanded if isinstance(expanded, Value) else expanded[0]
     last = b.nodes[-1] if len(b.nodes) > before else None
     if last is None or last.results != (result,) or last.op.name == "constant":
         return result

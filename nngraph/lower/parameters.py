@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from nngraph.ir.builder import Builder
 from nngraph.ir.graph import State, Value
 from nngraph.ir.op import Parameter
 from nngraph.ir.types import FLOATS, TensorType, format_shape
+from nngraph.ops.initializer import Initializer, initializer_from
 
 CONSTANT = ("zeros", "ones")
 Nodes = Mapping[str, Mapping[str, Any]]
@@ -44,15 +46,17 @@ def parameter_value(b: Builder, nodes: Nodes, owner: str, parameter: Parameter, 
     if known := b.states.get(name):
         if known.old.type != TensorType(held, dtype):
             raise ValueError(
-                f"shared_with='{owner}' given, whose {parameter.name} is {format_shape(known.public_shape)} of "
-                f"{known.old.type.dtype}; {format_shape(shape)} of {dtype} expected"
+                f"shared_with='{owner}' given, whose {parameter.name} is {format_shape(known.public_shape)} "
+                f"of {known.old.type.dtype}; {format_shape(shape)} of {dtype} expected"
             )
         return known.old
     old = Value(name, TensorType(held, dtype))
     given = nodes[owner]
-    initial = initializer_of(given.get("initializer"), parameter)
-    trainable = given.get("trainable", True)
-    return b.state(State(name, "parameter", old, old, initial, trainable, parameter.permutation))
+    state = State(
+        name, "parameter", old, old, made(initializer_of(given.get("initializer"), parameter)),
+        given.get("trainable", True), parameter.permutation, regularizer_of(given.get("regularizer")),
+    )  # fmt: skip
+    return b.state(state)
 
 
 def initializer_of(given: Any, parameter: Parameter) -> Any:
@@ -64,6 +68,24 @@ def initializer_of(given: Any, parameter: Parameter) -> Any:
     if given is None or (parameter.initializer in CONSTANT and not by_parameter(given)):
         return parameter.initializer
     return given.get(parameter.name, parameter.initializer) if by_parameter(given) else given
+
+
+def made(spec: Any) -> Initializer:
+    return made_once(spec) if isinstance(spec, str) else initializer_from(spec)
+
+
+@cache
+def made_once(name: str) -> Initializer:
+    return initializer_from(name)
+
+
+def regularizer_of(given: Any) -> Any:
+    """The regularizer of a node's own; the module is imported only where there is one."""
+    if given is None:
+        return None
+    from nngraph.ops.regularizer import regularizer_from
+
+    return regularizer_from(given)
 
 
 def by_parameter(given: Any) -> bool:
