@@ -78,6 +78,7 @@ def test_labels_elsewhere_or_none(tmp_path: Path):
         (gzip.compress(idx(IMAGES))[:-5], "cannot be read"),
         (b"\x1f\x8bnot really", "cannot be read"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",  # the bytes of gzip hold the time
 )
 def test_malformed(tmp_path: Path, content: bytes, message: str):
     path = tmp_path / "train-images-idx3-ubyte"

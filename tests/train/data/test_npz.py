@@ -106,7 +106,7 @@ def saved() -> bytes:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"hello", b"\x80\x04K\x01.", npy("{}"), saved()[:-9], saved()[:500]]
+    "content", [b"", b"hello", b"\x80\x04K\x01.", npy("{}"), saved()[:-9], saved()[:500]], ids=range(6)
 )
 def test_other_files(tmp_path: Path, content: bytes):
     (tmp_path / "d.npz").write_bytes(content)
