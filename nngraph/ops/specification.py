@@ -8,15 +8,16 @@ holds (``{"type": "cross_entropy", "label_smoothing": 0.1}``).
 from __future__ import annotations
 
 import difflib
-import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
-from typing import Any, ClassVar, Generic, TypeVar
+from dataclasses import MISSING, dataclass, field, fields, replace
+from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from nngraph.errors import OptionError
+from nngraph.ir.attributes import check_value
 from nngraph.ir.op import REQUIRED, Attribute
 
 S = TypeVar("S", bound="Specification")
+K = TypeVar("K", bound="type[Specification]")
 
 
 def option(default: Any, doc: str, type: str = "float", **bounds: Any) -> Any:
@@ -47,7 +48,9 @@ class Specification:
                 object.__setattr__(self, name, checked)
 
 
-def attributes_of(kind: type[Specification], base: type[Specification] = Specification) -> dict[str, Attribute]:
+def attributes_of(
+    kind: type[Specification], base: type[Specification] = Specification
+) -> dict[str, Attribute]:
     """The options of `kind` that `base` does not have."""
     inherited = {f.name for f in fields(base)}
     return {f.name: f.metadata["attribute"] for f in fields(kind) if f.name not in inherited}
@@ -64,11 +67,11 @@ class Family(Generic[S]):
         default_factory=dict[str, "tuple[type[S], Mapping[str, Any]]"]
     )
 
-    def register(self, kind: type[S]) -> type[S]:
+    def register(self, kind: K) -> K:
         """Class decorator: make `kind` known by its `type`."""
         if kind.type in self.members:
             raise OptionError(f"{self.name} '{kind.type}': already registered; choose another name")
-        self.members[kind.type] = kind
+        self.members[kind.type] = cast("type[S]", kind)
         return kind
 
     @property
@@ -126,7 +129,9 @@ def build(family: Family[S], name: str, kind: type[S], options: Mapping[str, Any
             raise OptionError(f"{family.name} '{name}': no option '{key}'; {suggestion(key, attributes)}")
     for key, attribute in attributes.items():
         if attribute.required and key not in options:
-            raise OptionError(f"{family.name} '{name}': '{key}' is missing ({attribute.doc}); give it a value")
+            raise OptionError(
+                f"{family.name} '{name}': '{key}' is missing ({attribute.doc}); give it a value"
+            )
     return kind(**options)
 
 
@@ -159,75 +164,29 @@ def check(where: str, name: str, value: Any, attribute: Attribute) -> Any:
     OptionError
         If it is of another type or out of bounds; the message names `where` and the option.
     """
-    if value is None and attribute.default is None:
-        return value
     try:
-        checked = CHECKS.get(attribute.type, check_member)(value, attribute)
-    except (TypeError, ValueError) as error:
-        raise OptionError(f"{where}: {name} {value!r} given, expected {error}") from None
-    if attribute.choices and checked not in attribute.choices:
-        raise OptionError(f"{where}: {name} {value!r} given, expected one of {', '.join(map(repr, attribute.choices))}")
-    return checked
+        if value is not None and attribute.type in FAMILIES:
+            return from_spec(FAMILIES[attribute.type], value)
+        return CHECKS.get(attribute.type, check_value)(name, attribute, value)
+    except ValueError as error:
+        raise OptionError(f"{where}: {error}") from None
 
 
-def check_float(value: Any, attribute: Attribute) -> float:
-    if isinstance(value, (bool, str)) or not math.isfinite(value):
-        raise ValueError("a finite number")
-    return float(check_bounds(value, attribute))
-
-
-def check_int(value: Any, attribute: Attribute) -> int:
-    if isinstance(value, (bool, str)) or int(value) != value:
-        raise ValueError("an integer")
-    return int(check_bounds(value, attribute))
-
-
-def check_bounds(value: Any, attribute: Attribute) -> Any:
-    low, high = attribute.minimum, attribute.maximum
-    if low is not None and (value < low or (attribute.exclusive and value == low)):
-        raise ValueError(f"a number {'above' if attribute.exclusive else 'of at least'} {low:g}")
-    if high is not None and (value > high or (attribute.exclusive and value == high)):
-        raise ValueError(f"a number {'below' if attribute.exclusive else 'of at most'} {high:g}")
-    return value
-
-
-def check_bool(value: Any, attribute: Attribute) -> bool:
-    if value not in (True, False):
-        raise ValueError("true or false")
-    return bool(value)
-
-
-def check_string(value: Any, attribute: Attribute) -> str:
-    if not isinstance(value, str):
-        raise ValueError("a string")
-    return value
-
-
-def check_strings(value: Any, attribute: Attribute) -> tuple[str, ...]:
+def check_strings(name: str, attribute: Attribute, value: Any) -> tuple[str, ...] | None:
     """Several names; one alone may stand without a list."""
-    names = (value,) if isinstance(value, str) else tuple(value)
-    if not all(isinstance(name, str) for name in names):
-        raise ValueError("a list of strings")
+    if value is None and attribute.default is None:
+        return None
+    names = (value,) if isinstance(value, str) else tuple(cast("Iterable[Any]", value or ()))
+    if not all(isinstance(item, str) for item in names):
+        raise ValueError(f"attribute '{name}': {value!r} given, a list of strings expected")
     return names
 
 
-def check_number_or_schedule(value: Any, attribute: Attribute) -> Any:
+def check_rate(name: str, attribute: Attribute, value: Any) -> Any:
     """A learning rate: a number, or a schedule in any of its forms."""
     if isinstance(value, (Specification, Mapping, str)):
         return from_spec(FAMILIES["schedule"], value)
-    return check_float(value, attribute)
+    return check_value(name, replace(attribute, type="float"), value)
 
 
-def check_member(value: Any, attribute: Attribute) -> Any:
-    """An option that is itself a specification: its type names the family."""
-    return from_spec(FAMILIES[attribute.type], value)
-
-
-CHECKS: Mapping[str, Callable[[Any, Attribute], Any]] = {
-    "float": check_float,
-    "int": check_int,
-    "bool": check_bool,
-    "string": check_string,
-    "strings": check_strings,
-    "rate": check_number_or_schedule,
-}
+CHECKS: Mapping[str, Callable[[str, Attribute, Any], Any]] = {"strings": check_strings, "rate": check_rate}

@@ -1,0 +1,61 @@
+"""The programs that are made of a forward graph: a training step, gradients, and evaluation."""
+
+from __future__ import annotations
+
+from nngraph.differentiate.gradients import gradients, zeros
+from nngraph.differentiate.objective import Appended, Objective, append_objective, float_of
+from nngraph.differentiate.updates import append_updates
+from nngraph.ir.builder import Builder
+from nngraph.ir.graph import Graph, State, Value
+from nngraph.ops.optimizer import Optimizer
+
+
+def differentiate(graph: Graph, objective: Objective, optimizer: Optimizer | None = None) -> Graph:
+    """Append loss, gradients and, with an optimizer, the updates.
+
+    Parameters
+    ----------
+    graph : Graph
+        A forward graph lowered for training.
+    objective : Objective
+    optimizer : Optimizer, optional
+        One whose schedule is in steps.
+
+    Returns
+    -------
+    Graph
+        With an optimizer: a training step, whose outputs are ``loss`` and the metrics, and whose states have
+        new values. Without: outputs ``loss``, the metrics, and ``gradient/<parameter>`` for every trainable
+        parameter; no state changes. A parameter that the loss does not depend on has a gradient of zeros, and
+        is not updated.
+    """
+    b = Builder.of(graph, dtype=float_of(graph))
+    made = append_objective(b, graph, objective)
+    trainable = [state for state in graph.states if state.kind == "parameter" and state.trainable]
+    found = gradients(b, made.loss, [state.old for state in trainable])
+    if optimizer is None:
+        outputs = tuple((f"gradient/{state.name}", gradient_of(b, state, found)) for state in trainable)
+        return assemble(graph, b, made, graph.states, outputs)
+    named = {state.name: found[state.old] for state in trainable if state.old in found}
+    return assemble(graph, b, made, append_updates(b, named, optimizer), ())
+
+
+def evaluation(graph: Graph, objective: Objective) -> Graph:
+    """Loss (regularizers included) and metrics of a forward graph lowered for inference; no state changes."""
+    b = Builder.of(graph, training=False, dtype=float_of(graph))
+    return assemble(graph, b, append_objective(b, graph, objective), graph.states, ())
+
+
+def gradient_of(b: Builder, state: State, found: dict[Value, Value]) -> Value:
+    return found[state.old] if state.old in found else zeros(b, state.old)
+
+
+def assemble(
+    graph: Graph,
+    b: Builder,
+    made: Appended,
+    states: tuple[State, ...],
+    outputs: tuple[tuple[str, Value], ...],
+) -> Graph:
+    """`graph` with all that was appended; its own outputs give way to the objective's."""
+    return Graph(graph.name, graph.inputs + made.inputs, tuple(b.nodes), made.outputs + outputs, states)
