@@ -13,10 +13,7 @@ CGROUPS_OF_PROCESS = Path("/proc/self/cgroup")
 
 def available_cores() -> int:
     """Return the number of cores that this process may keep busy, at least 1."""
-    if hasattr(os, "sched_getaffinity"):
-        cores = len(os.sched_getaffinity(0))
-    else:
-        cores = os.cpu_count() or 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = min(_quotas(), default=math.inf)
     return cores if quota >= cores else max(1, math.ceil(quota))
 

@@ -81,10 +81,8 @@ def run_segment(control, segment, index, thread, threads):
         atomic_store(control, SEGMENT, index)
         if segment[5] >= 0:
             atomic_store(control, CURSOR, segment[5])
-    if threads > 1:  # no call may read the cursor before it is set
-        leave = meet(control, -1, False, rows, first_write, threads)
-    else:
-        leave = DONE
+    # No call may read the cursor before it is set.
+    leave = meet(control, -1, False, rows, first_write, threads) if threads > 1 else DONE
     for _ in range(steps):
         if leave == DONE:
             leave = run_step(control, table, calls, rows, first_write, thread, threads)

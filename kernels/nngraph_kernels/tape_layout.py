@@ -1,4 +1,4 @@
-"""How the tape's tables are laid out, in 8-byte words; the driver and Python read it, and it imports nothing."""
+"""How the tape's tables are laid out, in 8-byte words: for the driver, and for Python without Numba."""
 
 # The control block. Words that different threads write stand on different cache lines.
 STOP = 0  # Python: not 0 asks the threads to leave

@@ -11,13 +11,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nngraph.emit.directory import user_cache_directory
 from nngraph.emit.fingerprint import toolchain
 from nngraph.emit.load import load_objects
 from nngraph.emit.store import Store
-from nngraph.emit.workers import Compiled, Crew, crew
 from nngraph.errors import CompilationError
+
+if TYPE_CHECKING:
+    from nngraph.emit.workers import Compiled, Crew
 
 Progress = Callable[[int, int], None]
 
@@ -94,6 +97,8 @@ class KernelCache:
         return entry is not None and entry.source == source
 
     def _crew(self) -> Crew:
+        from nngraph.emit.workers import crew  # not needed where all kernels are on disk
+
         parts = self._store.fingerprint.parts
         return crew(parts["cpu"], parts["features"])
 

@@ -12,10 +12,20 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from llvmlite import binding as llvm
-from llvmlite import ir
-from numba.core import codegen, compiler, registry, types
+import llvmlite.binding
+import llvmlite.ir
+import numba.core.codegen
+import numba.core.compiler
+import numba.core.registry
+import numba.core.types
 from numba.core.compiler_lock import global_compiler_lock
+
+llvm: Any = llvmlite.binding  # untyped, like all of these
+ir: Any = llvmlite.ir
+codegen: Any = numba.core.codegen
+compiler: Any = numba.core.compiler
+cpu_target: Any = numba.core.registry.cpu_target
+types: Any = numba.core.types
 
 ARGUMENT_TYPES = (types.CPointer(types.int64), types.int64, types.int64)
 
@@ -39,7 +49,7 @@ class ObjectCodegen(codegen.AOTCPUCodegen):
 
 @cache
 def _target_context() -> Any:
-    return registry.cpu_target.target_context.subtarget(_internal_codegen=ObjectCodegen("nngraph"))
+    return cpu_target.target_context.subtarget(_internal_codegen=ObjectCodegen("nngraph"))
 
 
 def load_function(path: Path) -> Any:
@@ -81,7 +91,7 @@ def _compile_library(function: Any, name: str) -> Any:
     flags.no_cpython_wrapper = True
     flags.no_cfunc_wrapper = True
     flags.error_model = "numpy"
-    typing = registry.cpu_target.typing_context
+    typing = cpu_target.typing_context
     result = compiler.compile_extra(typing, context, function, ARGUMENT_TYPES, types.void, flags, {})
     library = result.library
     library.add_ir_module(_entry_module(library, context, result.fndesc, name))
@@ -90,7 +100,7 @@ def _compile_library(function: Any, name: str) -> Any:
     return library
 
 
-def _entry_module(library: Any, context: Any, descriptor: Any, name: str) -> ir.Module:
+def _entry_module(library: Any, context: Any, descriptor: Any, name: str) -> Any:
     """The C function around Numba's own, which passes a status and an exception that no kernel raises."""
     module = library.create_ir_module(f"{name}.entry")
     word = ir.IntType(64)
@@ -102,21 +112,21 @@ def _entry_module(library: Any, context: Any, descriptor: Any, name: str) -> ir.
     return module
 
 
-def _hide_all_but(module: llvm.ModuleRef, name: str) -> None:
+def _hide_all_but(module: Any, name: str) -> None:
     """Two processes can mangle two functions alike (numba issue 10486): nothing but the entry is exported."""
     for value in (*module.functions, *module.global_variables):
         if not value.is_declaration and value.name != name:
             value.linkage = llvm.Linkage.internal
 
 
-def _drop_unused(module: llvm.ModuleRef, machine: llvm.TargetMachine) -> None:
+def _drop_unused(module: Any, machine: Any) -> None:
     """Without the environments of inlined functions there is no data section to map at every load."""
     passes = llvm.create_new_module_pass_manager()
     passes.add_global_dead_code_eliminate_pass()
     passes.run(module, llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options()))
 
 
-def _check_symbols(module: llvm.ModuleRef) -> None:
+def _check_symbols(module: Any) -> None:
     for value in (*module.functions, *module.global_variables):
         if value.is_declaration and not value.name.startswith("llvm.") and not _in_process(value.name):
             raise ImportError(f"the kernel needs {value.name}, which only Numba's run-time has")

@@ -46,9 +46,7 @@ def _link_each(objects: Mapping[str, bytes]) -> dict[str, int]:
 
 
 def _link(objects: Mapping[str, bytes]) -> dict[str, int]:
-    from llvmlite import binding as llvm
-
-    builder = llvm.JITLibraryBuilder().add_current_process()
+    builder = _llvm().JITLibraryBuilder().add_current_process()
     for name, code in objects.items():
         builder.add_object_img(code)
         builder.export_symbol(name)
@@ -57,14 +55,19 @@ def _link(objects: Mapping[str, bytes]) -> dict[str, int]:
     return {name: tracker[name] for name in objects}
 
 
+def _llvm() -> Any:
+    from llvmlite import binding  # 50 ms, which `import nngraph` does not spend
+
+    return binding
+
+
 @cache
 def _jit() -> Any:
     """The linker: ORC reports an object it cannot link, where MCJIT ends the process.
 
     JITLink maps the sections of one object side by side, as small-model code needs them.
     """
-    from llvmlite import binding as llvm
-
+    llvm = _llvm()
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     machine = llvm.Target.from_default_triple().create_target_machine()

@@ -70,7 +70,7 @@ def start_worker(cpu: str, features: str) -> Worker:
     Its session is its own, so that a Ctrl-C at the terminal reaches this process alone; it finds the same
     modules as this process, whatever the current directory.
     """
-    complaints = tempfile.TemporaryFile()
+    complaints = tempfile.TemporaryFile()  # noqa: SIM115  # the worker's `forget` closes it
     process = subprocess.Popen(
         [_python(), "-P", "-m", "nngraph.emit.worker"],
         stdin=subprocess.PIPE,
@@ -88,15 +88,15 @@ def start_worker(cpu: str, features: str) -> Worker:
 
 def _environment(cpu: str, features: str) -> dict[str, str]:
     """Return this process's environment without what changes how Python or Numba work."""
+    settings = () if sys.flags.ignore_environment else KEPT_SETTINGS
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("PYTHON", "NUMBA_"))
-        or (name in KEPT_SETTINGS and not sys.flags.ignore_environment)
+        if name in settings or not name.startswith(("PYTHON", "NUMBA_"))
     }
     path = os.pathsep.join(os.path.abspath(entry) for entry in sys.path)
-    settings = {"PYTHONPATH": path, "PYTHONHASHSEED": "0", "PYTHONUTF8": "1"}
-    return kept | settings | {"NUMBA_CPU_NAME": cpu, "NUMBA_CPU_FEATURES": features}
+    python = {"PYTHONPATH": path, "PYTHONHASHSEED": "0", "PYTHONUTF8": "1"}
+    return kept | python | {"NUMBA_CPU_NAME": cpu, "NUMBA_CPU_FEATURES": features}
 
 
 def _python() -> str:

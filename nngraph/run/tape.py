@@ -12,7 +12,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, Literal
@@ -127,7 +127,7 @@ class Running:
 
     def __init__(
         self,
-        driver: ctypes._CFunctionType,
+        driver: Callable[[int, int, int], None],
         control: Words,
         busy: threading.Lock,
         segments: Sequence[Segment],
