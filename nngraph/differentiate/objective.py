@@ -115,7 +115,8 @@ def append_objective(b: Builder, graph: Graph, objective: Objective) -> Appended
     """Append the loss, its parts and its metrics; the targets become inputs.
 
     Inputs are called ``target``, outputs ``loss`` and ``correct`` (number of right examples) or
-    ``absolute_error`` (a sum); with several losses, each of these also with ``/<output>``. Metrics are unweighted.
+    ``absolute_error`` (a sum). Where there are several losses, their targets, parts and metrics are called
+    ``<name>/<output>``. Metrics are unweighted.
     """
     scores = dict(graph.outputs)
     targets = targets_of(graph, objective)
@@ -207,7 +208,7 @@ def penalties(b: Builder, graph: Graph, objective: Objective) -> Iterator[Value]
 
 
 def regularizer_of(state: State, objective: Objective) -> Regularizer | None:
-    """That of the parameter's node, else of the composites around it, else the net's; None if it counts not."""
+    """That of the parameter's node, else of the composites around it, else the net's; None if not counted."""
     if state.kind != "parameter" or not state.trainable:
         return None
     found, node = objective.regularizer, state.name.rpartition(".")[0]

@@ -14,3 +14,4 @@ from nngraph.ops import reduction as reduction
 from nngraph.ops import shape as shape
 from nngraph.ops import slicing as slicing
 from nngraph.ops import source as source
+from nngraph.ops import update as update

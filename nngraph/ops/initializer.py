@@ -61,7 +61,7 @@ def fans(shape: tuple[int, ...]) -> tuple[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class Scaled(Initializer):
-    """Draws of variance gain / fan, where the fan is that of the inputs, or its mean with that of the outputs."""
+    """Draws of variance gain / fan; the fan is that of the inputs, or its mean with that of the outputs."""
 
     gain: ClassVar[float] = 1.0
     both: ClassVar[bool] = False

@@ -1,7 +1,7 @@
 """Losses: one number an example, which `differentiate` averages (or sums) over the batch.
 
-A loss is an Op, so that it can be drawn, tested and differentiated like any other, and a `Loss`, which is what
-a user chooses: its options, the target that it compares with, and the metric that goes with it.
+A loss is an Op, so that it can be drawn, tested and differentiated like any other, and a `Loss`, which is
+what a user chooses: its options, the target that it compares with, and the metric that goes with it.
 """
 
 from __future__ import annotations
@@ -174,8 +174,8 @@ class BinaryCrossEntropy(Loss):
 
     def measure(self, b: Builder, scores: Value, target: Value) -> Value:
         """1 where the score's sign agrees with the target's side of ½."""
-        agree = b.add("equal", b.add("greater", scores, 0.0), b.add("greater", target, 0.5))
-        return b.add("cast", agree, dtype=scores.type.dtype)
+        differ = b.add("logical_xor", b.add("greater", scores, 0.0), b.add("greater", target, 0.5))
+        return b.add("cast", b.add("logical_not", differ), dtype=scores.type.dtype)
 
 
 def mean_units(b: Builder, terms: Value) -> Value:

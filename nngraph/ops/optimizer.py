@@ -13,7 +13,7 @@ from nngraph.errors import OptionError
 from nngraph.ir.builder import Builder
 from nngraph.ir.graph import Value
 from nngraph.ir.op import REQUIRED
-from nngraph.ops import update as update  # registers the ops that updates are made of
+from nngraph.ops import update as update  # the ops that updates are made of
 from nngraph.ops.schedule import RATE, Schedule, schedule_from
 from nngraph.ops.specification import Specification, family, from_spec, option
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields, replace
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 from nngraph.errors import OptionError
 from nngraph.ir.builder import Builder
@@ -185,7 +185,7 @@ class WarmUp(Schedule):
 
     def resolve(self, steps_per_epoch: int, total_steps: int) -> WarmUp:
         own = Schedule.resolve(self, steps_per_epoch, total_steps)
-        return replace(own, schedule=self.schedule.resolve(steps_per_epoch, total_steps))
+        return replace(cast("WarmUp", own), schedule=self.schedule.resolve(steps_per_epoch, total_steps))
 
     def rate(self, b: Builder, time: Value) -> Value:
         rise = progress(b, b.add("add", time, 1.0), known_steps(self))
