@@ -86,6 +86,8 @@ class Builder:
         dtype = next((x.type.dtype for x in inputs if isinstance(x, Value) and x.type.dtype != "bool"), self.dtype)
         values = [x if isinstance(x, Value) else self.constant(x, dtype) for x in inputs]
         attributes = {k: a.default for k, a in op.attributes.items() if not a.required} | attributes
+        if attributes.get("dtype") == "float":
+            attributes["dtype"] = self.dtype
         if op.expand:
             return op.expand(self, *values, **attributes)
         inferred = op.infer(*(value.type for value in values), **attributes)
