@@ -1,0 +1,89 @@
+"""Copies of the operands of a matrix product in the order in which the register tile reads them."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from llvmlite import ir
+
+from nngraph_kernels.cpu.flow import declared, loop, moved
+from nngraph_kernels.cpu.matmul_tile import Blocking
+from nngraph_kernels.cpu.transpose_tile import transpose_square
+from nngraph_kernels.simd.lanes import first
+from nngraph_kernels.simd.memory import load, load_masked, store
+from nngraph_kernels.simd.register import Register
+
+
+@cache
+def strip_packer(blocking: Blocking) -> Any:
+    """A function for kernels, `pack(a, a_row, height, K, strip)`: copies `height` rows of A, all k."""
+    lanes = blocking.lanes
+
+    def pack_rows(a, a_row, height, K, strip) -> None:
+        whole = K & -lanes
+        rest = first(K - whole, lanes)
+        with loop(0, height) as r:
+            row, to = moved(a, r * a_row), moved(strip, r * lanes)
+            with loop(0, whole, lanes) as k:
+                store(to, k * blocking.rows, load(row, k, lanes))
+            with K.builder.if_then((whole < K).value):
+                store(to, whole * blocking.rows, load_masked(row, whole, rest))
+
+    def pack_columns(a, a_row, height, K, strip) -> None:
+        # Stores overlap: what one writes beyond the rows of its k, the next one overwrites.
+        starts = range(0, blocking.rows, lanes)
+        masks = [first(height - start, lanes) for start in starts]
+        with loop(0, K) as k:
+            for start, mask in zip(starts, masks, strict=True):
+                store(strip, k * blocking.rows + start, load_masked(a, k * a_row + start, mask))
+
+    return declared(
+        pack_rows if blocking.strip == "rows" else pack_columns, blocking.dtype, "pnnnp", blocking
+    )
+
+
+@cache
+def panel_packer(blocking: Blocking) -> Any:
+    """A function for kernels, `pack(b, b_row, width, K, panels)`: copies `width` columns of B, zeros beyond."""
+    lanes, panel = blocking.lanes, blocking.panel
+
+    def pack(b, b_row, width, K, panels) -> None:
+        with loop(0, width, panel) as j:
+            b_here, to = moved(b, j), moved(panels, j * K)
+            starts = range(0, panel, lanes)
+            masks = [first(width - j - start, lanes) for start in starts]
+            with loop(0, K) as k:
+                for start, mask in zip(starts, masks, strict=True):
+                    store(to, k * panel + start, load_masked(b_here, k * b_row + start, mask))
+
+    return declared(pack, blocking.dtype, "pnnnp", blocking)
+
+
+@cache
+def transposed_panel_packer(blocking: Blocking) -> Any:
+    """A function for kernels, `pack(b, b_row, width, K, panels)`: the same from B stored [N, K].
+
+    It writes up to a vector's lanes of k beyond K, and anything beyond `width`.
+    """
+    lanes, panel = blocking.lanes, blocking.panel
+
+    def pack(b, b_row, width, K, panels) -> None:
+        builder: ir.IRBuilder = K.builder
+        with loop(0, width, lanes) as j:
+            rows, to = moved(b, j * b_row), moved(panels, (j & -panel) * K + (j & (panel - 1)))
+            step = width.like(ir.Constant(ir.IntType(64), panel))
+            with loop(0, K, lanes) as k:
+                square = (moved(rows, k), b_row, moved(to, k * panel), step)
+                inside = (_at_least(width - j, lanes) & _at_least(K - k, lanes)).value
+                with builder.if_else(inside) as (whole, part):
+                    with whole:
+                        transpose_square(lanes, *square)
+                    with part:
+                        transpose_square(lanes, *square, rows=width - j, columns=K - k)
+
+    return declared(pack, blocking.dtype, "pnnnp", blocking)
+
+
+def _at_least(value: Register, limit: int) -> Register:
+    return value > limit - 1

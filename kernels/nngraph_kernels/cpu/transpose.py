@@ -1,0 +1,82 @@
+"""Template of the transposition: y[batch, c, r] = x[batch, r, c], sizes known at run time.
+
+Squares as wide as a vector are transposed in registers (`transpose_tile`). The work is shared out over the
+threads in strips: as many rows of y as a vector has lanes, which are contiguous where y is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from nngraph_kernels.cpu.flow import declared, loop, moved
+from nngraph_kernels.cpu.transpose_tile import transpose_square
+from nngraph_kernels.target import lanes
+
+ARGUMENTS = ("y", "x", "batches", "rows", "columns", "y_batch", "y_row", "x_batch", "x_row")
+
+
+@dataclass(frozen=True, slots=True)
+class TransposeSpec:
+    """Which transposition.
+
+    Attributes
+    ----------
+    dtype : {"float32", "float64"}
+    """
+
+    dtype: str = "float32"
+
+
+def arguments(spec: TransposeSpec) -> tuple[str, ...]:
+    """The names of the argument slots, in order.
+
+    Pointers `y` and `x`. Ints: `batches`, `rows` and `columns` of x, and the strides, in elements, of the batches
+    and rows of each. The elements of a row are contiguous.
+    """
+    return ARGUMENTS
+
+
+def source(name: str, spec: TransposeSpec) -> str:
+    """The source text of the kernel `name`."""
+    width = lanes(spec.dtype)
+    slots = [f'    {slot} = pointer(args, {i}, "{spec.dtype}")' for i, slot in enumerate(ARGUMENTS[:2])]
+    slots += [f"    {slot} = integer(args, {i})" for i, slot in enumerate(ARGUMENTS) if i >= 2]
+    lines = [
+        "from nngraph_kernels.cpu.transpose import strip_transposer",
+        "from nngraph_kernels.simd import integer, offset_pointer, pointer",
+        "",
+        f'transpose_strip = strip_transposer("{spec.dtype}", {width})',
+        "",
+        "",
+        f"def {name}(args, thread, threads):",
+        *slots,
+        f"    strips = (columns + {width - 1}) // {width}",
+        "    units = batches * strips",
+        "    for unit in range(units * thread // threads, units * (thread + 1) // threads):",
+        "        batch = unit // strips",
+        f"        left = unit % strips * {width}",
+        "        x_strip = offset_pointer(x, batch * x_batch + left)",
+        "        y_strip = offset_pointer(y, batch * y_batch + left * y_row)",
+        "        transpose_strip(x_strip, x_row, rows, columns - left, y_strip, y_row)",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+@cache
+def strip_transposer(dtype: str, width: int) -> Any:
+    """A function for kernels, `transpose(x, x_row, rows, columns, y, y_row)`, of at most `width` columns of x."""
+
+    def transpose(x, x_row, rows, columns, y, y_row) -> None:
+        builder = rows.builder
+        with loop(0, rows, width) as r:
+            square = (moved(x, r * x_row), x_row, moved(y, r), y_row)
+            inside = (columns > width - 1) & (rows - r > width - 1)
+            with builder.if_else(inside.value) as (whole, part):
+                with whole:
+                    transpose_square(width, *square)
+                with part:
+                    transpose_square(width, *square, rows=rows - r, columns=columns, clip=True)
+
+    return declared(transpose, dtype, "pnnnpn", width)
