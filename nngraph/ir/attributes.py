@@ -33,13 +33,13 @@ def own_attributes(op: Op, attributes: Mapping[str, Any]) -> dict[str, Any]:
 def check_attributes(op: Op, attributes: Mapping[str, Any]) -> dict[str, Any]:
     """Every attribute that `op` accepts, as given or by default.
 
-    Integers given for floats become floats, lists become tuples; dtype "float" stays, for it depends on the model.
+    Integers given for floats become floats, and lists tuples; dtype "float" stays: only the model knows it.
 
     Raises
     ------
     ValueError
-        If a name is unknown, a required one is missing, or a value is of the wrong type, out of its bounds, not
-        among the choices or not finite.
+        If a name is unknown, a required one is missing, or a value is of the wrong type, out of its bounds,
+        not among the choices or not finite.
     """
     accepted = accepted_attributes(op)
     for name in attributes:

@@ -12,8 +12,8 @@ def verify(graph: Graph) -> None:
     Raises
     ------
     VerificationError
-        If a value is used before it is made, made twice or named twice, an id stands twice, or a result's type
-        is not what its op infers.
+        If a value is used before it is made, made twice or named twice, an id stands twice, a result's type
+        is not what its op infers, or a state changes its type.
     """
     known: set[Value] = set()
     names: set[str] = set()
@@ -37,7 +37,9 @@ def verify(graph: Graph) -> None:
         ids.add(node.id)
         for value in node.inputs:
             if value not in known:
-                raise VerificationError(f"node '{node.id}': reads '{value.name}', which nothing before it makes")
+                raise VerificationError(
+                    f"node '{node.id}': reads '{value.name}', which nothing before it makes"
+                )
         if inner := node.attributes.get("graph"):
             verify_inner(node.id, inner, node.inputs, node.results)
         else:
@@ -47,14 +49,22 @@ def verify(graph: Graph) -> None:
     for root in graph.roots():
         if root not in known:
             raise VerificationError(f"graph '{graph.name}': root '{root.name}' is made by no node")
+    for state in graph.states:
+        if state.new.type != state.old.type:
+            raise VerificationError(
+                f"state '{state.name}': holds {state.old.type}, but its new value is {state.new.type}"
+            )
 
 
 def verify_types(node: Node) -> None:
-    inferred = node.op.infer(*(value.type for value in node.inputs), **node.attributes)
+    try:
+        inferred = node.op.infer(*(value.type for value in node.inputs), **node.attributes)
+    except ValueError as error:
+        raise VerificationError(f"node '{node.id}' ({node.op.name}): {error}") from error
     types = inferred if isinstance(inferred, tuple) else (inferred,)
     if types != tuple(value.type for value in node.results):
-        found = ", ".join(str(value.type) for value in node.results)
-        raise VerificationError(f"node '{node.id}': holds {found}, but '{node.op.name}' infers {', '.join(map(str, types))}")
+        found, right = ", ".join(str(value.type) for value in node.results), ", ".join(map(str, types))
+        raise VerificationError(f"node '{node.id}': holds {found}, but '{node.op.name}' infers {right}")
 
 
 def verify_inner(id: str, inner: Graph, inputs: tuple[Value, ...], results: tuple[Value, ...]) -> None:

@@ -7,13 +7,13 @@ import re
 
 import numpy as np
 import pytest
-from tests.ops import cases
 
 from nngraph.ir.attributes import check_attributes, own_attributes
 from nngraph.ir.expr import argument
 from nngraph.ir.expr_numpy import evaluate_expr
 from nngraph.ir.op import REGISTRY, Absent
 from nngraph.ir.types import BATCH, TensorType, evaluate, evaluate_shape
+from tests.ops import cases
 
 WITHOUT_SAMPLES = {"fused": "its inner graph is made by the fuser, and tested with it"}
 OPS = [pytest.param(op, id=op.name) for op in REGISTRY.values()]
