@@ -80,6 +80,12 @@ def broadcast_shapes(*shapes: Shape) -> Shape:
     return tuple(result)
 
 
+def without_leading_ones(shape: Shape) -> Shape:
+    """`shape` from its first axis that is not of size 1; to broadcasting it is the same."""
+    first = next((k for k, dim in enumerate(shape) if dim != 1), len(shape))
+    return shape[first:]
+
+
 def format_shape(shape: Shape) -> str:
     return "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
 

@@ -140,8 +140,9 @@ def unbroadcast(b: Builder, dy: Value, type: TensorType) -> Value:
         return dy
     lead = dy.type.rank - type.rank
     stretched = [a for a, dim in enumerate(type.shape, lead) if dim == 1 and dy.type.shape[a] != 1]
-    axes = tuple(range(lead)) + tuple(stretched)
-    total = b.add("sum", dy, axis=axes, keepdims=True) if axes else dy
+    if not stretched:
+        return b.add("sum", dy, axis=tuple(range(lead)))
+    total = b.add("sum", dy, axis=(*range(lead), *stretched), keepdims=True)
     return b.add("view", total, shape=type.shape) if lead else total
 
 

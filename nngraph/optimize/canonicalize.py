@@ -8,7 +8,7 @@ from nngraph.ir.builder import Builder
 from nngraph.ir.graph import Graph, Node, Value
 from nngraph.ir.op import REGISTRY
 from nngraph.ir.rewrite import Rule, rewrite
-from nngraph.ir.types import Shape, broadcast_shapes
+from nngraph.ir.types import Shape, TensorType, size_of, without_leading_ones
 
 NEUTRAL = {"add": 0.0, "subtract": 0.0, "multiply": 1.0, "divide": 1.0, "power": 1.0}
 COMMUTATIVE = ("add", "multiply")
@@ -63,14 +63,22 @@ def broadcast_to(b: Builder, node: Node, makers: dict[Value, Node]) -> tuple[Val
 
 
 def elementwise(b: Builder, node: Node, makers: dict[Value, Node]) -> tuple[Value, ...] | None:
-    """x + 0, x · 1 and the like are x; an operand broadcast beforehand is broadcast in place."""
+    """x + 0, x · 1 and the like are x; operands are broadcast in place, and after the work where that is less."""
     if (same := neutral(node, makers)) is not None:
         return (same,)
-    inputs = [unbroadcast(value, makers) for value in node.inputs]
-    if inputs == list(node.inputs) or result_shape(inputs) != node.result.type.shape:
+    inputs = tuple(unbroadcast(value, makers) for value in node.inputs)
+    if inputs == node.inputs:
         return None
-    b.nodes.append(Node(node.id, node.op, tuple(inputs), node.results, node.attributes))
-    return node.results
+    result = node.result.type
+    inferred: TensorType = node.op.infer(*(value.type for value in inputs), **node.attributes)
+    if inferred == result:
+        b.nodes.append(Node(node.id, node.op, inputs, node.results, node.attributes))
+        return node.results
+    if node.op.random:
+        return None
+    (small,) = b.append(node.op, inputs, (inferred,), node.attributes)
+    same = size_of(inferred.shape) == size_of(result.shape)
+    return (b.add("view" if same else "broadcast_to", small, shape=result.shape),)
 
 
 def neutral(node: Node, makers: dict[Value, Node]) -> Value | None:
@@ -89,22 +97,28 @@ def neutral(node: Node, makers: dict[Value, Node]) -> Value | None:
 
 
 def unbroadcast(value: Value, makers: dict[Value, Node]) -> Value:
-    maker = makers.get(value)
-    return maker.inputs[0] if maker and maker.op.name == "broadcast_to" else value
-
-
-def result_shape(inputs: list[Value]) -> Shape:
-    return broadcast_shapes(*(value.type.shape for value in inputs))
+    """What `value` is a broadcast of; axes of size 1 in front make no difference to elementwise work."""
+    while (maker := makers.get(value)) is not None:
+        source = maker.inputs[0] if maker.inputs else value
+        shapes = without_leading_ones(source.type.shape), without_leading_ones(value.type.shape)
+        if maker.op.name != "broadcast_to" and (maker.op.name != "view" or shapes[0] != shapes[1]):
+            break
+        value = source
+    return value
 
 
 def reduction(b: Builder, node: Node, makers: dict[Value, Node]) -> tuple[Value, ...] | None:
-    """Reduce one run of neighboring axes at a time, the last run first; axes of size 1 join the runs."""
-    (x,), result = node.inputs, node.result.type
+    """Reduce one run of neighboring axes at a time, the last run first; axes of size 1 join the runs.
+
+    The reduced axes are kept, unless they are in front, where it makes no difference to later work.
+    """
+    (x,), result, keepdims = node.inputs, node.result.type, node.attributes["keepdims"]
     runs = reduced_runs(x.type.shape, node.attributes["axis"])
-    if len(runs) == 1 and node.attributes["axis"] == runs[0] and node.attributes["keepdims"]:
+    if len(runs) == 1 and node.attributes["axis"] == runs[0] and (keepdims or runs[0][0] == 0):
         return None
     for axes in reversed(runs):
-        x = b.add(node.op.name, x, axis=axes, keepdims=True)
+        in_front = len(runs) == 1 and axes[0] == 0
+        x = b.add(node.op.name, x, axis=axes, keepdims=keepdims or not in_front)
     return (x if x.type.shape == result.shape else b.add("view", x, shape=result.shape),)
 
 

@@ -6,13 +6,19 @@ import heapq
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+from nngraph.ir.elementwise import expression_of, positional, transcendental
 from nngraph.ir.graph import Graph, Node, Value
 from nngraph.ir.op import REGISTRY
+from nngraph.ir.types import Shape
 from nngraph.optimize.groups import (
+    MEMBERS,
+    POINTERS,
     Group,
+    accepts_clone,
     accepts_column_reduction,
     accepts_elementwise,
     accepts_row_reduction,
+    collapses,
 )
 
 REDUCTIONS = ("sum", "max", "min")
@@ -42,21 +48,29 @@ class Fuser:
         self.in_memory = set(graph.roots())
         self.in_memory.update(v for node in graph.nodes if not node.op.expr for v in node.inputs)
         self.groups: list[Group] = []
+        self.cheap: dict[Value, Node] = {}
+        self.pools: dict[tuple[int, Shape], Group] = {}
+        self.readers = readers_of(graph)
 
     def place(self, node: Node) -> None:
         """Put `node` into a group."""
         if self.is_free(node):
             self.scalars[node.result] = node
             return
+        if is_cheap(node) and node.result not in self.in_memory and node.inputs[0] not in self.cheap:
+            self.cheap[node.result] = node
+            return
+        self.join(self.group_for(node), node)
+
+    def group_for(self, node: Node) -> Group:
+        """The group that `node` will be in, old or new."""
         candidates, rank = self.producers(node)
         if node.op.expr:
-            group = self.place_elementwise(node, candidates, rank)
-        elif node.op.name in REDUCTIONS:
-            group = self.place_reduction(node, candidates, rank)
-        else:
-            kind = "matmul" if node.op.name == "matmul" else "alone"
-            group = self.open(Group(kind, node.results[0].type.shape, rank + 1, anchored=True))
-        self.join(group, node)
+            return self.place_elementwise(node, candidates, rank)
+        if node.op.name in REDUCTIONS:
+            return self.place_reduction(node, candidates, rank)
+        kind = "matmul" if node.op.name == "matmul" else "alone"
+        return self.open(Group(kind, node.results[0].type.shape, rank + 1, anchored=True))
 
     def is_free(self, node: Node) -> bool:
         """A scalar that depends on constants alone: every kernel that reads it computes it for itself."""
@@ -67,19 +81,36 @@ class Fuser:
         return node.results[0].type.shape == () and bool(node.op.expr or node.op.name == "constant")
 
     def producers(self, node: Node) -> tuple[list[Group], int]:
-        """The groups of highest rank that `node` reads from, and that rank."""
-        groups = {self.makers[value]: None for value in node.inputs if value in self.makers}
+        """The groups of highest rank that `node` reads from, and that rank; cheap values count by their inputs."""
+        sources = [self.cheap[value].inputs[0] if value in self.cheap else value for value in node.inputs]
+        groups = {self.makers[value]: None for value in sources if value in self.makers}
         rank = max((group.rank for group in groups), default=0)
         return [group for group in groups if group.rank == rank], rank
 
     def place_elementwise(self, node: Node, candidates: list[Group], rank: int) -> Group:
+        shape = node.result.type.shape
+        if self.feeds_row_reductions(node) and any(group.kind == "matmul" for group in candidates):
+            return self.pool(Group("rows", shape, rank + 1))
         if candidates and all(accepts_elementwise(group, node) for group in candidates):
             if len(candidates) == 1:
                 return candidates[0]
             if mergeable(candidates):
                 return self.merge(candidates)
-        shape = node.result.type.shape
-        return self.open(Group("rows", shape, rank + 1))
+        group = Group("rows", shape, rank + 1)
+        return self.pool(group) if shape == () else self.open(group)
+
+    def feeds_row_reductions(self, node: Node) -> bool:
+        """Whether all that reads `node` are reductions over the last axis, which will have a kernel of their own."""
+        readers = self.readers.get(node.result, ())
+        last = node.result.type.rank - 1
+        return bool(readers) and all(r.op.name in REDUCTIONS and r.attributes["axis"][-1] == last for r in readers)
+
+    def pool(self, group: Group) -> Group:
+        """The group of this rank and space that small work is gathered in, though its parts are unrelated."""
+        found = self.pools.get((group.rank, group.space))
+        if found is None or not found.members or len(found.members) > 24 or found.kind != "rows":
+            found = self.pools[group.rank, group.space] = self.open(group)
+        return found
 
     def place_reduction(self, node: Node, candidates: list[Group], rank: int) -> Group:
         """Over the last axes: one of the reductions of a row kernel. Over others: a column kernel."""
@@ -87,7 +118,8 @@ class Fuser:
         if axes[-1] == len(shape) - 1:
             inner = len(axes)
             if not (candidates and accepts_row_reduction(candidates[0], node, inner)):
-                candidates = [self.open(Group("rows", shape, rank + 1))]
+                fresh = self.pool(Group("rows", shape, rank + 1))
+                candidates = [fresh if accepts_row_reduction(fresh, node, inner) else self.open(Group("rows", shape, rank + 1))]
             candidates[0].inner, candidates[0].anchored = inner, True
             return candidates[0]
         inner = len(shape) - 1 - axes[-1]
@@ -109,27 +141,68 @@ class Fuser:
         return group
 
     def join(self, group: Group, node: Node) -> None:
+        """Add `node`, and before it the cheap values that it reads: computed again here, or else in memory."""
+        for value in node.inputs:
+            if value in self.cheap and value not in group.made:
+                cheap = self.cheap[value]
+                if group.kind in ("rows", "matmul") and accepts_clone(group, cheap):
+                    self.note_reader(cheap.inputs[0], group)
+                    group.add(cheap)
+                else:
+                    del self.cheap[value]
+                    self.join(self.group_for(cheap), cheap)
+        for value in node.inputs:
+            self.note_reader(value, group)
         group.add(node)
         for value in node.results:
             self.makers[value] = group
+
+    def note_reader(self, value: Value, group: Group) -> None:
+        """`group` reads `value`: where nothing else reads the group that makes it, the two become one."""
+        maker = self.makers.get(value)
+        if maker is None or maker is group:
+            return
+        if mergeable([group, maker]) and maker.readers <= {group}:
+            self.absorb(group, maker)
+        else:
+            maker.readers.add(group)
+
+    def absorb(self, group: Group, earlier: Group) -> None:
+        """Move the members of a group that ranks lower to the front of one that alone reads from it."""
+        later, group.members, group.made = group.members, [], set()
+        self.move(earlier, group)
+        for node in later:
+            if node.results[0] not in group.made:
+                group.add(node)
+
+    def move(self, source: Group, target: Group) -> None:
+        """Members that are not in `target` yet, and what they make, are the target's from here on."""
+        for node in source.members:
+            if node.results[0] not in target.made:
+                target.add(node)
+            for value in node.results:
+                if self.makers.get(value) is source:
+                    self.makers[value] = target
+        target.anchored |= source.anchored
+        target.inner = max(target.inner, source.inner)
+        target.readers |= source.readers - {target, source}
+        source.members = []
 
     def merge(self, groups: list[Group]) -> Group:
         """Groups of one rank never depend on each other."""
         first, *others = groups
         for other in others:
-            for node in other.members:
-                self.join(first, node)
-            first.anchored |= other.anchored
-            first.inner = max(first.inner, other.inner)
-            other.members = []
+            self.move(other, first)
         return first
 
     def emit(self, group: Group) -> Node:
         """The group as one node."""
-        needed = {value for node in group.members for value in node.inputs if value in self.scalars}
+        read = dict.fromkeys(value for node in group.members for value in node.inputs)
+        needed = [value for value in read if value in self.scalars]
         if len(group.members) == 1 and not needed:
             return group.members[0]
-        return fused_node(group, self.free_nodes(needed), self.uses)
+        own = [v for node in group.members for v in node.results if self.makers.get(v) is group]
+        return fused_node(group, self.free_nodes(needed), own, self.uses)
 
     def free_nodes(self, needed: Iterable[Value]) -> list[Node]:
         """The nodes that make these scalars, in order."""
@@ -146,21 +219,47 @@ class Fuser:
         return list(found)
 
 
+def readers_of(graph: Graph) -> dict[Value, list[Node]]:
+    """The nodes that read each value; a root has a reader that is none of them."""
+    readers: dict[Value, list[Node]] = {}
+    for node in graph.nodes:
+        for value in node.inputs:
+            readers.setdefault(value, []).append(node)
+    for value in graph.roots():
+        readers.pop(value, None)
+    return readers
+
+
+def is_cheap(node: Node) -> bool:
+    """Whether it costs less to compute `node` again than to keep it: labels spread out, masks of one tensor."""
+    if not node.op.expr or node.op.random or node.results[0].type.shape == ():
+        return False
+    tensors = [value for value in node.inputs if value.type.shape != ()]
+    if len(tensors) != 1 or node.inputs[0] is not tensors[0]:
+        return False
+    tree = expression_of(node)
+    return not transcendental(tree) and (node.result.type.dtype == "bool" or positional(tree))
+
+
 def mergeable(groups: list[Group]) -> bool:
     """Row kernels over one space, with reductions over the same axes if any."""
-    spaces = {group.space for group in groups}
+    if any(group.kind != "rows" or group.space != groups[0].space for group in groups):
+        return False
     inner = {group.inner for group in groups if group.anchored}
-    members = sum(len(group.members) for group in groups)
-    return all(g.kind == "rows" for g in groups) and len(spaces) == 1 and len(inner) <= 1 and members < 40
+    if len(inner) > 1 or sum(len(group.members) for group in groups) >= MEMBERS:
+        return False
+    axes = max(inner, default=0)
+    read = {value for group in groups for value in group.read}
+    return len(read) < POINTERS and (axes < 2 or all(collapses(v.type.shape, groups[0].space, axes) for v in read))
 
 
-def fused_node(group: Group, free: list[Node], uses: Counter[Value]) -> Node:
+def fused_node(group: Group, free: list[Node], own: list[Value], uses: Counter[Value]) -> Node:
     """A node whose inner graph holds the group's members and the scalars they need; values are the outer ones."""
     members = tuple(free + group.members)
     inside = Counter(value for node in members for value in node.inputs)
     made = {value for node in members for value in node.results}
     inputs = tuple(dict.fromkeys(v for node in members for v in node.inputs if v not in made))
-    results = tuple(v for node in group.members for v in node.results if uses[v] > inside[v])
+    results = tuple(value for value in own if uses[value] > inside[value])
     anchor = next((node for node in group.members if not node.op.expr), group.members[-1])
     inner = Graph(anchor.id, inputs, members, tuple((value.name, value) for value in results))
     attributes = {"graph": inner, "kind": group.kind, "inner": group.inner}

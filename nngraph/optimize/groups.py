@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from nngraph.ir.elementwise import expression_of, positional
 from nngraph.ir.graph import Node, Value
-from nngraph.ir.types import Shape
+from nngraph.ir.types import Shape, without_leading_ones
 
 MEMBERS, POINTERS = 48, 24  # of one group at most: what keeps a kernel's compile time and its registers in bounds
 
@@ -36,6 +37,7 @@ class Group:
     members: list[Node] = field(default_factory=list)
     made: set[Value] = field(default_factory=set)
     read: set[Value] = field(default_factory=set)
+    readers: set[Group] = field(default_factory=set)
 
     def add(self, node: Node) -> None:
         self.members.append(node)
@@ -46,9 +48,10 @@ class Group:
         return len(self.members) < MEMBERS and len(self.read) + len(node.inputs) < POINTERS
 
 
-def row_shape(space: Shape, inner: int) -> Shape:
-    """The shape of one number a row."""
-    return (*space[: len(space) - inner], *(1,) * inner)
+def one_a_row(shape: Shape, space: Shape, inner: int) -> bool:
+    """Whether a value of `shape` is one number a row; axes of size 1 in front may be missing."""
+    rows = (*space[: len(space) - inner], *(1,) * inner)
+    return without_leading_ones(shape) == without_leading_ones(rows)
 
 
 def accepts_elementwise(group: Group, node: Node) -> bool:
@@ -59,20 +62,24 @@ def accepts_elementwise(group: Group, node: Node) -> bool:
     if group.kind == "rows":
         if shape == group.space:
             return fits_rows(group, node)
-        return group.anchored and shape == row_shape(group.space, group.inner) and fits_rows(group, node)
+        return group.anchored and one_a_row(shape, group.space, group.inner) and fits_rows(group, node)
     if group.kind == "columns":
         outside = (value.type.shape for value in node.inputs if value not in group.made)
         fits = all(simple_operand(given, shape, group.inner) for given in outside)
-        return shape == group.after and fits and not positional(node)
-    return group.kind == "matmul" and shape == group.space and not positional(node)
+        return shape == group.after and fits and not is_positional(node)
+    return group.kind == "matmul" and shape == group.space and not is_positional(node)
 
 
-def positional(node: Node) -> bool:
+def accepts_clone(group: Group, node: Node) -> bool:
+    """Whether a cheap node can be computed again within `group`."""
+    if node.result.type.shape != group.space or not group.has_room(node) or mixes_floats(group, node):
+        return False
+    return fits_rows(group, node) if group.kind == "rows" else not is_positional(node)
+
+
+def is_positional(node: Node) -> bool:
     """Whether the node's expression depends on where in the tensor it is: only row kernels can tell."""
-    return node.op.random or node.op.name in POSITIONAL
-
-
-POSITIONAL = {"one_hot_last", "position"}
+    return bool(node.op.expr) and positional(expression_of(node))
 
 
 def mixes_floats(group: Group, node: Node) -> bool:
@@ -113,7 +120,7 @@ def accepts_column_reduction(group: Group, node: Node, inner: int) -> bool:
     """Whether elementwise work can be done on the way into a reduction that keeps the last `inner` axes."""
     if group.kind != "rows" or group.anchored or node.inputs[0].type.shape != group.space:
         return False
-    if any(positional(member) for member in group.members):
+    if any(is_positional(member) for member in group.members):
         return False
     return all(simple_operand(value.type.shape, group.space, inner) for value in group.read)
 

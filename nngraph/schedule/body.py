@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
-from nngraph.ir.expr import Expr, argument
+from nngraph.ir.elementwise import expression_of, positional, size
+from nngraph.ir.expr import Expr
 from nngraph.ir.graph import Node, Value
-from nngraph.ir.op import Op
 from nngraph.ir.program import FULL, ROW, UNIFORM, Statement
 from nngraph.ir.types import Dim
 
@@ -60,7 +59,7 @@ class Body:
         elif node.op.name == "constant":
             self.compute(node, Expr("constant", value=node.attributes["value"]))
         else:
-            self.compute(node, expression(node.op, len(node.inputs), tuple(node.attributes.items())))
+            self.compute(node, expression_of(node))
 
     def compute(self, node: Node, tree: Expr) -> None:
         """Append `tree` over the node's inputs, its constants turned into arguments."""
@@ -96,30 +95,3 @@ class Body:
         if value not in self.numbers:
             self.numbers.append(value)
         return Expr("number", value=self.numbers.index(value))
-
-
-def expression(op: Op, arity: int, attributes: tuple[tuple[str, Any], ...]) -> Expr:
-    """The op's expression of its arguments."""
-    try:
-        return cached_expression(op, arity, attributes)
-    except TypeError:
-        return cached_expression.__wrapped__(op, arity, attributes)
-
-
-@lru_cache(maxsize=4096)
-def cached_expression(op: Op, arity: int, attributes: tuple[tuple[str, Any], ...]) -> Expr:
-    assert op.expr is not None
-    return op.expr(*map(argument, range(arity)), **dict(attributes))
-
-
-@lru_cache(maxsize=4096)
-def size(tree: Expr) -> int:
-    """Operations in `tree`."""
-    own = tree.op not in ("argument", "constant", "index", "cast")
-    return own + sum(map(size, tree.args))
-
-
-@lru_cache(maxsize=4096)
-def positional(tree: Expr) -> bool:
-    """Whether the value depends on where in the tensor it stands."""
-    return tree.op in ("index", "uniform") or any(map(positional, tree.args))

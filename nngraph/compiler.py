@@ -1,0 +1,149 @@
+"""The pipeline, in the open: one tuple of named stages, and a compilation that can stop after any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from nngraph.differentiate import Objective, differentiate, evaluation
+from nngraph.emit.cache import KernelCache, Progress, user_cache
+from nngraph.emit.source import kernel_source
+from nngraph.errors import OptionError
+from nngraph.ir.declaration import Declared
+from nngraph.ir.graph import Graph
+from nngraph.ir.program import Kernel, Plan, Schedule
+from nngraph.ir.verify import verify
+from nngraph.lower.lower import lower
+from nngraph.ops.optimizer import Optimizer
+from nngraph.optimize import PASSES
+from nngraph.plan import plan
+from nngraph.run.bind import copy_kernel
+from nngraph.schedule import schedule
+
+Purpose = Literal["train", "gradients", "evaluate", "predict"]
+
+
+@dataclass(slots=True)
+class Compilation:
+    """A program on its way through the stages, and what each of them has made.
+
+    Attributes
+    ----------
+    declared : Declared
+        The declared graph.
+    purpose : str
+        "train": a step with updates; "gradients": loss and gradients; "evaluate": loss and metrics; "predict".
+    objective, optimizer
+        As the purpose needs them.
+    batch : int
+        For which the plan is made when the pipeline is run through; others are planned from the same schedule.
+    checked : bool
+        Verify the graph after every pass.
+    graph : Graph
+        After "lower" and each later stage and pass, what it left.
+    """
+
+    declared: Declared
+    purpose: Purpose
+    objective: Objective | None = None
+    optimizer: Optimizer | None = None
+    dtype: str = "float32"
+    seed: int = 0
+    batch: int = 32
+    threads: int = 1
+    checked: bool = False
+    cache: KernelCache = field(default_factory=user_cache)
+    on_progress: Progress | None = None
+    graph: Graph | None = None
+    schedule: Schedule | None = None
+    plan: Plan | None = None
+    sources: Mapping[str, str] = field(default_factory=dict)
+    entries: Mapping[Kernel, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A named part of the pipeline; `passes` names what can be stopped after within it."""
+
+    name: str
+    summary: str
+    run: Callable[[Compilation, str | None], None]
+    passes: tuple[str, ...] = ()
+
+
+def run_lower(c: Compilation, stop: str | None) -> None:
+    c.graph = lower(c.declared, training=c.purpose in ("train", "gradients"), dtype=c.dtype, seed=c.seed)
+
+
+def run_differentiate(c: Compilation, stop: str | None) -> None:
+    assert c.graph
+    if c.purpose == "predict":
+        return
+    if c.objective is None:
+        raise OptionError(f"loss: none given, but '{c.purpose}' needs one; name it in compile(loss=...)")
+    if c.purpose == "evaluate":
+        c.graph = evaluation(c.graph, c.objective)
+    else:
+        c.graph = differentiate(c.graph, c.objective, c.optimizer if c.purpose == "train" else None)
+
+
+def run_optimize(c: Compilation, stop: str | None) -> None:
+    for step in PASSES:
+        assert c.graph
+        c.graph = step.run(c.graph)
+        if c.checked:
+            verify(c.graph)
+        if step.name == stop:
+            return
+
+
+def run_schedule(c: Compilation, stop: str | None) -> None:
+    assert c.graph
+    c.schedule = schedule(c.graph)
+
+
+def run_plan(c: Compilation, stop: str | None) -> None:
+    assert c.schedule
+    c.plan = plan(c.schedule, c.batch, c.threads)
+
+
+def run_emit(c: Compilation, stop: str | None) -> None:
+    assert c.schedule and c.plan
+    kernels = dict.fromkeys(call.kernel for call in c.schedule.calls)
+    kernels |= dict.fromkeys(copy_kernel(old.type.dtype) for _, old in c.plan.copies)
+    named = {kernel: kernel_source(kernel) for kernel in kernels}
+    c.sources = dict(named.values())
+    addresses = c.cache.entries(c.sources, c.on_progress)
+    c.entries = {kernel: addresses[name] for kernel, (name, _) in named.items()}
+
+
+PIPELINE: tuple[Stage, ...] = (
+    Stage("lower", "networkx graph to IR: composites expanded, order fixed, shapes inferred", run_lower),
+    Stage("differentiate", "append the loss, its gradient and the update", run_differentiate),
+    Stage("optimize", "the passes: fewer and larger kernels", run_optimize, tuple(p.name for p in PASSES)),
+    Stage("schedule", "which launches, in which order", run_schedule),
+    Stage("plan", "an offset in the arena for every value", run_plan),
+    Stage("emit", "write and compile the kernels that are not in the cache", run_emit),
+)
+STOPS = tuple(name for stage in PIPELINE for name in (*stage.passes, stage.name))
+
+
+def compile_program(c: Compilation, stop_after: str | None = None) -> Compilation:
+    """Run the stages one after the other.
+
+    Parameters
+    ----------
+    c : Compilation
+    stop_after : str, optional
+        A stage or a pass, one of `STOPS`; the rest is not run.
+    """
+    if stop_after is not None and stop_after not in STOPS:
+        raise OptionError(f"stop-after: '{stop_after}' given, expected one of {', '.join(STOPS)}")
+    for stage in PIPELINE:
+        stage.run(c, stop_after)
+        if c.checked and c.graph and stage.name in ("lower", "differentiate"):
+            verify(c.graph)
+        if stop_after == stage.name or stop_after in stage.passes:
+            break
+    return c

@@ -1,0 +1,139 @@
+"""A schedule, its plan and the addresses of its kernels become a bound program: tables of addresses and numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nngraph.ir.graph import Value
+from nngraph.ir.program import Kernel, KernelCall, Operand, Plan, Schedule
+from nngraph.ir.types import ITEM_SIZE, Dim, evaluate
+from nngraph.run.memory import aligned_zeros
+from nngraph.run.program import Program, bind, pack_arguments
+from nngraph.run.store import Store
+
+# What decides whether a call is worth two threads and their barrier (0.4 us): its time on one.
+FLOPS_PER_SECOND, BYTES_PER_SECOND = 5e10, 2.5e10
+WORTH_SECONDS = 2e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """A call beside those of the graph: it brings data in or takes numbers out."""
+
+    kernel: int
+    slots: tuple[int | float, ...]
+    parallel: bool = False
+
+
+class Memory:
+    """Where every value of a schedule lies, for one plan.
+
+    Parameters
+    ----------
+    arena : int
+        Address of the arena.
+    error : int
+        Address of the tape's error word.
+    """
+
+    def __init__(self, schedule: Schedule, plan: Plan, store: Store, arena: int, error: int) -> None:
+        self.plan = plan
+        self.arena = arena
+        self.error = error
+        self.scratch = arena + plan.scratch
+        self.constants = {value: as_constant(array) for value, array in schedule.constants.items()}
+        self.aliases = schedule.aliases
+        self.fixed = {state.old: store.address(state.name) for state in schedule.graph.states}
+        self.fixed |= {value: array.ctypes.data for value, array in self.constants.items()}
+        self.fixed |= {new: self.fixed[old] for new, old in plan.in_store.items()}
+
+    def address(self, value: Value) -> int:
+        value = self.aliases.get(value, value)
+        fixed = self.fixed.get(value)
+        return self.arena + self.plan.placements[value].offset if fixed is None else fixed
+
+    def operand(self, operand: Operand) -> int:
+        start = self.address(operand.value)
+        if operand.offset == 0:
+            return start
+        return start + evaluate(operand.offset, self.plan.batch) * ITEM_SIZE[operand.value.type.dtype]
+
+
+def as_constant(array: np.ndarray) -> np.ndarray:
+    held = aligned_zeros(array.shape, array.dtype)
+    held[...] = array
+    return held
+
+
+def bind_schedule(
+    schedule: Schedule,
+    memory: Memory,
+    entries: Mapping[Kernel, int],
+    before: Sequence[Launch] = (),
+    after: Sequence[Launch] = (),
+) -> Program:
+    """The program of one batch size.
+
+    Parameters
+    ----------
+    schedule : Schedule
+    memory : Memory
+    entries : mapping of Kernel to int
+        Addresses of the compiled kernels.
+    before, after : sequence of Launch
+        Calls around those of the graph.
+    """
+    plan = memory.plan
+    launches = [*before, *(launch_of(call, memory, entries, plan) for call in schedule.calls)]
+    launches += [copy_launch(new, old, memory, entries) for new, old in plan.copies]
+    written = first_write(schedule, plan)
+    launches += after
+    words, addresses = pack_arguments([launch.slots for launch in launches])
+    return bind(
+        [launch.kernel for launch in launches], addresses, [launch.parallel for launch in launches],
+        rows=plan.batch, first_write=None if written is None else len(before) + written,
+        keep=(words, memory.constants),
+    )  # fmt: skip
+
+
+def launch_of(call: KernelCall, memory: Memory, entries: Mapping[Kernel, int], plan: Plan) -> Launch:
+    batch = plan.batch
+    slots: list[int | float] = [memory.operand(operand) for operand in call.outputs]
+    slots += [memory.operand(operand) for operand in call.inputs]
+    if call.scratch:
+        slots.append(memory.scratch)
+    if call.reports:
+        slots.append(memory.error)
+    slots += [evaluate(dim, batch) for dim in call.integers]
+    slots += [float(evaluate(number, batch)) for number in call.numbers]
+    return Launch(entries[call.kernel], tuple(slots), plan.threads > 1 and worth_sharing(call, batch))
+
+
+def worth_sharing(call: KernelCall, batch: int) -> bool:
+    """Whether the call is long enough for several threads."""
+    if not call.parallel:
+        return False
+    seconds = evaluate(call.flops, batch) / FLOPS_PER_SECOND + evaluate(call.traffic, batch) / BYTES_PER_SECOND
+    return seconds > WORTH_SECONDS
+
+
+def copy_kernel(dtype: str) -> Kernel:
+    return Kernel("memory", ("copy", dtype))
+
+
+def copy_launch(new: Value, old: Value, memory: Memory, entries: Mapping[Kernel, int]) -> Launch:
+    """A new state that could not be written in place, brought to the old one."""
+    size: Dim = old.type.size
+    slots = (memory.address(old), memory.address(new), evaluate(size, memory.plan.batch))
+    return Launch(entries[copy_kernel(old.type.dtype)], slots)
+
+
+def first_write(schedule: Schedule, plan: Plan) -> int | None:
+    """The first call after which a state is no longer what it was before the step."""
+    for position, call in enumerate(schedule.calls):
+        if any(operand.value in plan.in_store for operand in call.outputs):
+            return position
+    return len(schedule.calls) if plan.copies else None

@@ -1,0 +1,62 @@
+"""The states of a model: parameters, moments and counters, which outlive every step and every program."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from nngraph.ir.graph import State
+from nngraph.run.memory import aligned_zeros
+
+
+class Store:
+    """Arrays by state name, in the held layouts, each at an address that never changes.
+
+    Parameters
+    ----------
+    seed : int
+        What initial draws depend on, with each parameter's name.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.arrays: dict[str, np.ndarray] = {}
+        self.states: dict[str, State] = {}
+
+    def ensure(self, states: Iterable[State]) -> None:
+        """Make and initialize the arrays of states that are not there yet."""
+        for state in states:
+            if state.name in self.arrays:
+                continue
+            type = state.old.type
+            array = aligned_zeros(type.numpy_shape(1), type.dtype)
+            array[...] = state.from_public(np.asarray(self.initial(state)))
+            self.arrays[state.name] = array
+            self.states[state.name] = state
+
+    def initial(self, state: State) -> Any:
+        if callable(state.initial):
+            return state.initial(self.seed, state.name, state.public_shape)
+        return np.broadcast_to(np.asarray(state.initial), state.public_shape)
+
+    def address(self, name: str) -> int:
+        return self.arrays[name].ctypes.data
+
+    def public(self, kinds: tuple[str, ...]) -> dict[str, np.ndarray]:
+        """Copies of the states of these kinds, in the public layouts."""
+        return {
+            name: np.array(state.to_public(self.arrays[name]), order="C")
+            for name, state in self.states.items()
+            if state.kind in kinds
+        }
+
+    def assign(self, given: Mapping[str, np.ndarray]) -> None:
+        """Write arrays in the public layouts; names and shapes have been checked."""
+        for name, array in given.items():
+            self.arrays[name][...] = self.states[name].from_public(np.asarray(array))
+
+    @property
+    def nbytes(self) -> int:
+        return sum(array.nbytes for array in self.arrays.values())
