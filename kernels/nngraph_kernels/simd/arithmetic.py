@@ -36,7 +36,7 @@ def _cast_rule(value, kind):
     return numba_type(chosen, numeric(value)[1]), (plain(types.unliteral(value)), kind)
 
 
-def _float_rule(*operands):
+def float_rule(*operands):
     result, parameters = elementwise(*operands)
     if shape_of(*operands)[0] not in FLOATS:
         raise TypeError("floats are expected")
@@ -95,7 +95,7 @@ def bitcast_float(value: Register) -> Register:
     return reinterpret(value, _FLOAT_OF[value.kind])
 
 
-@primitive(_float_rule)
+@primitive(float_rule)
 def fma(a: Operand, b: Operand, c: Operand) -> Register:
     """a * b + c, in one rounding where the target has the instruction and in two elsewhere."""
     a, b, c = match(a, b, c)
@@ -135,25 +135,25 @@ def select(mask: Operand, a: Operand, b: Operand) -> Register:
     return a.like(a.builder.select(mask.value, a.value, b.value))
 
 
-@primitive(_float_rule)
+@primitive(float_rule)
 def sqrt(x: Register) -> Register:
     """Square root, correctly rounded; NaN below zero."""
     return call("sqrt", x)
 
 
-@primitive(_float_rule)
+@primitive(float_rule)
 def floor(x: Register) -> Register:
     """The largest integral float not above `x`."""
     return call("floor", x)
 
 
-@primitive(_float_rule)
+@primitive(float_rule)
 def ceil(x: Register) -> Register:
     """The smallest integral float not below `x`."""
     return call("ceil", x)
 
 
-@primitive(_float_rule)
+@primitive(float_rule)
 def rint(x: Register) -> Register:
     """The nearest integral float, halves to even."""
     return call("rint", x)
@@ -165,7 +165,7 @@ def absolute(x: Register) -> Register:
     return call("fabs", x) if x.kind in FLOATS else select(x < 0, -x, x)
 
 
-@primitive(_float_rule)
+@primitive(float_rule)
 def copy_sign(magnitude: Operand, sign: Operand) -> Register:
     """`magnitude` with the sign of `sign`."""
     return call("copysign", *match(magnitude, sign))

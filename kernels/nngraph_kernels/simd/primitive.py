@@ -12,9 +12,9 @@ from typing import TypeVar
 
 from numba import types
 from numba.core import errors
+from numba.core.datamodel import models, register_default
 from numba.core.imputils import lower_builtin
 from numba.core.typing.templates import infer_global, signature
-from numba.core.datamodel import models, register_default
 
 from nngraph_kernels.simd.register import Pointer, Register
 from nngraph_kernels.simd.vector_types import ELEMENTS, kind_of, numba_type

@@ -131,7 +131,9 @@ def literal(value: float, kind: str, lanes: int) -> ir.Constant:
     scalar = ir.Constant(element, float(value) if kind in FLOATS else int(value))
     if not lanes:
         return scalar
-    return ir.FormattedConstant(ir.VectorType(element, lanes), f"splat ({element} {scalar.get_reference()})")
+    splat = ir.FormattedConstant(ir.VectorType(element, lanes), "")
+    splat.constant = f"splat ({element} {scalar.get_reference()})"  # the constructor would repeat it
+    return splat
 
 
 def match(*operands: Operand) -> tuple[Register, ...]:
