@@ -67,6 +67,7 @@ def check_value(name: str, attribute: Attribute, value: Any) -> Any:
     """`value` as an attribute of this type holds it; ValueError that says what was given and expected."""
     if value is None and attribute.default is None:
         return None
+    found: Any
     try:
         found = CONVERSIONS[attribute.type](value)
     except (TypeError, ValueError):
@@ -80,7 +81,7 @@ INVALID: Any = object()
 
 
 def in_bounds(attribute: Attribute, value: Any) -> bool:
-    if not isinstance(value, Real):
+    if not isinstance(value, int | float):
         return True
     low = -math.inf if attribute.minimum is None else attribute.minimum
     high = math.inf if attribute.maximum is None else attribute.maximum
@@ -92,7 +93,8 @@ def is_choice(attribute: Attribute, value: Any) -> bool:
 
 
 def to_bool(value: Any) -> bool:
-    return bool(value) if isinstance(value, bool | np.bool_) else INVALID
+    valid = isinstance(value, bool | np.bool_)
+    return bool(cast("Any", value)) if valid else INVALID
 
 
 def to_integer(value: Any) -> int:

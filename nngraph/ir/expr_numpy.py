@@ -10,6 +10,23 @@ import numpy as np
 
 from nngraph.ir.expr import Expr
 
+
+def multiply_add(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
+    return a * b + c
+
+
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    return 0.5 + 0.5 * np.tanh(0.5 * x)
+
+
+def softplus(x: np.ndarray) -> np.ndarray:
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+
+def erf(x: np.ndarray) -> np.ndarray:
+    return np.vectorize(math.erf, otypes=[float])(x).astype(x.dtype)
+
+
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "add": np.add,
     "subtract": np.subtract,
@@ -17,7 +34,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "divide": np.divide,
     "negate": np.negative,
     "absolute": np.abs,
-    "fma": lambda a, b, c: a * b + c,
+    "fma": multiply_add,
     "sqrt": np.sqrt,
     "floor": np.floor,
     "exp": np.exp,
@@ -27,9 +44,9 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "power": np.power,
     "tanh": np.tanh,
     "cos": np.cos,
-    "sigmoid": lambda x: 0.5 + 0.5 * np.tanh(0.5 * x),
-    "softplus": lambda x: np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))),
-    "erf": lambda x: np.vectorize(math.erf, otypes=[float])(x).astype(x.dtype),
+    "sigmoid": sigmoid,
+    "softplus": softplus,
+    "erf": erf,
     "maximum": np.maximum,
     "minimum": np.minimum,
     "select": np.where,
@@ -70,4 +87,5 @@ def evaluate_expr(expr: Expr, arguments: Sequence[np.ndarray], shape: tuple[int,
 def evaluate_uniform(step: int, key: tuple[int, int], shape: tuple[int, ...]) -> np.ndarray:
     from nngraph_kernels.random_reference import uniform
 
-    return uniform(np.arange(math.prod(shape)), step, *key).reshape(shape)
+    drawn: np.ndarray = uniform(np.arange(math.prod(shape)), step, *key)
+    return drawn.reshape(shape)

@@ -19,18 +19,30 @@ TWO = (Sample(((3, 5), (3, 5))), Sample(((2, 3, 17), (2, 3, 17))))
 
 
 def activation(
-    name: str, summary: str, expr: Callable[..., e.Expr], reference: Callable[..., Any], **facets: Any
+    name: str,
+    summary: str,
+    expr: Callable[..., e.Expr],
+    reference: Callable[..., Any],
+    *,
+    samples: tuple[Sample, ...] = UNARY,
+    **facets: Any,
 ) -> Op:
-    return elementwise(name, summary, "activation", expr, reference, **{"samples": UNARY} | facets)
+    return elementwise(name, summary, "activation", expr, reference, samples=samples, **facets)
 
 
 def backward(
-    name: str, summary: str, expr: Callable[..., e.Expr], reference: Callable[..., Any], **facets: Any
+    name: str,
+    summary: str,
+    expr: Callable[..., e.Expr],
+    reference: Callable[..., Any],
+    *,
+    samples: tuple[Sample, ...] = TWO,
+    **facets: Any,
 ) -> Op:
     """The derivative of an activation as one node, of the cotangent and what the formula reads."""
     return elementwise(
         f"{name}_backward", summary, "activation", expr, reference,
-        **{"samples": TWO, "vjp": BACKWARD, "internal": True} | facets,
+        samples=samples, vjp=BACKWARD, internal=True, **facets,
     )  # fmt: skip
 
 

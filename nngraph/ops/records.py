@@ -53,7 +53,7 @@ def elementwise(
     infer : callable, optional
         In place of broadcasting.
     """
-    kinds = (accepts,) * len(operands) if isinstance(accepts, str) else accepts
+    kinds = tuple(accepts for _ in operands) if isinstance(accepts, str) else accepts
 
     def broadcast(*types: TensorType, **given: Any) -> TensorType:
         shared = common_dtype(operands, kinds, types)
@@ -81,8 +81,9 @@ def usual_errors(kinds: tuple[str, ...], samples: tuple[Sample, ...]) -> tuple[E
     if len(kinds) > 1:
         shapes = ((3, 5),) * (len(kinds) - 1) + ((4, 5),)
         errors.append(ErrorSample(shapes, samples[0].attributes, "do not broadcast", dtypes))
-    if kinds[-1] != "any":
-        refused = "float32" if kinds[-1] == "bool" else "bool"
+    last = kinds[len(kinds) - 1]
+    if last != "any":
+        refused = "float32" if last == "bool" else "bool"
         shapes = ((3, 5),) * len(kinds)
         errors.append(
             ErrorSample(shapes, samples[0].attributes, "expected, " + refused, (*dtypes[:-1], refused))
