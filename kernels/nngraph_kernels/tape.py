@@ -62,9 +62,10 @@ def drive(args, thread, threads):
     set_float_mode(mode | SUBNORMALS_ARE_ZERO)
     leave = DONE
     for index in range(args[2]):
-        if leave == DONE:
-            segment = offset_words(words_at(args, 1), index * SEGMENT_WORDS)
-            leave = run_segment(control, segment, index, thread, threads)
+        if leave != DONE:
+            break
+        segment = offset_words(words_at(args, 1), index * SEGMENT_WORDS)
+        leave = run_segment(control, segment, index, thread, threads)
     set_float_mode(mode)
 
 
@@ -84,8 +85,9 @@ def run_segment(control, segment, index, thread, threads):
     # No call may read the cursor before it is set.
     leave = meet(control, -1, False, rows, first_write, threads) if threads > 1 else DONE
     for _ in range(steps):
-        if leave == DONE:
-            leave = run_step(control, table, calls, rows, first_write, thread, threads)
+        if leave != DONE:
+            break
+        leave = run_step(control, table, calls, rows, first_write, thread, threads)
     return leave
 
 

@@ -88,6 +88,8 @@ class Store:
     def _elsewhere(self, name: str) -> str:
         """Return how the fingerprint of a folder that has the kernel differs from this one."""
         for path in self.directory.glob(f"*/{name}.o"):
+            if path.parent.name == self.fingerprint.digest:
+                continue
             try:
                 parts = json.loads((path.parent / PARTS_FILE).read_text())
             except (OSError, ValueError):

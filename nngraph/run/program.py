@@ -16,9 +16,10 @@ Words = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A bound program: the table that the driver reads, and what keeps its memory alive."""
+    """A bound program: the table that the driver reads, its address, and what keeps its memory alive."""
 
     table: Words
+    address: int
     rows: int
     first_write: int
     parallel: bool
@@ -92,4 +93,4 @@ def bind(
     table[:, 1] = blocks
     table[:, 2] = flags * layout.PARALLEL + meets * layout.SYNCHRONIZE
     first = len(flags) if first_write is None else first_write
-    return Program(table, rows, first, bool(flags.any()), keep)
+    return Program(table, table.ctypes.data, rows, first, bool(flags.any()), keep)

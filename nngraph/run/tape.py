@@ -78,13 +78,15 @@ class Tape:
 
     def __init__(self, driver: int) -> None:
         self._driver = _Entry(driver)
-        self._control = aligned_zeros(layout.CONTROL_WORDS, np.int64)
+        words = aligned_zeros(layout.CONTROL_WORDS, np.int64)
+        self._address = words.ctypes.data
+        self._control = memoryview(words)  # NumPy takes three times as long for one word
         self._busy = threading.Lock()
 
     @property
     def step(self) -> int:
         """Finished steps, across runs; it may be set between runs."""
-        return int(self._control[layout.STEP])
+        return self._control[layout.STEP]
 
     @step.setter
     def step(self, value: int) -> None:
@@ -93,21 +95,21 @@ class Tape:
     @property
     def step_address(self) -> int:
         """Address of the number of finished steps, for the argument slots of kernels."""
-        return self._control.ctypes.data + 8 * layout.STEP
+        return self._address + 8 * layout.STEP
 
     @property
     def cursor_address(self) -> int:
         """Address of the first row of the current batch within the order of the data."""
-        return self._control.ctypes.data + 8 * layout.CURSOR
+        return self._address + 8 * layout.CURSOR
 
     @property
     def error_address(self) -> int:
         """Address of the word where a kernel writes a code that is not 0 to end the run."""
-        return self._control.ctypes.data + 8 * layout.ERROR
+        return self._address + 8 * layout.ERROR
 
     def run(self, segments: Sequence[Segment], threads: int = 1) -> Outcome:
         """Run on the calling thread, and on others beside it if ``threads`` is more than 1."""
-        running = Running(self._driver, self._control, self._busy, segments, threads)
+        running = Running(self._driver, self._control, self._address, self._busy, segments, threads)
         running.begin(first=1)
         running.enter(0)
         running.leave()
@@ -117,7 +119,7 @@ class Tape:
     def start(self, segments: Sequence[Segment], threads: int | None = None) -> Running:
         """Run on other threads; the calling thread enters no native code and can be interrupted."""
         count = available_cores() if threads is None else threads
-        running = Running(self._driver, self._control, self._busy, segments, count)
+        running = Running(self._driver, self._control, self._address, self._busy, segments, count)
         running.begin(first=0)
         return running
 
@@ -128,7 +130,8 @@ class Running:
     def __init__(
         self,
         driver: Callable[[int, int, int], None],
-        control: Words,
+        control: memoryview[int],
+        address: int,
         busy: threading.Lock,
         segments: Sequence[Segment],
         threads: int,
@@ -139,8 +142,9 @@ class Running:
         self._segments = tuple(segments)
         self._threads = max(1, threads) if any(s.program.parallel for s in self._segments) else 1
         self._table = _segment_table(self._segments)
-        self._arguments = np.array([control.ctypes.data, self._table.ctypes.data, len(self._segments)])
-        self._first_step = int(control[layout.STEP])
+        self._arguments = np.array([address, self._table.ctypes.data, len(self._segments)], np.int64)
+        self._block = self._arguments.ctypes.data
+        self._first_step = control[layout.STEP]
         self._inside = self._threads
         self._lock = threading.Lock()
         self._done = threading.Event()
@@ -150,10 +154,12 @@ class Running:
         _live.add(self)
 
     def begin(self, first: int) -> None:
+        if first == self._threads:
+            return
         submit([Task(partial(self.enter, thread), self.leave) for thread in range(first, self._threads)])
 
     def enter(self, thread: int) -> None:
-        self._driver(self._arguments.ctypes.data, thread, self._threads)
+        self._driver(self._block, thread, self._threads)
 
     def leave(self) -> None:
         with self._lock:
@@ -167,7 +173,7 @@ class Running:
     @property
     def steps_done(self) -> int:
         """Steps finished so far in this run."""
-        return self.outcome.steps if self.done else int(self._control[layout.STEP]) - self._first_step
+        return self.outcome.steps if self.done else self._control[layout.STEP] - self._first_step
 
     @property
     def done(self) -> bool:
@@ -193,7 +199,7 @@ class Running:
         return self._outcome
 
     def _read_outcome(self) -> Outcome:
-        control = self._control.tolist()
+        control = self._control
         return Outcome(
             steps=control[layout.STEP] - self._first_step,
             reason=_REASONS[control[layout.LEAVE]],
@@ -207,18 +213,12 @@ _live: weakref.WeakSet[Running] = weakref.WeakSet()
 
 
 def _segment_table(segments: Sequence[Segment]) -> Words:
-    table = aligned_zeros((len(segments), layout.SEGMENT_WORDS), np.int64)
-    for row, segment in zip(table, segments, strict=True):
-        program = segment.program
-        row[:] = (
-            program.table.ctypes.data,
-            len(program.table),
-            segment.steps,
-            program.rows,
-            program.first_write,
-            segment.cursor,
-        )
-    return table
+    rows: list[tuple[int, ...]] = [
+        (p.address, len(p.table), segment.steps, p.rows, p.first_write, segment.cursor)
+        for segment in segments
+        for p in (segment.program,)
+    ]
+    return np.array(rows, np.int64)
 
 
 @atexit.register
