@@ -18,27 +18,81 @@ if TYPE_CHECKING:
     from nngraph.declare.schema import schema as schema
     from nngraph.declare.unroll import unroll as unroll
     from nngraph.declare.value import Value as Value
+    from nngraph.errors import CheckpointError as CheckpointError
+    from nngraph.errors import CompilationError as CompilationError
+    from nngraph.errors import DataError as DataError
+    from nngraph.errors import DeclarationError as DeclarationError
+    from nngraph.errors import Errors as Errors
+    from nngraph.errors import ExecutionError as ExecutionError
+    from nngraph.errors import NNGraphError as NNGraphError
+    from nngraph.errors import OptionError as OptionError
+    from nngraph.ir.op import Absent as Absent
+    from nngraph.ir.op import Attribute as Attribute
+    from nngraph.ir.op import ErrorSample as ErrorSample
     from nngraph.ir.op import Op as Op
+    from nngraph.ir.op import Parameter as Parameter
+    from nngraph.ir.op import Sample as Sample
     from nngraph.ir.op import register_op as register_op
+    from nngraph.ops.initializer import ConstantValue as ConstantValue
+    from nngraph.ops.initializer import GlorotNormal as GlorotNormal
+    from nngraph.ops.initializer import GlorotUniform as GlorotUniform
+    from nngraph.ops.initializer import HeNormal as HeNormal
+    from nngraph.ops.initializer import HeUniform as HeUniform
+    from nngraph.ops.initializer import LeCunNormal as LeCunNormal
+    from nngraph.ops.initializer import LeCunUniform as LeCunUniform
+    from nngraph.ops.initializer import Normal as Normal
+    from nngraph.ops.initializer import Uniform as Uniform
+    from nngraph.ops.loss import BinaryCrossEntropy as BinaryCrossEntropy
+    from nngraph.ops.loss import CrossEntropy as CrossEntropy
+    from nngraph.ops.loss import Huber as Huber
+    from nngraph.ops.loss import L1Loss as L1Loss
+    from nngraph.ops.loss import MeanSquaredError as MeanSquaredError
+    from nngraph.ops.loss import MulticlassHinge as MulticlassHinge
+    from nngraph.ops.loss import SumSquaredError as SumSquaredError
+    from nngraph.ops.optimizer import SGD as SGD
+    from nngraph.ops.optimizer import Adagrad as Adagrad
+    from nngraph.ops.optimizer import Adam as Adam
+    from nngraph.ops.optimizer import AdamW as AdamW
+    from nngraph.ops.optimizer import RMSprop as RMSprop
+    from nngraph.ops.regularizer import L1 as L1
+    from nngraph.ops.regularizer import L2 as L2
+    from nngraph.ops.regularizer import ElasticNet as ElasticNet
+    from nngraph.ops.schedule import Constant as Constant
+    from nngraph.ops.schedule import Cosine as Cosine
+    from nngraph.ops.schedule import Exponential as Exponential
+    from nngraph.ops.schedule import Step as Step
+    from nngraph.ops.schedule import WarmUp as WarmUp
 
-PUBLIC = {
-    "Graph": "nngraph.declare.graph",
-    "Op": "nngraph.ir.op",
-    "Value": "nngraph.declare.value",
-    "from_networkx": "nngraph.declare.networkx_graph",
-    "load": "nngraph.declare.load",
-    "register_op": "nngraph.ir.op",
-    "schema": "nngraph.declare.schema",
-    "unroll": "nngraph.declare.unroll",
-}
-
-__all__ = [
-    "Graph", "Op", "Value", "from_networkx", "load", "register_op", "schema", "unroll",
-]  # fmt: skip
+PUBLIC: dict[str, tuple[str, ...]] = {
+    "nngraph.declare.graph": ("Graph",),
+    "nngraph.declare.load": ("load",),
+    "nngraph.declare.networkx_graph": ("from_networkx",),
+    "nngraph.declare.schema": ("schema",),
+    "nngraph.declare.unroll": ("unroll",),
+    "nngraph.declare.value": ("Value",),
+    "nngraph.errors": (
+        "CheckpointError", "CompilationError", "DataError", "DeclarationError", "Errors", "ExecutionError",
+        "NNGraphError", "OptionError",
+    ),
+    "nngraph.ir.op": ("Absent", "Attribute", "ErrorSample", "Op", "Parameter", "Sample", "register_op",),
+    "nngraph.ops.initializer": (
+        "ConstantValue", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "LeCunNormal",
+        "LeCunUniform", "Normal", "Uniform",
+    ),
+    "nngraph.ops.loss": (
+        "BinaryCrossEntropy", "CrossEntropy", "Huber", "L1Loss", "MeanSquaredError", "MulticlassHinge",
+        "SumSquaredError",
+    ),
+    "nngraph.ops.optimizer": ("SGD", "Adagrad", "Adam", "AdamW", "RMSprop",),
+    "nngraph.ops.regularizer": ("L1", "L2", "ElasticNet",),
+    "nngraph.ops.schedule": ("Constant", "Cosine", "Exponential", "Step", "WarmUp",),
+}  # fmt: skip
+MODULES = {name: module for module, names in PUBLIC.items() for name in names}
+__all__ = sorted(MODULES)  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:
-    module = PUBLIC.get(name)
+    module = MODULES.get(name)
     if module is None:
         raise AttributeError(f"module 'nngraph' has no attribute '{name}'")
     found = globals()[name] = getattr(importlib.import_module(module), name)
@@ -46,4 +100,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *PUBLIC})
+    return sorted({*globals(), *MODULES})

@@ -38,7 +38,7 @@ class Spec:
 
     @property
     def title(self) -> str:
-        return f"input '{self.id}'" if self.op == INPUT else f"node '{self.id}' ({self.op})"
+        return f"input {shown(self.id)}" if self.op == INPUT else f"node {shown(self.id)} ({self.op})"
 
 
 @dataclass(slots=True)
@@ -100,8 +100,7 @@ def assemble(
         resolve_sources(assembly, spec)
     for id in ordered(assembly):
         build(assembly, id)
-    if not assembly.found:
-        check_owners(assembly)
+    check_owners(assembly)
     bind_outputs(assembly, outputs)
     messages = [*problems, *(message for _, message in sorted(assembly.found, key=lambda pair: pair[0]))]
     if messages:
@@ -209,12 +208,12 @@ def checked(
 
 
 def check_owners(a: Assembly) -> None:
-    """Check the nodes that share another's parameters, all nodes being known."""
+    """Check the nodes that share another's parameters, unless something else is wrong with either."""
     wiring, types = a.graph.wiring, a.graph.types
     owners: dict[str, str | None] = {}
     for id, node in wiring.nodes.items():
-        op = a.ops[id]
-        if not op or "shared_with" not in node:
+        op, owner = a.ops.get(id), node.get("shared_with")
+        if not op or owner is None or (owner in a.specs and owner not in types):
             continue
         given = {name: item for name, item in node.items() if name in ("shared_with", *op.attributes)}
         operands = [types[x] if isinstance(x, str) else x for x in a.sources[id]]

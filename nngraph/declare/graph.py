@@ -93,7 +93,7 @@ class Graph(OpMethods):
             sizes, dtype = check.check_input(shape, dtype)
             self._check_id(name)
         except Problems as problem:
-            raise DeclarationError(f"input '{name}': {problem.text}") from None
+            raise DeclarationError(f"input {shown(name)}: {problem.text}") from None
         return self._insert(
             name, {"op": INPUT, "shape": sizes, "dtype": dtype}, (), check.input_type(sizes, dtype)
         )
@@ -120,8 +120,8 @@ class Graph(OpMethods):
             if key in self.wiring.graph["outputs"]:
                 raise Problems("this name is an output already; give another name=")
         except Problems as problem:
-            shown = name if name is not None else getattr(value, "id", value)
-            raise DeclarationError(f"output '{shown}': {problem.text}") from None
+            title = shown(name if name is not None else getattr(value, "id", value))
+            raise DeclarationError(f"output {title}: {problem.text}") from None
         self.wiring.graph["outputs"][key] = value.id
         return value
 
@@ -194,17 +194,18 @@ class Graph(OpMethods):
         Value
         """
         try:
-            found = check.find_op(op)
+            return self._add(check.find_op(op), list(inputs), attributes, name)
         except Problems as problem:
-            raise DeclarationError(f"node '{name or op}': {problem.text}") from None
-        return self._add(found, list(inputs), attributes, name)
+            raise DeclarationError(f"node {shown(name or op)}: {problem.text}") from None
+        except DeclarationError as error:
+            raise error.with_traceback(None) from None
 
     def declare(self, op: Op, inputs: Sequence[Any], keywords: dict[str, Any], name: str | None) -> Value:
         """What the op methods do: sort the arguments, then add the node."""
         try:
             operands, attributes = bind(op, inputs, keywords)
         except Problems as problem:
-            raise DeclarationError(f"node '{name or op.name}' ({op.name}): {problem.text}") from None
+            raise DeclarationError(f"node {shown(name or op.name)} ({op.name}): {problem.text}") from None
         return self._add(op, operands, attributes, name)
 
     def _add(self, op: Op, operands: list[Any], attributes: Mapping[str, Any], name: str | None) -> Value:
@@ -222,9 +223,8 @@ class Graph(OpMethods):
             if name is not None:
                 self._check_id(name)
         except Problems as problem:
-            raise DeclarationError(
-                f"node '{name or self._unused(op.name)}' ({op.name}): {problem.text}"
-            ) from None
+            title = shown(name or self._unused(op.name))
+            raise DeclarationError(f"node {title} ({op.name}): {problem.text}") from None
         return self._insert(name or self._unused(op.name), {"op": op.name, **kept}, sources, type)
 
     def _source(self, operand: Any) -> str | Number:
@@ -272,10 +272,19 @@ class Graph(OpMethods):
 
     def __getitem__(self, id: str) -> Value:
         """The value of the node of that id."""
+        if id in self.wiring.nodes and id not in self.types and self.view is not None:
+            self._learn_types()
         if id not in self.types:
             near = did_you_mean(str(id), self.types)
             raise DeclarationError(f"graph '{self.name}': no node '{id}'{near}")
         return Value(self, id, self.types[id])
+
+    def _learn_types(self) -> None:
+        """Infer the types of nodes that were added through `nx`."""
+        from nngraph.declare.networkx_graph import from_networkx
+
+        assert self.view is not None
+        self.types = from_networkx(self.view).types
 
     def __contains__(self, id: object) -> bool:
         return id in self.wiring.nodes

@@ -20,6 +20,14 @@ class Link:
     target: str
     key: Any = None
     operand: Any = None
+    recurrent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """The value that a node had one step before, as an input."""
+
+    id: str
 
 
 def specs_of(
@@ -71,7 +79,8 @@ def inputs_of(links: Sequence[Link], numbers: Any, strict: bool) -> list[Any]:
     """What a node is applied to, in order."""
     fixed = numbers_of(numbers)
     total = len(links) + len(fixed)
-    slots = dict(zip(positions(links, fixed, total, strict), (link.source for link in links), strict=True))
+    sources = [Past(link.source) if link.recurrent else link.source for link in links]
+    slots = dict(zip(positions(links, fixed, total, strict), sources, strict=True))
     return [fixed[k] if k in fixed else slots[k] for k in range(total)]
 
 

@@ -1,4 +1,4 @@
-"""One method of `Graph` for each registered op, made from the op's record: binding, signature, documentation."""
+"""One method for each registered op, made from the op's record: binding, signature, documentation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
 # Generated from the op registry by `python -m nngraph.declare.generate`.
+# ruff: noqa: PYI021  (editors show the docstrings)
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -471,26 +472,6 @@ class OpMethods:
         name: str | None = None,
     ) -> Value:
         """The inputs one after the other along an axis."""
-    def slice(
-        self,
-        x: Value,
-        start: int | None = None,
-        stop: int | None = None,
-        step: int = 1,
-        axis: int = -1,
-        *,
-        name: str | None = None,
-    ) -> Value:
-        """Some of the elements along an axis, as Python slices."""
-    def pad(
-        self,
-        x: Value,
-        widths: Sequence[Sequence[int]],
-        value: float = 0.0,
-        *,
-        name: str | None = None,
-    ) -> Value:
-        """x with a number around it."""
     def sum(
         self,
         x: Value,
@@ -559,3 +540,23 @@ class OpMethods:
         name: str | None = None,
     ) -> Value:
         """Each example repeated until it has a shape."""
+    def slice(
+        self,
+        x: Value,
+        start: int | None = None,
+        stop: int | None = None,
+        step: int = 1,
+        axis: int = -1,
+        *,
+        name: str | None = None,
+    ) -> Value:
+        """Some of the elements along an axis, as Python slices."""
+    def pad(
+        self,
+        x: Value,
+        widths: Sequence[Sequence[int]],
+        value: float = 0.0,
+        *,
+        name: str | None = None,
+    ) -> Value:
+        """x with a number around it."""

@@ -44,6 +44,7 @@ def schema() -> dict[str, Any]:
     -------
     dict
     """
+    output = OutputEntry.model_json_schema()
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "nngraph model",
@@ -58,7 +59,7 @@ def schema() -> dict[str, Any]:
                 "additionalProperties": InputEntry.model_json_schema(),
             },
             "nodes": {"type": "array", "items": {"$ref": "#/$defs/node"}},
-            "outputs": {"type": "array", "minItems": 1, "items": {"anyOf": [NODE_ID, OutputEntry.model_json_schema()]}},
+            "outputs": {"type": "array", "minItems": 1, "items": {"anyOf": [NODE_ID, output]}},
             "training": training_schema(),
         },
         "required": ["format", "version", "inputs", "nodes", "outputs"],

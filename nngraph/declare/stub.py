@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import nngraph.ops  # noqa: F401  # pyright: ignore[reportUnusedImport]  (fills the registry)
 from nngraph.declare.methods import declarable, sentence
 from nngraph.ir.attributes import PARAMETER_ATTRIBUTES
@@ -9,6 +11,7 @@ from nngraph.ir.op import REGISTRY, Attribute, Op
 
 HEAD = """\
 # Generated from the op registry by `python -m nngraph.declare.generate`.
+# ruff: noqa: PYI021  (editors show the docstrings)
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -18,10 +21,10 @@ from nngraph.ops.specification import Specification
 class OpMethods:
     def __getattr__(self, name: str) -> Callable[..., Value]: ...
 """
-TYPES = {
+TYPES: dict[str, str] = {
     "int": "int", "float": "float", "bool": "bool", "string": "str", "shape": "Sequence[int]", "axis": "int",
-    "axes": "int | Sequence[int]", "integers": "Sequence[int]", "pairs": "Sequence[Sequence[int]]", "array": "Any",
-    "node": "Value | str", "any": "Any",
+    "axes": "int | Sequence[int]", "integers": "Sequence[int]", "pairs": "Sequence[Sequence[int]]",
+    "array": "Any", "node": "Value | str", "any": "Any",
 }  # fmt: skip
 SPECIFICATION = "str | Specification | Mapping[str, Any]"
 
@@ -57,7 +60,11 @@ def operand(op: Op, name: str) -> str:
 def argument(name: str, attribute: Attribute) -> str:
     text = SPECIFICATION if name in ("initializer", "regularizer") else TYPES.get(attribute.type, "Any")
     if attribute.choices:
-        text = f"Literal[{', '.join(map(repr, attribute.choices))}]"
+        text = f"Literal[{', '.join(map(quoted, attribute.choices))}]"
     if attribute.default is None and text != "Any":
         text += " | None"
-    return f"{name}: {text}" + ("" if attribute.required else f" = {attribute.default!r}")
+    return f"{name}: {text}" + ("" if attribute.required else f" = {quoted(attribute.default)}")
+
+
+def quoted(item: Any) -> str:
+    return f'"{item}"' if isinstance(item, str) else repr(item)

@@ -124,7 +124,7 @@ def append(
     b: Builder, op: Op, id: str, inputs: list[Value], attributes: dict[str, Any], inferred: Any
 ) -> Value:
     """Add a node of a core op, under the id that the user gave it."""
-    types: Any = inferred if isinstance(inferred, tuple) else (inferred,)
+    types: list[TensorType] = [inferred] if isinstance(inferred, TensorType) else list(inferred)
     results = tuple(Value(f"{id}:{k}" if k else id, type) for k, type in enumerate(types))
     b.nodes.append(Node(id, op, tuple(inputs), results, attributes))
     return results[0]
