@@ -1,4 +1,4 @@
-"""Expected texts of graphs; `NNGRAPH_UPDATE_GOLDEN=1 pytest ...` writes what is found instead of comparing."""
+"""Expected texts of graphs; `NNGRAPH_UPDATE_GOLDEN=1 pytest` writes what is found instead of comparing."""
 
 import os
 from pathlib import Path

@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from tests.differentiate.graphs import Net, draw_inputs, draw_states, mlp, numerical_gradients
 
 from nngraph.differentiate import differentiate, objective_from
 from nngraph.errors import CompilationError
@@ -8,6 +7,7 @@ from nngraph.ir.graph import Graph
 from nngraph.ir.interpret import interpret
 from nngraph.ir.op import REGISTRY, Op
 from nngraph.ir.verify import verify
+from tests.differentiate.graphs import Net, draw_inputs, draw_states, mlp, numerical_gradients
 
 LOSSES = [
     "cross_entropy",
@@ -32,7 +32,9 @@ def assert_gradients(graph: Graph, loss, **options) -> Graph:
     trainable = {s.name for s in graph.states if s.kind == "parameter" and s.trainable}
     assert {name for name in outputs if name.startswith("gradient/")} == {f"gradient/{n}" for n in trainable}
     for name in trainable:
-        np.testing.assert_allclose(outputs[f"gradient/{name}"], expected[name], rtol=1e-3, atol=1e-7, err_msg=name)
+        np.testing.assert_allclose(
+            outputs[f"gradient/{name}"], expected[name], rtol=1e-3, atol=1e-7, err_msg=name
+        )
     for name, old in states.items():
         np.testing.assert_array_equal(new_states[name], old)
     return program

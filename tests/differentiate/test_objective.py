@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from tests.differentiate.graphs import Net, draw_inputs, draw_states, mlp
 
 from nngraph.differentiate import Metric, Objective, evaluation, metrics_of, objective_from
 from nngraph.errors import DeclarationError, OptionError
@@ -8,6 +7,7 @@ from nngraph.ir.interpret import interpret
 from nngraph.ir.verify import verify
 from nngraph.ops.loss import CrossEntropy
 from nngraph.ops.regularizer import L1, L2
+from tests.differentiate.graphs import Net, draw_inputs, draw_states, mlp
 
 
 def evaluate(graph, objective, inputs=None):
@@ -89,7 +89,9 @@ def test_regularizers_count_weights_alone_and_a_node_may_have_its_own():
         inputs,
     )
     states = draw_states(graph)
-    expected = 0.1 * np.square(states["scores.weight"]).sum() + 0.2 * np.abs(states["block/hidden.weight"]).sum()
+    expected = (
+        0.1 * np.square(states["scores.weight"]).sum() + 0.2 * np.abs(states["block/hidden.weight"]).sum()
+    )
     np.testing.assert_allclose(regularized["loss"] - plain["loss"], expected)
 
 
@@ -123,7 +125,9 @@ def test_one_loss_for_several_outputs_is_ambiguous():
 def test_a_loss_that_does_not_fit_its_output():
     net = Net()
     flat = net.b.add("sum", net.input("x", 3), axis=-1)
-    with pytest.raises(OptionError, match=r"loss 'l1' of output 'y': scores of shape \(batch, units\) expected"):
+    with pytest.raises(
+        OptionError, match=r"loss 'l1' of output 'y': scores of shape \(batch, units\) expected"
+    ):
         evaluation(net.graph(y=flat), objective_from("l1", ["y"]))
 
 
