@@ -1,0 +1,257 @@
+"""The programs of one model: training step, gradients, evaluation and prediction, over one store of states.
+
+Each is compiled when it is first needed, and planned and bound for each batch size that it is run with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from nngraph_kernels.cpu.memory import INDEX_OUT_OF_RANGE
+
+from nngraph.compiler import Compilation, Purpose, compile_program
+from nngraph.cores import available_cores
+from nngraph.differentiate import Objective
+from nngraph.emit.cache import KernelCache, Progress, user_cache
+from nngraph.emit.source import kernel_source
+from nngraph.errors import ExecutionError
+from nngraph.ir.declaration import Declared
+from nngraph.ir.graph import Value
+from nngraph.ir.program import Kernel, Plan, Schedule
+from nngraph.ops.optimizer import Optimizer
+from nngraph.plan import plan
+from nngraph.run.bind import Launch, Memory, bind_schedule
+from nngraph.run.memory import Arena, aligned_zeros
+from nngraph.run.program import Program, Segment
+from nngraph.run.store import Store
+from nngraph.run.tape import DRIVER_NAME, DRIVER_SOURCE, Outcome, Tape
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Feed:
+    """Data that the tape takes batches from by itself.
+
+    Attributes
+    ----------
+    arrays : mapping of str to ndarray
+        For each input of the program all its examples, C-contiguous, of the input's dtype.
+    order : ndarray of int64
+        Rows of the examples, batch after batch; a segment's cursor is a place in it.
+    ring : ndarray of float64, (length, columns)
+        Where the scalar outputs of step s are left, in row s mod length, a column each.
+    """
+
+    arrays: Mapping[str, np.ndarray]
+    order: np.ndarray
+    ring: np.ndarray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bound:
+    """A program bound for one batch size.
+
+    Attributes
+    ----------
+    inputs, outputs : dict of str to ndarray
+        Views of where they lie.
+    """
+
+    program: Program
+    plan: Plan
+    inputs: dict[str, np.ndarray]
+    outputs: dict[str, np.ndarray]
+
+
+@dataclass(slots=True, eq=False)
+class Programs:
+    """All programs of a model.
+
+    Parameters
+    ----------
+    declared : Declared
+    objective, optimizer
+        Which training, gradients and evaluation need.
+    threads : int or None
+        None: as many as the process may use.
+    guard : bool
+        Put pages without access around the arena (for tests).
+    """
+
+    declared: Declared
+    objective: Objective | None = None
+    optimizer: Optimizer | None = None
+    dtype: str = "float32"
+    seed: int = 0
+    threads: int | None = None
+    checked: bool = False
+    guard: bool = False
+    cache: KernelCache = field(default_factory=user_cache)
+    on_progress: Progress | None = None
+    store: Store = field(init=False)
+    arena: Arena | None = field(init=False, default=None)
+    compiled: dict[Purpose, Compilation] = field(init=False, default_factory=dict)
+    bound: dict[tuple[Purpose, int], Bound] = field(init=False, default_factory=dict)
+    _tape: Tape | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        self.store = Store(self.seed)
+
+    @property
+    def thread_count(self) -> int:
+        return available_cores() if self.threads is None else self.threads
+
+    @property
+    def tape(self) -> Tape:
+        if self._tape is None:
+            self._tape = Tape(self.cache.entries({DRIVER_NAME: DRIVER_SOURCE})[DRIVER_NAME])
+        return self._tape
+
+    def compile(self, purpose: Purpose) -> Compilation:
+        """The compilation for `purpose`, whose states are in the store."""
+        if purpose not in self.compiled:
+            c = Compilation(
+                self.declared, purpose, self.objective, self.optimizer, self.dtype, self.seed, checked=self.checked,
+                threads=self.thread_count, cache=self.cache, on_progress=self.on_progress,
+            )  # fmt: skip
+            self.compiled[purpose] = compile_program(c)
+            self.store.ensure(scheduled(c).graph.states)
+        return self.compiled[purpose]
+
+    def use(self, *, objective: Objective | None = None, optimizer: Optimizer | None = None) -> None:
+        """Go on with another objective or optimizer; programs that they are part of are compiled anew."""
+        if objective is not None and objective != self.objective:
+            self.objective = objective
+            self.forget("train", "gradients", "evaluate")
+        if optimizer is not None and optimizer != self.optimizer:
+            self.optimizer = optimizer
+            self.forget("train")
+
+    def forget(self, *purposes: Purpose) -> None:
+        for purpose in purposes:
+            self.compiled.pop(purpose, None)
+        self.bound = {key: bound for key, bound in self.bound.items() if key[0] not in purposes}
+
+    def plan(self, purpose: Purpose, batch: int) -> Plan:
+        """The plan of the arena for one batch size."""
+        return plan(scheduled(self.compile(purpose)), batch, self.thread_count)
+
+    def bind(self, purpose: Purpose, batch: int, feed: Feed | None = None) -> Bound:
+        """The program for one batch size; with `feed` it also loads its batches and records its scalar outputs."""
+        if feed is None and (purpose, batch) in self.bound:
+            return self.bound[purpose, batch]
+        c = self.compile(purpose)
+        planned = self.plan(purpose, batch)
+        memory = self.memory(scheduled(c), planned)
+        before, after = (self.loads(c, memory, feed), self.records(c, memory, feed)) if feed else ([], [])
+        program = bind_schedule(scheduled(c), memory, c.entries, before, after)
+        graph = scheduled(c).graph
+        inputs = {value.name: self.view(memory, value, batch) for value in graph.inputs}
+        outputs = {name: self.view(memory, value, batch) for name, value in graph.outputs}
+        bound = Bound(program, planned, inputs, outputs)
+        if feed is None:
+            self.bound[purpose, batch] = bound
+        return bound
+
+    def memory(self, schedule: Schedule, planned: Plan) -> Memory:
+        """Where everything lies, in an arena that is large enough."""
+        if self.arena is None or self.arena.nbytes < planned.nbytes:
+            self.bound.clear()
+            self.arena = Arena(planned.nbytes, self.guard)
+        return Memory(schedule, planned, self.store, self.arena.address, self.tape.error_address)
+
+    def view(self, memory: Memory, value: Value, batch: int) -> np.ndarray:
+        """The memory of `value` as an array."""
+        root = memory.aliases.get(value, value)
+        shape = value.type.numpy_shape(batch)
+        if root in memory.plan.placements:
+            assert self.arena is not None
+            return self.arena.view(memory.plan.placements[root].offset, shape, value.type.dtype)
+        if root in memory.constants:
+            return memory.constants[root].reshape(shape)
+        name = next(s.name for s in self.store.states.values() if s.old.name == root.name)
+        return self.store.arrays[name].reshape(shape)
+
+    def loads(self, c: Compilation, memory: Memory, feed: Feed) -> list[Launch]:
+        """Calls that bring the next batch in."""
+        entries = self.entries_of([Kernel("memory", ("load_batch", v.type.dtype)) for v in scheduled(c).graph.inputs])
+        launches: list[Launch] = []
+        for value in scheduled(c).graph.inputs:
+            array = feed.arrays[value.name]
+            elements = array.size // max(1, len(array))
+            slots = (
+                memory.address(value), array.ctypes.data, feed.order.ctypes.data, self.tape.cursor_address,
+                memory.plan.batch, elements,
+            )  # fmt: skip
+            kernel = entries[Kernel("memory", ("load_batch", value.type.dtype))]
+            launches.append(Launch(kernel, slots, memory.plan.threads > 1 and memory.plan.batch * elements > 20_000))
+        return launches
+
+    def records(self, c: Compilation, memory: Memory, feed: Feed) -> list[Launch]:
+        """Calls that leave each scalar output in the feed's ring; a loss that is not finite ends the run."""
+        named = [(k, name, value) for k, (name, value) in enumerate(scalar_outputs(c))]
+        entries = self.entries_of([Kernel("memory", ("record", value.type.dtype)) for _, _, value in named])
+        length, columns = feed.ring.shape
+        return [
+            Launch(
+                entries[Kernel("memory", ("record", value.type.dtype))],
+                (
+                    feed.ring.ctypes.data, memory.address(value), self.tape.step_address, self.tape.error_address,
+                    length, columns, k, int(name == "loss"),
+                ),
+            )
+            for k, name, value in named
+        ]  # fmt: skip
+
+    def entries_of(self, kernels: list[Kernel]) -> dict[Kernel, int]:
+        named = {kernel: kernel_source(kernel) for kernel in kernels}
+        addresses = self.cache.entries(dict(named.values()))
+        return {kernel: addresses[name] for kernel, (name, _) in named.items()}
+
+    def call(self, purpose: Purpose, inputs: Mapping[str, np.ndarray], batch: int) -> dict[str, np.ndarray]:
+        """Run one step of a program that changes no state, on these inputs; the outputs are copies."""
+        bound = self.bind(purpose, batch)
+        for name, view in bound.inputs.items():
+            view[...] = inputs[name]
+        outcome = self.tape.run([Segment(bound.program, 1)], self.thread_count)
+        self.check(outcome, purpose)
+        return {name: view.copy() for name, view in bound.outputs.items()}
+
+    def check(self, outcome: Outcome, purpose: Purpose, loads: int = 0) -> None:
+        """Raise what a kernel reported.
+
+        Raises
+        ------
+        ExecutionError
+            Naming the node.
+        """
+        if outcome.reason != "failed":
+            return
+        if outcome.error != INDEX_OUT_OF_RANGE:
+            raise ExecutionError(
+                f"step {outcome.steps + 1}: the loss is not finite; lower the learning rate, clip the gradients, "
+                "or look for extreme values in the data"
+            )
+        call = scheduled(self.compile(purpose)).calls[outcome.call - loads]
+        raise ExecutionError(f"node '{call.nodes[0]}': an index outside of its table; look at the inputs' integers")
+
+
+def scheduled(c: Compilation) -> Schedule:
+    assert c.schedule is not None
+    return c.schedule
+
+
+def scalar_outputs(c: Compilation) -> list[tuple[str, Value]]:
+    """Outputs that are one number, in order: the columns of a feed's ring."""
+    return [(name, value) for name, value in scheduled(c).graph.outputs if value.type.shape == ()]
+
+
+def aligned_copy(array: np.ndarray, dtype: str) -> np.ndarray:
+    """A C-contiguous array of `dtype` on a cache line; `array` itself where it is one."""
+    array = np.asarray(array)
+    if array.dtype == dtype and array.flags.c_contiguous and array.ctypes.data % 64 == 0:
+        return array
+    copy = aligned_zeros(array.shape, dtype)
+    copy[...] = array
+    return copy
