@@ -35,17 +35,25 @@ def verify(graph: Graph) -> None:
         if node.id in ids:
             raise VerificationError(f"node '{node.id}': its id stands twice")
         ids.add(node.id)
-        for value in node.inputs:
-            if value not in known:
-                raise VerificationError(
-                    f"node '{node.id}': reads '{value.name}', which nothing before it makes"
-                )
-        if inner := node.attributes.get("graph"):
-            verify_inner(node.id, inner, node.inputs, node.results)
-        else:
-            verify_types(node)
+        verify_node(node, known)
         for value in node.results:
             define(value, f"node '{node.id}'")
+    verify_roots(graph, known)
+
+
+def verify_node(node: Node, known: set[Value]) -> None:
+    """A node reads what is made before it, and holds the types that its op infers."""
+    for value in node.inputs:
+        if value not in known:
+            raise VerificationError(f"node '{node.id}': reads '{value.name}', which nothing before it makes")
+    if inner := node.attributes.get("graph"):
+        verify_inner(node.id, inner, node.inputs, node.results)
+    else:
+        verify_types(node)
+
+
+def verify_roots(graph: Graph, known: set[Value]) -> None:
+    """What a graph gives is made, and a state keeps its type."""
     for root in graph.roots():
         if root not in known:
             raise VerificationError(f"graph '{graph.name}': root '{root.name}' is made by no node")

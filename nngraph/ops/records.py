@@ -15,6 +15,7 @@ ACCEPTED = {"float": FLOATS, "number": (*FLOATS, "int32"), "bool": ("bool",)}
 BACKWARD = Absent("made by differentiation only, and never differentiated itself")
 
 Rule = Callable[..., tuple[Value | None, ...]]
+Infer = Callable[..., TensorType]
 
 
 def count(expr: Expr) -> int:
@@ -36,7 +37,7 @@ def elementwise(
     attributes: Mapping[str, Attribute] | None = None,
     accepts: str | tuple[str, ...] = "float",
     dtype: str | None = None,
-    infer: Callable[..., TensorType] | None = None,
+    infer: Infer | None = None,
     errors: tuple[ErrorSample, ...] = (),
     **facets: Any,
 ) -> Op:
@@ -54,24 +55,35 @@ def elementwise(
         In place of broadcasting.
     """
     kinds = tuple(accepts for _ in operands) if isinstance(accepts, str) else accepts
+    infer = infer or broadcasting(operands, kinds, dtype)
+    return register_op(
+        Op(
+            name, summary, family, operands, infer, reference, attributes or {},
+            vjp=vjp if isinstance(vjp, Absent) else summed_back(vjp), expr=expr, samples=samples,
+            errors=errors or usual_errors(kinds, samples), flops=operations(expr, infer), **facets,
+        )
+    )  # fmt: skip
 
-    def broadcast(*types: TensorType, **given: Any) -> TensorType:
+
+def broadcasting(operands: tuple[str, ...], kinds: tuple[str, ...], dtype: str | None) -> Infer:
+    """How an elementwise op infers its result, of `dtype` if that is given."""
+
+    def infer(*types: TensorType, **given: Any) -> TensorType:
         shared = common_dtype(operands, kinds, types)
-        return TensorType(broadcast_shapes(*(t.shape for t in types)), dtype or given.get("dtype") or shared)
+        shape = types[0].shape if len(types) == 1 else broadcast_shapes(*(t.shape for t in types))
+        return TensorType(shape, dtype or given.get("dtype") or shared)
 
-    infer = infer or broadcast
+    return infer
+
+
+def operations(expr: Callable[..., Expr], infer: Infer) -> Callable[..., Dim]:
+    """Elements of the result times primitives of the formula."""
 
     def flops(*types: TensorType, **given: Any) -> Dim:
         tree = expr(*map(argument, range(len(types))), **given)
         return multiply(infer(*types, **given).size, count(tree))
 
-    return register_op(
-        Op(
-            name, summary, family, operands, infer, reference, attributes or {},
-            vjp=vjp if isinstance(vjp, Absent) else summed_back(vjp), expr=expr, flops=flops, samples=samples,
-            errors=errors or usual_errors(kinds, samples), **facets,
-        )
-    )  # fmt: skip
+    return flops
 
 
 def usual_errors(kinds: tuple[str, ...], samples: tuple[Sample, ...]) -> tuple[ErrorSample, ...] | Absent:
