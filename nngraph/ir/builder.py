@@ -47,9 +47,11 @@ class Builder:
         return b
 
     def reserve(self, graph: Graph) -> None:
-        """Never give a new node an id that stands in `graph`."""
+        """Never give a new node the id or name of anything in `graph`."""
         for node in graph.nodes:
             self.taken.setdefault(node.id, 1)
+        for value in graph.values():
+            self.taken.setdefault(value.name, 1)
 
     def remember(self, node: Node) -> None:
         """Let later uses of the scalar constant that `node` makes find it."""
@@ -117,6 +119,6 @@ class Builder:
     def step(self) -> Value:
         """The number of steps taken so far, an int32 scalar."""
         if "step" not in self.states:
-            old = Value("step", TensorType((), "int32"))
+            old = Value(self.unique("step"), TensorType((), "int32"))
             self.states["step"] = State("step", "step", old, old, 0, trainable=False)
         return self.states["step"].old
