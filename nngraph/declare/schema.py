@@ -124,16 +124,17 @@ def family_schema(family: str) -> dict[str, Any]:
     """A choice of one family: its name, or an object with its type and options."""
     import_module(f"nngraph.ops.{family}")
     members = FAMILIES[family]
-    objects = [choice_schema(name, members.find(name)[0]) for name in members.names]
+    objects = [choice_schema(name, *members.find(name)) for name in members.names]
     return {"anyOf": [{"enum": members.names}, *objects]}
 
 
-def choice_schema(name: str, kind: type[Specification]) -> dict[str, Any]:
+def choice_schema(name: str, kind: type[Specification], implied: Mapping[str, Any]) -> dict[str, Any]:
     options = attributes_of(kind)
+    required = [key for key, attribute in options.items() if attribute.required and key not in implied]
     return {
         "type": "object",
         "properties": {"type": {"const": name}, **{key: attribute_schema(a) for key, a in options.items()}},
-        "required": ["type"],
+        "required": ["type", *required],
         "additionalProperties": False,
     }
 

@@ -142,6 +142,15 @@ def test_ids_of_expansions_do_not_collide_with_declared_ones():
     }
 
 
+def test_ids_of_what_the_compiler_adds_may_be_declared():
+    g = ng.Graph()
+    x = g.input("step", (4,))
+    g.output(g.dropout(g.linear(x, 4, name="constant"), 0.5, name="uniform") * 2.0, "loss")
+    found = lowered(g, training=True)
+    assert [value.name for value in found.inputs] == ["step"]
+    assert [state.name for state in found.states] == ["constant.weight", "constant.bias", "step"]
+
+
 def test_an_own_composite_with_parameters(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(REGISTRY, "scaled", None)
     del REGISTRY["scaled"]
