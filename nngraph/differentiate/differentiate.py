@@ -29,7 +29,7 @@ def differentiate(graph: Graph, objective: Objective, optimizer: Optimizer | Non
         parameter; no state changes. A parameter that the loss does not depend on has a gradient of zeros, and
         is not updated.
     """
-    b = Builder.of(graph, dtype=float_of(graph))
+    b = continued(graph, training=True)
     made = append_objective(b, graph, objective)
     trainable = [state for state in graph.states if state.kind == "parameter" and state.trainable]
     found = gradients(b, made.loss, [state.old for state in trainable])
@@ -42,8 +42,16 @@ def differentiate(graph: Graph, objective: Objective, optimizer: Optimizer | Non
 
 def evaluation(graph: Graph, objective: Objective) -> Graph:
     """Loss (regularizers included) and metrics of a forward graph lowered for inference; no state changes."""
-    b = Builder.of(graph, training=False, dtype=float_of(graph))
+    b = continued(graph, training=False)
     return assemble(graph, b, append_objective(b, graph, objective), graph.states, ())
+
+
+def continued(graph: Graph, training: bool) -> Builder:
+    """A builder that continues `graph` and gives no name of an input or a state again."""
+    b = Builder.of(graph, training=training, dtype=float_of(graph))
+    for value in (*graph.inputs, *(state.old for state in graph.states)):
+        b.taken.setdefault(value.name, 1)
+    return b
 
 
 def gradient_of(b: Builder, state: State, found: dict[Value, Value]) -> Value:

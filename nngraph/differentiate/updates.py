@@ -42,7 +42,7 @@ def update(
 ) -> tuple[State, list[State]]:
     """One parameter and its moments with their new values."""
     b.prefix = f"update/{state.name}"
-    names = [f"{moment}/{state.name}" for moment in optimizer.moments]
+    names = [b.unique(f"{moment}/{state.name}") for moment in optimizer.moments]
     olds = [Value(name, state.old.type) for name in names]
     new, new_moments = optimizer.update(b, state.name, state.old, dx, olds, shared)
     start = optimizer.moment_start

@@ -192,6 +192,16 @@ def test_a_graph_without_trainable_parameters_only_counts_steps():
     assert {state.name for state in program.states if state.new is not state.old} == {"step"}
 
 
+def test_ids_of_the_user_that_look_like_names_of_ours():
+    net = Net()
+    x = net.input("step", 3)
+    for name in ("h", "mean/h", "update/h", "gradient/h", "loss", "metric/sum"):
+        x = net.dense(x, name, 3)
+    program = differentiate(net.graph(y=x), objective_from("l1", ["y"]), Adam())
+    verify(program)
+    assert len({state.name for state in program.states}) == len(program.states)
+
+
 def test_a_schedule_in_epochs_must_be_resolved():
     objective = objective_from("cross_entropy", ["scores"])
     optimizer = SGD({"type": "cosine", "learning_rate": 0.1})
