@@ -23,6 +23,7 @@ LAYERS = [
     ["train", "export"],
     ["model"],
     ["cli"],
+    ["__main__"],
 ]
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 

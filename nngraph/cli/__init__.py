@@ -1,0 +1,1 @@
+"""The command line: a click command a file, each loaded when it is asked for."""

@@ -1,0 +1,76 @@
+"""Arguments and options that several commands share, and how a model's file becomes a graph."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nngraph.errors import DeclarationError, NNGraphError
+
+if TYPE_CHECKING:
+    from nngraph.declare.graph import Graph
+
+PACKAGED = Path(__file__).parent.parent / "models"
+EXPECTED = "a graph named 'graph', a function 'graph' that returns one, or a single graph expected"
+
+model_argument = click.argument("model", type=click.Path(path_type=Path))
+dtype_option = click.option(
+    "--dtype", type=click.Choice(["float32", "float64"]), help="What 'float' is.  [default: the model's, or float32]"
+)
+threads_option = click.option(
+    "--threads", type=click.IntRange(1), help="Threads to run on.  [default: all available]"
+)
+seed_option = click.option(
+    "--seed", type=click.IntRange(0, 2**63 - 1), help="Of initial parameters, shuffling and dropout."
+)
+
+
+def load_graph(path: Path) -> Graph:
+    """The graph of a model file (JSON), or that a Python file declares.
+
+    Parameters
+    ----------
+    path : Path
+        A Python file is run; its global ``graph`` is taken (a Graph, or a function that returns one), else the
+        only Graph among its globals. A path that does not exist is looked for among the models that come with
+        nngraph.
+    """
+    path = existing(path)
+    if path.suffix == ".py":
+        return run_declaration(path)
+    from nngraph.declare.load import load
+
+    return load(path)
+
+
+def existing(path: Path) -> Path:
+    if path.exists() or path.is_absolute():
+        return path
+    packaged = PACKAGED / (path.relative_to("models") if path.parts[:1] == ("models",) else path)
+    return packaged if packaged.is_file() else path
+
+
+def run_declaration(path: Path) -> Graph:
+    """Run a Python file, but not what stands under its ``if __name__ == "__main__"``."""
+    import runpy
+
+    from nngraph.declare.graph import Graph
+
+    if not path.is_file():
+        raise DeclarationError(f"{path}: no such file")
+    try:
+        found = runpy.run_path(str(path), run_name="nngraph_model")
+        graph: Any = found.get("graph")
+        graph = graph() if callable(graph) and not isinstance(graph, Graph) else graph
+    except NNGraphError:
+        raise
+    except Exception as error:
+        raise DeclarationError(f"{path}: {type(error).__name__}: {error}; --debug shows where") from error
+    if isinstance(graph, Graph):
+        return graph
+    graphs = [item for item in found.values() if isinstance(item, Graph)]
+    if len(graphs) != 1:
+        raise DeclarationError(f"{path}: declares {len(graphs)} graphs, {EXPECTED}")
+    return graphs[0]
