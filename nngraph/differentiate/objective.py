@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from nngraph.errors import DeclarationError, OptionError
 from nngraph.ir.builder import Builder
@@ -82,10 +82,7 @@ def objective_from(
         If a loss is for no output, or one loss is given for several outputs.
     """
     names = list(outputs)
-    by_output: dict[str, Any] = by_name(loss, names)
-    for name in by_output:
-        if name not in names:
-            raise OptionError(f"loss: no output '{name}'; {suggestion(name, names)}")
+    by_output = by_name(loss, names)
     return Objective(
         {name: loss_from(by_output[name]) for name in names if name in by_output},
         None if regularizer is None else regularizer_from(regularizer),
@@ -96,9 +93,13 @@ def objective_from(
 
 def by_name(loss: Any, outputs: list[str]) -> dict[str, Any]:
     if isinstance(loss, Mapping) and "type" not in loss:
-        if not loss:
+        given = cast("Mapping[Any, Any]", loss)
+        for name in given:
+            if name not in outputs:
+                raise OptionError(f"loss: no output '{name}'; {suggestion(str(name), outputs)}")
+        if not given:
             raise OptionError("loss: none given, expected one for at least one output")
-        return {str(name): given for name, given in loss.items()}  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+        return dict(given)
     if len(outputs) != 1:
         raise OptionError(
             f"loss: one given for outputs {', '.join(outputs)}; name the output: {{output: loss}}"
