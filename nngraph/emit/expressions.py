@@ -107,6 +107,8 @@ class Renderer:
         args = [text(arg, inner) for arg in expr.args]
         if expr.op in INFIX:
             return f"({args[0]} {INFIX[expr.op]} {args[1]})"
+        if expr.op == "logical_not":
+            return f"(not {args[0]})" if self.lanes is None else f"(~{args[0]})"
         if expr.op == "negate":
             return f"(-{args[0]})"
         return self.call(expr.op, *map(strip, args))
@@ -117,13 +119,14 @@ class Renderer:
     def cast(self, expr: Expr, text: Callable[[Expr, str], str]) -> str:
         source = self.dtype(expr.args[0], expr.value)
         inner = text(expr.args[0], source)
-        return inner if source == expr.value else self.call("cast", inner, f'"{expr.value}"')
+        kind = "mask" if expr.value == "bool" else expr.value
+        return inner if source == expr.value else self.call("cast", inner, f'"{kind}"')
 
     def uniform(self, expr: Expr) -> str:
         """Random numbers for the vector that starts at `element`, in the step that a statement holds."""
         key, dtype = expr.value
         step = self.scalar_of(expr.args[0].value)
-        return self.call(f"uniform_{dtype}", "element", step, f"key{key}", f"key{key + 1}", str(self.lanes))
+        return self.call("uniform", "element", step, f"key{key}", f"key{key + 1}", f'"{dtype}"')
 
 
 def subtrees(expr: Expr) -> list[Expr]:

@@ -7,7 +7,7 @@ import re
 BUILT_IN = {"range", "min", "max", "abs", "bool", "int"}
 FROM_NUMBA = {"float32", "float64", "int32", "int64", "uint8"}
 FROM_MATH = {"exp", "expm1", "log", "log1p", "power", "tanh", "sigmoid", "erf", "softplus", "cos"}
-FROM_RANDOM = {"uniform_float32", "uniform_float64"}
+FROM_RANDOM = {"uniform"}
 
 
 def imports(text: str) -> list[str]:

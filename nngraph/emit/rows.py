@@ -44,7 +44,7 @@ class RowWriter:
         ]
         return template.Rows(
             self.outputs, self.inputs, uniform, self.names.hoisted_lines(), phases, after, row_stores, spec.outer,
-            spec.chunk, self.names.lanes, spec.numbers, spec.keys, self.has_positions(),
+            spec.chunk, self.names.lanes, spec.numbers, spec.keys, self.positions(),
         )  # fmt: skip
 
     def is_wide(self, p: template.Pointer) -> bool:
@@ -111,5 +111,6 @@ class RowWriter:
         phase.stores.extend((p, self.names.vector(k)) for p, k in stores)
         return phase
 
-    def has_positions(self) -> bool:
-        return any(uses(statement.expr, ("index", "uniform")) for statement in self.spec.statements)
+    def positions(self) -> tuple[str, ...]:
+        expressions = [statement.expr for statement in self.spec.statements]
+        return tuple(name for name in ("index", "uniform") if any(uses(expr, (name,)) for expr in expressions))

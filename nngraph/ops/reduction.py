@@ -11,7 +11,7 @@ from nngraph.ir import expr as e
 from nngraph.ir.builder import Builder
 from nngraph.ir.graph import Node, Value
 from nngraph.ir.op import Attribute, ErrorSample, Op, Sample, register_op
-from nngraph.ir.types import Dim, Shape, TensorType, size_of
+from nngraph.ir.types import Batch, Dim, Shape, TensorType, size_of
 from nngraph.ops.elementwise import NO_GRADIENT
 from nngraph.ops.records import elementwise, expect_float, expect_number, normalize_axes, normalize_axis
 
@@ -111,14 +111,24 @@ mean = reduction("mean", "the mean over axes", np.mean, mean_vjp, decompose=mean
 
 
 def argmax_infer(x: TensorType, axis: int = -1, keepdims: bool = False) -> TensorType:
+    if isinstance(x.shape[normalize_axis(axis, x.rank)], Batch):
+        raise ValueError(f"axis {axis} given, which is the batch; expected an axis of known size")
     return TensorType(infer(x, axis, keepdims).shape, "int32")
 
 
 def argmax_decompose(b: Builder, node: Node) -> tuple[Value]:
     """The smallest position among those that hold the largest value."""
     x, axis = node.inputs[0], normalize_axis(node.attributes["axis"], node.inputs[0].type.rank)
+    size = x.type.shape[axis]
+    assert isinstance(size, int)
     largest = b.add("max", x, axis=axis, keepdims=True)
-    positions = b.add("argmax_candidates", x, largest, axis=axis - x.type.rank, size=x.type.shape[axis])
+    if axis == x.type.rank - 1:
+        positions = b.add("argmax_candidates", x, largest, size=size)
+    else:
+        along = np.arange(size).reshape(size, *(1,) * (x.type.rank - 1 - axis))
+        # Not "x = largest": a NaN has to leave a valid position.
+        smaller = b.add("less", x, largest)
+        positions = b.add("where", smaller, b.constant(size, "int32"), b.add("constant", value=along, dtype="int32"))
     return (b.add("min", positions, axis=axis, keepdims=node.attributes["keepdims"]),)
 
 
@@ -142,26 +152,12 @@ argmax = register_op(
 )  # fmt: skip
 
 
-def candidates_reference(x: np.ndarray, largest: np.ndarray, axis: int, size: int) -> np.ndarray:
-    shape = [-1 if a == axis % x.ndim else 1 for a in range(x.ndim)]
-    return np.where(x < largest, size, np.arange(x.shape[axis]).reshape(shape)).astype(np.int32)
-
-
 argmax_candidates = elementwise(
-    # Not "x = largest": a NaN has to leave a valid position.
-    "argmax_candidates", "the position along an axis where x is the largest, elsewhere the axis's size",
+    "argmax_candidates", "the position along the last axis where x is the largest, elsewhere the axis's size",
     "reduction",
-    lambda x, largest, axis, size: e.select(
-        x < largest, e.cast(e.Expr("constant", value=size), "int32"), e.index(axis)
-    ),
-    candidates_reference,
+    lambda x, largest, size: e.select(x < largest, e.cast(e.Expr("constant", value=size), "int32"), e.index()),
+    lambda x, largest, size: np.where(x < largest, size, np.arange(x.shape[-1])).astype(np.int32),
     operands=("x", "largest"), accepts="number", dtype="int32", internal=True, vjp=NO_GRADIENT,
-    attributes={
-        "axis": Attribute("int", "the axis, counted from the last (-1)"),
-        "size": Attribute("any", "what stands where x is smaller"),
-    },
-    samples=(
-        Sample(((3, 17), (3, 1)), {"axis": -1, "size": 17}),
-        Sample(((3, 5, 2), (3, 1, 2)), {"axis": -2, "size": 5}, (2, 2)),
-    ),
+    attributes={"size": Attribute("any", "what stands where x is smaller")},
+    samples=(Sample(((3, 17), (3, 1)), {"size": 17}), Sample(((3, 5), (3, 1)), {"size": 5}, (2, 2))),
 )  # fmt: skip

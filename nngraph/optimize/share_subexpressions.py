@@ -32,6 +32,7 @@ def key_of(node: Node) -> Hashable:
 
 def hashable(item: Any) -> Hashable:
     """1 and True, or 0.0 and -0.0, are equal in Python but not the same attribute."""
-    if isinstance(item, np.ndarray):
+    if isinstance(item, (list, np.ndarray)):
+        item = np.asarray(item)
         return item.dtype.str, item.shape, item.tobytes()
     return type(item), repr(item) if isinstance(item, float) else item

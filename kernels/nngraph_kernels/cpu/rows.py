@@ -78,8 +78,9 @@ class Rows:
         "scalar", "exact" (a row is one vector), "single" (at most one), "whole" (some vectors), "ragged".
     lanes : int
     numbers, keys : int
-    positions : bool
-        Whether statements read `index` (int32 places in the row) or `element` (int64 place in the tensor).
+    positions : tuple of str
+        "index" where statements read `index` (int32 places in the row), "uniform" where they read `element` (int64
+        places in the tensor).
     """
 
     outputs: list[Pointer]
@@ -94,7 +95,7 @@ class Rows:
     lanes: int
     numbers: int
     keys: int
-    positions: bool
+    positions: tuple[str, ...]
 
 
 def source(name: str, rows: Rows) -> str:
@@ -222,7 +223,8 @@ def step_lines(rows: Rows, phase: Phase, start: str, masked: bool) -> list[str]:
 
 
 def position_lines(rows: Rows, start: str) -> list[str]:
-    return [f"index = iota(j, {rows.lanes})", f"element = {start} + j"] if rows.positions else []
+    text = {"index": f"index = iota(j, {rows.lanes})", "uniform": f'element = iota({start} + j, {rows.lanes}, "int64")'}
+    return [text[name] for name in rows.positions]
 
 
 def walk_lines(rows: Rows, phase: Phase, masked: bool) -> Iterator[str]:
