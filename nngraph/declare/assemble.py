@@ -128,6 +128,8 @@ def register(a: Assembly, spec: Spec) -> None:
 
 def resolve_sources(a: Assembly, spec: Spec) -> None:
     """Turn a node's inputs into ids of nodes and numbers."""
+    if spec.broken:
+        return
     sources: list[str | Number] = []
     wrong: list[str] = []
     for given in spec.inputs:

@@ -91,10 +91,13 @@ def as_number(x: object) -> Number | None:
     """`x` as a Python number, or None where it is none; Problems where it is not finite."""
     if isinstance(x, bool) or not isinstance(x, Real):
         return None
-    number = int(x) if isinstance(x, Integral) else float(x)
+    try:
+        number = float(x)
+    except OverflowError:
+        number = math.inf
     if not math.isfinite(number):
         raise Problems(f"the number {number} given as an input, a finite one expected")
-    return number
+    return int(x) if isinstance(x, Integral) else number
 
 
 def check_given(op: Op, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import nngraph.ops  # noqa: F401  # pyright: ignore[reportUnusedImport]  (fills 
 from nngraph.declare import check
 from nngraph.declare.check import Problems, shown
 from nngraph.declare.methods import bind, declarable, method_of
-from nngraph.declare.names import bad_id, did_you_mean
+from nngraph.declare.names import bad_id, bad_title, did_you_mean
 from nngraph.declare.op_methods import OpMethods
 from nngraph.declare.parameters import check_node, check_owner
 from nngraph.declare.value import Operand, Value
@@ -45,10 +45,8 @@ class Graph(OpMethods):
     """
 
     def __init__(self, name: str = "graph") -> None:
-        if not isinstance(name, str) or not name or "\n" in name or len(name) > 200:
-            raise DeclarationError(
-                f"graph: name {name!r} given, a text of one line, 1 to 200 characters, expected"
-            )
+        if wrong := bad_title(name):
+            raise DeclarationError(f"graph: {wrong}")
         self.wiring = Wiring(name)
         self.types: dict[str, TensorType] = {}
         self.counts: dict[str, int] = {}

@@ -63,6 +63,8 @@ def parse(text: str, where: str = "") -> Graph:
     except json.JSONDecodeError as error:
         message = f"{where}not JSON: {error.msg} (line {error.lineno}, column {error.colno})"
         raise DeclarationError(message) from None
+    except ValueError as error:  # an integer of more digits than Python converts
+        raise DeclarationError(f"{where}not a model file: {error}") from None
     except RecursionError:
         raise DeclarationError(f"{where}not a model file: nested too deeply") from None
     if twice:

@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nngraph.declare.assemble import Spec, assemble
 from nngraph.declare.check import Problems, is_list, is_object, shown
-from nngraph.declare.choices import check_choice, check_choices
+from nngraph.declare.choices import check_choice, check_choices, not_finite
 from nngraph.declare.graph import Graph
-from nngraph.declare.names import did_you_mean
+from nngraph.declare.names import bad_title, did_you_mean
 from nngraph.ir.declaration import INPUT
 
 FORMAT = "nngraph-model"
@@ -89,8 +89,8 @@ def graph_of(document: Mapping[str, Any], where: str = "") -> Graph:
     outputs = outputs_of(document, problems)
     training: Any = document.get("training") or {}
     if is_object(training):
-        problems += training_problems(training)
-    graph = assemble(name_of(document), specs, outputs, problems=problems, where=where)
+        problems += [*training_problems(training), *loss_problems(training, outputs)]
+    graph = assemble(name_of(document, problems), specs, outputs, problems=problems, where=where)
     if training:
         graph.wiring.graph["training"] = training
     return graph
@@ -103,15 +103,19 @@ def version_problems(version: Any) -> Iterator[str]:
         yield f"model: version {version} given, {VERSION} expected"
 
 
-def name_of(document: Mapping[str, Any]) -> str:
-    name = document.get("name")
-    return name if isinstance(name, str) else "graph"
+def name_of(document: Mapping[str, Any], problems: list[str]) -> str:
+    name = document.get("name", "graph")
+    if not (wrong := bad_title(name)):
+        return name
+    if isinstance(name, str):
+        problems.append(f"model: {wrong}")
+    return "graph"
 
 
 def input_specs(document: Mapping[str, Any], problems: list[str]) -> Iterator[Spec]:
     entries = document.get("inputs")
     for name, entry in entries.items() if is_object(entries) else ():
-        found = list(validate(InputEntry, entry, f"input '{name}'"))
+        found = validate(InputEntry, entry, f"input '{name}'")
         problems += found
         yield Spec(name, INPUT, attributes=entry if is_object(entry) else {}, broken=bool(found))
 
@@ -122,7 +126,7 @@ def node_specs(document: Mapping[str, Any], problems: list[str]) -> Iterator[Spe
         fields = entry if is_object(entry) else {}
         id = fields.get("id")
         title = f"node '{id}'" if isinstance(id, str) else f"node number {place + 1}"
-        found = list(validate(NodeEntry, entry, title))
+        found = validate(NodeEntry, entry, title)
         problems += found
         if isinstance(id, str):
             own = {key: item for key, item in fields.items() if key not in ("id", "op", "inputs")}
@@ -135,7 +139,7 @@ def outputs_of(document: Mapping[str, Any], problems: list[str]) -> dict[str, st
     outputs: dict[str, str] = {}
     for entry in entries if is_list(entries) else ():
         item = {"name": entry, "node": entry} if isinstance(entry, str) else entry
-        if found := list(validate(OutputEntry, item, f"output {shown(entry)}")):
+        if found := validate(OutputEntry, item, f"output {shown(entry)}"):
             problems += found
         elif item["name"] in outputs:
             problems.append(f"output '{item['name']}': this name is an output already; give another")
@@ -148,7 +152,7 @@ def outputs_of(document: Mapping[str, Any], problems: list[str]) -> dict[str, st
 
 def training_problems(training: Mapping[str, Any]) -> list[str]:
     """What is wrong with defaults for training."""
-    problems = list(validate(TrainingDefaults, training, "training"))
+    problems = validate(TrainingDefaults, training, "training")
     for family, check in (
         ("loss", check_choices),
         ("optimizer", check_choice),
@@ -159,36 +163,56 @@ def training_problems(training: Mapping[str, Any]) -> list[str]:
                 check(family, training[family])
             except Problems as problem:
                 problems += [f"training: {message}" for message in problem.messages]
+    problems += [
+        f"training: data: {number} given, finite numbers expected"
+        for number in not_finite(training.get("data"))
+    ]
     return problems
 
 
-def validate(model: type[BaseModel], given: Any, title: str) -> Iterator[str]:
-    """What is wrong with `given`, a line each."""
+def loss_problems(training: Mapping[str, Any], outputs: Mapping[str, str]) -> Iterator[str]:
+    """Losses by name are of outputs that there are."""
+    loss = training.get("loss")
+    for name in loss if is_object(loss) and "type" not in loss else ():
+        if name not in outputs:
+            near = did_you_mean(name, outputs, f"; expected {', '.join(outputs)}")
+            yield f"training: loss of '{name}', which is no output{near}"
+
+
+def validate(model: type[BaseModel], given: Any, title: str) -> list[str]:
+    """What is wrong with `given`, a line for each place."""
     try:
         model.model_validate(given)
     except ValidationError as error:
-        seen: set[str] = set()
-        for detail in error.errors(include_url=False, include_context=True):
-            message = f"{title}: {describe(model, detail)}"
-            if message not in seen:
-                seen.add(message)
-                yield message
+        found: dict[str, list[Any]] = {}
+        for detail in error.errors(include_url=False):
+            found.setdefault(path_of(detail), []).append(detail)
+        return [f"{title}: {describe(model, path, details)}" for path, details in found.items()]
+    return []
 
 
-def describe(model: type[BaseModel], detail: Any) -> str:
-    """One of pydantic's findings in our words: the field, what was given, what is expected."""
-    named = (part for part in detail["loc"] if part not in TYPES and "[" not in str(part))
-    path: list[int | str] = list(named)
-    field = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
-    if detail["type"] == "missing":
-        return f"'{field}' is missing; add it"
-    if detail["type"] == "extra_forbidden":
-        known = did_you_mean(str(path[-1]), model.model_fields, f"; expected {', '.join(model.model_fields)}")
-        return f"unknown field '{field}'{known}"
-    expected = (
-        detail["msg"].removeprefix("Input should be ").replace("a valid ", "a ").replace("a int", "an int")
-    )
-    return f"{field + ': ' if field else ''}{shown(detail['input'])} given, {expected} expected"
+def path_of(detail: Any) -> str:
+    """Where in the object, without the names of the types that were tried there."""
+    parts = [part for part in detail["loc"] if part not in TYPES and "[" not in str(part)]
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).removeprefix(".")
+
+
+def describe(model: type[BaseModel], path: str, details: list[Any]) -> str:
+    """Pydantic's findings of one place in our words: what was given, what is expected."""
+    if details[0]["type"] == "missing":
+        return f"'{path}' is missing; add it"
+    if details[0]["type"] == "extra_forbidden":
+        near = did_you_mean(path, model.model_fields, f"; expected {', '.join(model.model_fields)}")
+        return f"unknown field '{path}'{near}"
+    expected = " or ".join(dict.fromkeys(expectation(detail) for detail in details))
+    return f"{path + ': ' if path else ''}{shown(details[0]['input'])} given, {expected} expected"
+
+
+def expectation(detail: Any) -> str:
+    if detail["type"] in ("dict_type", "model_type"):
+        return "an object"
+    text: str = detail["msg"].removeprefix("Input should be ")
+    return text.replace("a valid ", "a ").replace("a int", "an int")
 
 
 TYPES = ("str", "int", "float")

@@ -17,6 +17,13 @@ def bad_id(id: object) -> str | None:
     return f"id {id!r} given, 1 to 200 letters, digits, '_', '-', '.' or '/' expected; rename it"
 
 
+def bad_title(name: object) -> str | None:
+    """What is wrong with the name of a graph, or None."""
+    if isinstance(name, str) and name.isprintable() and 0 < len(name) <= 200:
+        return None
+    return f"name {name!r} given, a text of one line, 1 to 200 characters, expected"
+
+
 def did_you_mean(given: str, known: Iterable[str], otherwise: str = "") -> str:
     """``"; did you mean '...'?"`` where a known name is near, `otherwise` where none is."""
     from difflib import get_close_matches

@@ -9,6 +9,7 @@ from nngraph.declare.assemble import assemble
 from nngraph.declare.check import is_list, is_object, shown
 from nngraph.declare.graph import Graph
 from nngraph.declare.links import Link, specs_of
+from nngraph.declare.names import bad_title
 from nngraph.declare.networkx_graph import named
 
 
@@ -25,7 +26,11 @@ def graph_of(document: Mapping[str, Any], where: str = "") -> Graph:
         attributes = {}
     specs = specs_of(nodes, links, problems, strict=True)
     outputs = outputs_of(attributes, nodes, links, problems)
-    graph = assemble(str(attributes.get("name") or "graph"), specs, outputs, problems=problems, where=where)
+    name = attributes.get("name") or "graph"
+    if wrong := bad_title(name):
+        problems.append(f"graph: {wrong}")
+        name = "graph"
+    graph = assemble(name, specs, outputs, problems=problems, where=where)
     if training := attributes.get("training"):
         graph.training = training
     return graph

@@ -16,7 +16,12 @@ class OpMethods:
     def __getattr__(self, name: str) -> Any:
         op = REGISTRY.get(name)
         if op is None or op.internal:
-            near = did_you_mean(name, [*declarable(), "input", "output"], "; see `dir(ng.Graph)`")
+            private = name.startswith("_")  # notebooks and copying ask for many of these
+            near = (
+                ""
+                if private
+                else did_you_mean(name, [*declarable(), "input", "output"], "; see `dir(ng.Graph)`")
+            )
             raise AttributeError(f"a graph has no op or attribute '{name}'{near}", name=name, obj=self)
         return MethodType(method_of(op), self)
 

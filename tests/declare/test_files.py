@@ -208,6 +208,23 @@ WRONG = {
         "training: loss 'cross_entrpy': not known; did you mean",
     ),
     "optimizer": (model(training={"optimizer": {"type": "adam", "rate": 1}}), "no option 'rate'"),
+    "loss of no output": (
+        model(training={"loss": {"y": "cross_entropy"}}),
+        "training: loss of 'y', which is no output; expected h",
+    ),
+    "infinite data": (
+        model(training={"data": {"noise": math.inf}}),
+        "training: data: inf given, finite numbers",
+    ),
+    "training of another type": (model(training=[]), "model: training: [] given, an object expected"),
+    "name": (model(name="a\nb"), "model: name 'a\\nb' given, a text of one line"),
+    "name of another type": (model(name=3), "model: name: 3 given, a string expected"),
+    "operand of another type": (
+        node("relu", True),
+        "inputs[0]: True given, a string or an integer or a number",
+    ),
+    "huge operand": (node("add", "h", 10**400), "the number inf given as an input, a finite one expected"),
+    "endless number": (model(version=7).replace("7", "7" * 5000), "not a model file: Exceeds the limit"),
     "undirected": (links(directed=False), '"directed": true expected'),
     "no op": (links(nodes=[{"id": "a"}]), "node 'a': it has no attribute 'op', the name of its op expected"),
     "edge to nowhere": (
