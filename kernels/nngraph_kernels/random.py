@@ -7,10 +7,11 @@ from numba import types
 
 from nngraph_kernels.random_reference import MULTIPLIERS, ROUNDS, WEYL
 from nngraph_kernels.simd.arithmetic import shift_right_logical
-from nngraph_kernels.simd.lanes import pick
 from nngraph_kernels.simd.primitive import literal_of, numeric, primitive
 from nngraph_kernels.simd.register import Register, broadcast, constant, convert
-from nngraph_kernels.simd.vector_types import FLOATS, INTEGERS, llvm_type, numba_type
+from nngraph_kernels.simd.vector_types import FLOATS, INTEGERS, numba_type
+
+_LOW = 0xFFFFFFFF
 
 
 def _philox_rule(counter0, counter1, counter2, counter3, key0, key1, word):
@@ -65,34 +66,15 @@ def uniform(index: Register, step: Register, key0: Register, key1: Register, dty
     return (high_part * 2.0**26 + convert(shift_right_logical(second, 6), dtype)) * 2.0**-53
 
 
-def philox4x32(
-    counter: tuple[Register, ...], key: tuple[Register, Register]
-) -> tuple[Register, Register, Register, Register]:
+def philox4x32(counter: tuple[Register, ...], key: tuple[Register, Register]) -> tuple[Register, ...]:
     """Philox4x32-10 on int32 registers."""
-    c0, c1, c2, c3 = counter
+    # Words travel in the lower halves of int64 lanes, whatever is above them: the instruction that
+    # multiplies words reads no more, and so nothing has to be shuffled between rounds.
+    c0, c1, c2, c3 = (convert(c, "int64") for c in counter)
     key0, key1 = key
     for _ in range(ROUNDS):
-        high0, low0 = _multiply_wide(c0, MULTIPLIERS[0])
-        high1, low1 = _multiply_wide(c2, MULTIPLIERS[1])
-        c0, c1, c2, c3 = high1 ^ c1 ^ key0, low1, high0 ^ c3 ^ key1, low0
+        product0, product1 = (c0 & _LOW) * MULTIPLIERS[0], (c2 & _LOW) * MULTIPLIERS[1]
+        c0, c1 = shift_right_logical(product1, 32) ^ c1 ^ key0, product1
+        c2, c3 = shift_right_logical(product0, 32) ^ c3 ^ key1, product0
         key0, key1 = key0 + WEYL[0], key1 + WEYL[1]
-    return c0, c1, c2, c3
-
-
-def _multiply_wide(a: Register, factor: int) -> tuple[Register, Register]:
-    """Upper and lower words of the unsigned products."""
-    builder = a.builder
-    if a.lanes % 2:
-        raise TypeError("an even number of lanes is expected")
-    if not a.lanes:
-        wide = builder.zext(a.value, llvm_type("int64", 0))
-        product = Register(builder, "int64", 0, wide) * factor
-        return convert(shift_right_logical(product, 32), "int32"), convert(product, "int32")
-    # Pairs of words as one int64: the instruction that multiplies words takes the even ones.
-    pairs = Register(
-        builder, "int64", a.lanes // 2, builder.bitcast(a.value, llvm_type("int64", a.lanes // 2))
-    )
-    even = a.like(builder.bitcast(((pairs & 0xFFFFFFFF) * factor).value, a.value.type))
-    odd = a.like(builder.bitcast((shift_right_logical(pairs, 32) * factor).value, a.value.type))
-    low = [lane for i in range(0, a.lanes, 2) for lane in (i, i + a.lanes)]
-    return pick(even, odd, [lane + 1 for lane in low]), pick(even, odd, low)
+    return tuple(convert(c, "int32") for c in (c0, c1, c2, c3))

@@ -7,6 +7,7 @@ LLVM itself, by compiling one instruction and reading which registers it uses.
 
 import functools
 import os
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -79,8 +80,7 @@ def _vector_bytes(assembly: str) -> int:
     if "zmm" in assembly:
         return 64
     # AVX without AVX2 has wide floats but narrow integers: not worth a width of its own.
-    integers = assembly[assembly.index("integers:") :]
-    return 32 if "ymm" in integers else 16
+    return 32 if re.search("vpaddd.*ymm", assembly) else 16
 
 
 def _cpu_name() -> str:

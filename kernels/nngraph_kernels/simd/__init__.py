@@ -25,7 +25,9 @@ minus work on vectors of one kind; a scalar beside a vector takes its kind and f
 contracted: ``a * b + c`` rounds twice, `fma` once where the target can. Numbers of lanes, kinds and lane
 numbers are literals, or global constants of the kernel's module.
 
-The same functions run on `Register` objects outside kernels, which is how `math` and `random` are written.
+Under `traced` the same functions run on `Register` objects, in Python, at the time of compilation, which is
+how `math` and `random` are written. Numba then sees one call, however long the function: straight-line code
+compiles several times faster so, and Python's loops and lists unroll it.
 """
 
 from nngraph_kernels.simd import operators as operators
@@ -75,8 +77,12 @@ from nngraph_kernels.simd.lanes import shuffle as shuffle
 from nngraph_kernels.simd.lanes import sum_lanes as sum_lanes
 from nngraph_kernels.simd.memory import load as load
 from nngraph_kernels.simd.memory import load_masked as load_masked
+from nngraph_kernels.simd.memory import load_scalar as load_scalar
+from nngraph_kernels.simd.memory import load_splat as load_splat
 from nngraph_kernels.simd.memory import store as store
 from nngraph_kernels.simd.memory import store_masked as store_masked
 from nngraph_kernels.simd.register import Pointer as Pointer
 from nngraph_kernels.simd.register import Register as Register
+from nngraph_kernels.simd.tracing import repeat as repeat
+from nngraph_kernels.simd.tracing import traced as traced
 from nngraph_kernels.simd.vector_types import Vector as Vector

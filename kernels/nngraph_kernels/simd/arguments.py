@@ -4,7 +4,7 @@ from llvmlite import ir
 from numba import types
 
 from nngraph_kernels.simd.primitive import literal_of, primitive
-from nngraph_kernels.simd.register import Pointer, Register
+from nngraph_kernels.simd.register import Operand, Pointer, Register, offset_value
 from nngraph_kernels.simd.vector_types import ELEMENTS
 
 _BYTE_BITS = {"float32": ir.FloatType(), "float64": ir.DoubleType(), "int32": ir.IntType(32)}
@@ -34,7 +34,7 @@ def _offset_rule(pointer, elements):
 
 
 @primitive(_pointer_rule)
-def pointer(args: Pointer, slot: Register, dtype: str) -> Pointer:
+def pointer(args: Pointer, slot: Operand, dtype: str) -> Pointer:
     """The pointer in a slot, to elements of `dtype`."""
     # Loaded as a pointer: LLVM may miscompile addresses that were integers in between.
     address = memory_type(dtype).as_pointer()
@@ -42,26 +42,26 @@ def pointer(args: Pointer, slot: Register, dtype: str) -> Pointer:
 
 
 @primitive(_slot_rule(types.int64))
-def integer(args: Pointer, slot: Register) -> Register:
+def integer(args: Pointer, slot: Operand) -> Register:
     """The int64 in a slot."""
     return Register(args.builder, "int64", 0, _slot(args, slot, ir.IntType(64)))
 
 
 @primitive(_slot_rule(types.float64))
-def number(args: Pointer, slot: Register) -> Register:
+def number(args: Pointer, slot: Operand) -> Register:
     """The float64 in a slot."""
     return Register(args.builder, "float64", 0, _slot(args, slot, ir.DoubleType()))
 
 
 @primitive(_offset_rule)
-def offset_pointer(start: Pointer, elements: Register) -> Pointer:
+def offset_pointer(start: Pointer, elements: Operand) -> Pointer:
     """The pointer `elements` elements further on."""
-    return Pointer(start.builder, start.dtype, start.builder.gep(start.value, [elements.value]))
+    return Pointer(start.builder, start.dtype, start.builder.gep(start.value, [offset_value(elements)]))
 
 
-def _slot(args: Pointer, slot: Register, kind: ir.Type) -> ir.Value:
+def _slot(args: Pointer, slot: Operand, kind: ir.Type) -> ir.Value:
     builder = args.builder
-    address = builder.bitcast(builder.gep(args.value, [slot.value]), kind.as_pointer())
+    address = builder.bitcast(builder.gep(args.value, [offset_value(slot)]), kind.as_pointer())
     value = builder.load(address)
     # Nobody writes argument blocks while a kernel runs, so loads need not be repeated after stores.
     value.set_metadata("invariant.load", builder.module.add_metadata([]))

@@ -9,9 +9,9 @@ from nngraph_kernels.simd.register import (
     broadcast,
     call,
     constant,
-    convert,
     match,
     reinterpret,
+    scalar_of,
 )
 from nngraph_kernels.simd.vector_types import FLOATS, LLVM_KINDS, numba_type
 from nngraph_kernels.target import has_fma
@@ -23,7 +23,7 @@ _FLOAT_OF = {bits: kind for kind, bits in _BITS.items()}
 def _splat_rule(value, lanes, kind=None):
     chosen = literal_of(kind, str, "the kind") if kind else numeric(value)[0]
     return numba_type(chosen, literal_of(lanes, int, "the number of lanes")), (
-        plain(value) if not isinstance(value, types.Literal) else value,
+        plain(types.unliteral(value)),
         lanes,
         *((kind,) if kind else ()),
     )
@@ -67,20 +67,19 @@ def _compare_rule(a, b):
 
 
 @primitive(_splat_rule)
-def splat(value: Register | float, lanes: int, kind: str | None = None) -> Register:
+def splat(value: Operand, lanes: int, kind: str | None = None) -> Register:
     """`value` in each of `lanes` lanes, as `kind` where one is given."""
-    assert isinstance(value, Register)
-    return broadcast(convert(value, kind or value.kind), lanes)
+    return broadcast(scalar_of(value, kind), lanes)
 
 
 @primitive(_cast_rule)
-def cast(value: Register, kind: str) -> Register:
+def cast(value: Operand, kind: str) -> Register:
     """The same numbers as `kind`.
 
     Between floats rounded to nearest; to integers toward zero, undefined where they do not fit;
     to a mask "is not zero"; from a mask 0 or 1.
     """
-    return convert(value, kind)
+    return scalar_of(value, kind)
 
 
 @primitive(_bits_rule(_BITS))

@@ -14,7 +14,15 @@ from nngraph_kernels.simd.memory import (
     to_memory,
 )
 from nngraph_kernels.simd.primitive import literal_of, numeric, plain, primitive
-from nngraph_kernels.simd.register import Pointer, Register, broadcast, call_named, literal
+from nngraph_kernels.simd.register import (
+    Operand,
+    Pointer,
+    Register,
+    broadcast,
+    call_named,
+    literal,
+    scalar_of,
+)
 from nngraph_kernels.simd.vector_types import INTEGERS, Vector
 
 
@@ -57,26 +65,26 @@ def _index_lanes(index, mask) -> int:
 
 
 @primitive(_load_strided_rule)
-def load_strided(pointer: Pointer, offset: Register, stride: Register, lanes: int) -> Register:
+def load_strided(pointer: Pointer, offset: Operand, stride: Operand, lanes: int) -> Register:
     """The elements at `offset`, `offset` + `stride`, ..."""
     return gather(pointer, _offsets(offset, stride, lanes))
 
 
 @primitive(_load_strided_masked_rule)
-def load_strided_masked(pointer: Pointer, offset: Register, stride: Register, mask: Register) -> Register:
+def load_strided_masked(pointer: Pointer, offset: Operand, stride: Operand, mask: Register) -> Register:
     """As `load_strided`, for the lanes set in `mask`; 0 in the others."""
     return gather_masked(pointer, _offsets(offset, stride, mask.lanes), mask)
 
 
 @primitive(_store_strided_rule)
-def store_strided(pointer: Pointer, offset: Register, stride: Register, value: Register) -> None:
+def store_strided(pointer: Pointer, offset: Operand, stride: Operand, value: Register) -> None:
     """Write `value` to the elements at `offset`, `offset` + `stride`, ..."""
     scatter(pointer, _offsets(offset, stride, value.lanes), value)
 
 
 @primitive(_store_strided_rule)
 def store_strided_masked(
-    pointer: Pointer, offset: Register, stride: Register, value: Register, mask: Register
+    pointer: Pointer, offset: Operand, stride: Operand, value: Register, mask: Register
 ) -> None:
     """As `store_strided`, for the lanes set in `mask`."""
     scatter_masked(pointer, _offsets(offset, stride, mask.lanes), value, mask)
@@ -122,9 +130,10 @@ def _addresses(pointer: Pointer, index: Register) -> ir.Value:
     return addresses
 
 
-def _offsets(offset: Register, stride: Register, lanes: int) -> Register:
+def _offsets(offset: Operand, stride: Operand, lanes: int) -> Register:
     counting = ir.Constant(ir.VectorType(ir.IntType(64), lanes), list(range(lanes)))
-    return Register(offset.builder, "int64", lanes, counting) * stride + offset
+    start = scalar_of(offset, "int64")
+    return Register(start.builder, "int64", lanes, counting) * scalar_of(stride, "int64") + start
 
 
 def _all_set(index: Register) -> Register:

@@ -7,7 +7,7 @@ from numba import types
 
 from nngraph_kernels.simd.arithmetic import maximum, minimum, select
 from nngraph_kernels.simd.primitive import literal_of, numeric, primitive
-from nngraph_kernels.simd.register import Register, convert
+from nngraph_kernels.simd.register import Operand, Register, convert, scalar_of
 from nngraph_kernels.simd.vector_types import LLVM_KINDS, Vector, numba_type
 
 
@@ -90,20 +90,19 @@ def lane_numbers(pattern: str) -> list[int]:
 
 
 @primitive(_first_rule)
-def first(count: Register, lanes: int) -> Register:
+def first(count: Operand, lanes: int) -> Register:
     """The mask of the first `count` lanes: none if it is negative, all if it is `lanes` or more."""
-    builder = count.builder
+    count = scalar_of(count, "int64")
     clamped = select(count < 0, 0, select(count > lanes, lanes, count))
-    return iota(Register(builder, "int64", 0, ir.Constant(ir.IntType(64), 0)), lanes) < convert(
-        clamped, "int32"
-    )
+    return iota(0, lanes) < convert(clamped, "int32")
 
 
 @primitive(_iota_rule)
-def iota(start: Register, lanes: int, kind: str = "int32") -> Register:
+def iota(start: Operand, lanes: int, kind: str = "int32") -> Register:
     """`start`, `start` + 1, ... as `kind`."""
     counting = ir.Constant(ir.VectorType(LLVM_KINDS[kind], lanes), list(range(lanes)))
-    return Register(start.builder, kind, lanes, counting) + convert(start, kind)
+    start = scalar_of(start, kind)
+    return Register(start.builder, kind, lanes, counting) + start
 
 
 @primitive(_reduce_rule)
@@ -146,10 +145,10 @@ def extract(value: Register, lane: int) -> Register:
 
 
 @primitive(_insert_rule)
-def insert(value: Register, lane: int, scalar: Register) -> Register:
+def insert(value: Register, lane: int, scalar: Operand) -> Register:
     """`value` with one lane replaced."""
     place = ir.Constant(ir.IntType(32), lane)
-    return value.like(value.builder.insert_element(value.value, scalar.value, place))
+    return value.like(value.builder.insert_element(value.value, scalar_of(scalar, value.kind).value, place))
 
 
 @primitive(_shuffle_rule)

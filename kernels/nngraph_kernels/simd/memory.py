@@ -11,8 +11,16 @@ from numba import types
 
 from nngraph_kernels.simd.arguments import memory_type
 from nngraph_kernels.simd.primitive import literal_of, numeric, plain, primitive
-from nngraph_kernels.simd.register import Pointer, Register, broadcast, call_named
-from nngraph_kernels.simd.vector_types import LLVM_KINDS, Vector, kind_of
+from nngraph_kernels.simd.register import (
+    Operand,
+    Pointer,
+    Register,
+    broadcast,
+    call_named,
+    offset_value,
+    scalar_of,
+)
+from nngraph_kernels.simd.vector_types import Vector, kind_of, llvm_type, numba_type
 
 BYTES: Final = {"float32": 4, "float64": 8, "int32": 4, "int64": 8, "bool": 1, "uint8": 1}
 SUFFIXES: Final = {"float32": "f32", "float64": "f64", "int32": "i32", "int64": "i64", "bool": "i8"} | {
@@ -64,15 +72,29 @@ def _store_rule(pointer, offset, value, mask=None):
 
 
 @primitive(_load_rule)
-def load(pointer: Pointer, offset: Register, lanes: int) -> Register:
+def load(pointer: Pointer, offset: Operand, lanes: int) -> Register:
     """The `lanes` elements from `offset` on."""
     value = pointer.builder.load(_address(pointer, offset, _vector(pointer, lanes)))
     value.align = BYTES[pointer.dtype]
     return from_memory(pointer, value, lanes)
 
 
+@primitive(lambda pointer, offset: (numba_type(kind_behind(pointer), 0), (pointer, types.int64)))
+def load_scalar(pointer: Pointer, offset: Operand) -> Register:
+    """The element at `offset`. ``p[i]`` is the same in kernels, but wrong for bool in Numba 0.68."""
+    value = pointer.builder.load(pointer.builder.gep(pointer.value, [offset_value(offset)]))
+    value.align = BYTES[pointer.dtype]
+    return from_memory(pointer, value, 0)
+
+
+@primitive(_load_rule)
+def load_splat(pointer: Pointer, offset: Operand, lanes: int) -> Register:
+    """The element at `offset`, in each of `lanes` lanes."""
+    return broadcast(load_scalar(pointer, offset), lanes)
+
+
 @primitive(_load_masked_rule)
-def load_masked(pointer: Pointer, offset: Register, mask: Register) -> Register:
+def load_masked(pointer: Pointer, offset: Operand, mask: Register) -> Register:
     """The elements from `offset` on whose lanes are set, 0 in the others, which are not touched."""
     vector = _vector(pointer, mask.lanes)
     alignment = ir.Constant(ir.IntType(32), BYTES[pointer.dtype])
@@ -82,16 +104,16 @@ def load_masked(pointer: Pointer, offset: Register, mask: Register) -> Register:
 
 
 @primitive(_store_rule)
-def store(pointer: Pointer, offset: Register, value: Register) -> None:
+def store(pointer: Pointer, offset: Operand, value: Operand) -> None:
     """Write `value` to the elements from `offset` on; a scalar to one element."""
-    data = to_memory(pointer, value)
+    data = to_memory(pointer, _fitting(pointer, value))
     pointer.builder.store(data, _address(pointer, offset, data.type)).align = BYTES[pointer.dtype]
 
 
 @primitive(_store_rule)
-def store_masked(pointer: Pointer, offset: Register, value: Register, mask: Register) -> None:
+def store_masked(pointer: Pointer, offset: Operand, value: Operand, mask: Register) -> None:
     """Write the lanes of `value` that are set in `mask`; other elements are not touched."""
-    data = to_memory(pointer, broadcast(value, mask.lanes))
+    data = to_memory(pointer, broadcast(_fitting(pointer, value), mask.lanes))
     alignment = ir.Constant(ir.IntType(32), BYTES[pointer.dtype])
     arguments = [data, _address(pointer, offset, data.type), alignment, mask.value]
     name = f"llvm.masked.store.v{mask.lanes}{SUFFIXES[pointer.dtype]}.p0"
@@ -105,7 +127,7 @@ def from_memory(pointer: Pointer, value: ir.Value, lanes: int) -> Register:
     if kind == "mask":
         value = builder.icmp_unsigned("!=", value, ir.Constant(value.type, None))
     elif pointer.dtype == "uint8":
-        value = builder.zext(value, ir.VectorType(LLVM_KINDS["int32"], lanes))
+        value = builder.zext(value, llvm_type("int32", lanes))
     return Register(builder, kind, lanes, value)
 
 
@@ -118,10 +140,18 @@ def to_memory(pointer: Pointer, value: Register) -> ir.Value:
     return getattr(value.builder, "zext" if value.kind == "mask" else "trunc")(value.value, narrow)
 
 
+def _fitting(pointer: Pointer, value: Operand) -> Register:
+    """A number of Python as what the pointer points to; a register has to be that already."""
+    kind = _KINDS.get(pointer.dtype, pointer.dtype)
+    if isinstance(value, Register) and value.kind != kind:
+        raise TypeError(f"{value.kind} does not go through a pointer to {pointer.dtype}: cast it")
+    return scalar_of(value, kind)
+
+
 def _vector(pointer: Pointer, lanes: int) -> ir.VectorType:
     return ir.VectorType(memory_type(pointer.dtype), lanes)
 
 
-def _address(pointer: Pointer, offset: Register, kind: ir.Type) -> ir.Value:
+def _address(pointer: Pointer, offset: Operand, kind: ir.Type) -> ir.Value:
     builder = pointer.builder
-    return builder.bitcast(builder.gep(pointer.value, [offset.value]), kind.as_pointer())
+    return builder.bitcast(builder.gep(pointer.value, [offset_value(offset)]), kind.as_pointer())

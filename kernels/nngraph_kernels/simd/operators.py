@@ -24,6 +24,15 @@ _ARITHMETIC = {
     operator.lshift: INTEGERS,
     operator.rshift: INTEGERS,
 }
+_INPLACE = {
+    operator.iadd: operator.add,
+    operator.isub: operator.sub,
+    operator.imul: operator.mul,
+    operator.itruediv: operator.truediv,
+    operator.iand: operator.and_,
+    operator.ior: operator.or_,
+    operator.ixor: operator.xor,
+}
 _COMPARISONS = (operator.lt, operator.le, operator.gt, operator.ge, operator.eq, operator.ne)
 # Registers keep Python's meaning of == and !=, so that they can be looked for in containers.
 _ON_REGISTERS = {operator.eq: Register.equals, operator.ne: Register.differs}
@@ -71,6 +80,9 @@ for _function in _COMPARISONS:
 for _function, _allowed in _UNARY.items():
     _register(_function, _allowed, None)
     _lower(_function, Vector)
+# Numba types ``a += b`` by its own operator and then lowers it as ``a + b``.
+for _inplace, _function in _INPLACE.items():
+    _register(_inplace, _ARITHMETIC[_function], None)
 for _function in (*_ARITHMETIC, *_COMPARISONS):
     _lower(_function, Vector, Vector)
     _lower(_function, Vector, types.Number)

@@ -16,7 +16,7 @@ from numba.core.datamodel import models, register_default
 from numba.core.imputils import lower_builtin
 from numba.core.typing.templates import infer_global, signature
 
-from nngraph_kernels.simd.register import Pointer, Register
+from nngraph_kernels.simd.register import Pointer, Register, building
 from nngraph_kernels.simd.vector_types import ELEMENTS, kind_of, numba_type
 
 Rule = Callable[..., "tuple[types.Type, tuple[types.Type, ...]]"]
@@ -70,9 +70,9 @@ def primitive(rule: Rule) -> Callable[[F], F]:
 
     def register(function: F) -> F:
         def generate(context, builder, sig, args):
-            operands = [_operand(builder, t, a) for t, a in zip(sig.args, args, strict=True)]
-            result = function(*operands)
-            return context.get_dummy_value() if result is None else result.value
+            operands = [operand(builder, t, a) for t, a in zip(sig.args, args, strict=True)]
+            with building(builder):
+                return _returned(context, builder, sig.return_type, function(*operands))
 
         infer_global(function, Primitive(function, rule))
         lower_builtin(function, types.VarArg(types.Any))(generate)
@@ -81,7 +81,15 @@ def primitive(rule: Rule) -> Callable[[F], F]:
     return register
 
 
-def _operand(builder, kind: types.Type, value) -> object:
+def _returned(context, builder, kind: types.Type, result):
+    if result is None:
+        return context.get_dummy_value()
+    if isinstance(result, tuple):
+        return context.make_tuple(builder, kind, [r.value for r in result])
+    return result.value
+
+
+def operand(builder, kind: types.Type, value) -> object:
     if isinstance(kind, types.Literal):
         return kind.literal_value
     if isinstance(kind, types.CPointer):
@@ -95,6 +103,8 @@ def _operand(builder, kind: types.Type, value) -> object:
 def elementwise(*operands: types.Type) -> tuple[types.Type, tuple[types.Type, ...]]:
     """Rule: operands of one kind (scalars take the vectors'), a result like them."""
     kind, lanes = shape_of(*operands)
+    if all(isinstance(o, types.Literal) for o in operands):
+        operands = tuple(types.unliteral(o) for o in operands)
     return numba_type(kind, lanes), tuple(plain(o) for o in operands)
 
 

@@ -5,7 +5,8 @@ it emits its instructions. So ``exp`` costs a kernel one call to type and lower,
 the same text serves vectors and scalars.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from llvmlite import ir
@@ -93,6 +94,9 @@ class Register:
     def __ge__(self, other: "Operand") -> "Register":
         return _comparison(">=", self, other)
 
+    def __bool__(self) -> bool:
+        raise TypeError("a register has no truth while its instructions are written down: use select")
+
     def equals(self, other: "Operand") -> "Register":
         """Lanes that are equal; ``==`` of Registers keeps Python's meaning, identity."""
         return _comparison("==", self, other)
@@ -116,6 +120,33 @@ class Pointer:
 
 
 Operand = Register | float | int | bool
+
+
+# The builders of the kernels being written down, the innermost last: where numbers get theirs from.
+_BUILDERS: list[ir.IRBuilder] = []
+
+
+@contextmanager
+def building(builder: ir.IRBuilder) -> Iterator[None]:
+    """Give `builder` to what has only Python numbers to start from."""
+    _BUILDERS.append(builder)
+    try:
+        yield
+    finally:
+        _BUILDERS.pop()
+
+
+def scalar_of(operand: Operand, kind: str | None = None) -> Register:
+    """A register, or a Python number made one; numbers are int64 or float64 unless `kind` says more."""
+    if isinstance(operand, Register):
+        return convert(operand, kind or operand.kind)
+    kind = kind or {bool: "mask", int: "int64", float: "float64"}[type(operand)]
+    return Register(_BUILDERS[-1], kind, 0, literal(operand, kind, 0))
+
+
+def offset_value(offset: Operand) -> ir.Value:
+    """The LLVM value of an offset, a stride or a slot."""
+    return scalar_of(offset, "int64").value
 
 
 def constant(like: Register, value: float) -> Register:
@@ -145,6 +176,7 @@ def match(*operands: Operand) -> tuple[Register, ...]:
         if any((v.kind, v.lanes) != (first.kind, first.lanes) for v in vectors):
             raise TypeError("vectors of different kinds meet: cast one of them")
     else:
+        registers = registers or [scalar_of(o) for o in operands]
         first = max(registers, key=lambda r: _WIDENING.index(r.kind))
     return tuple(_bring(o, first) for o in operands)
 
