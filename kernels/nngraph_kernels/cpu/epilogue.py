@@ -1,8 +1,8 @@
 """What an anchor kernel does to its result before storing it, as data the template can write out.
 
 The lines of an epilogue are statements over vectors. They read `acc` (the anchor's result), the operands
-`x0, x1, ...` and the numbers `s0, s1, ...`, and assign the outputs `y0, y1, ...`. They may also read the int64
-position of the vector's first element, `batch`, `row` and `column`, and the literal `LANES`.
+`x0, x1, ...` and the numbers `s0, s1, ...`, and assign the outputs `y0, y1, ...`. They may also read the
+int64 position of the vector's first element, `batch`, `row` and `column`, and the literal `LANES`.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class Operand:
     Attributes
     ----------
     access : {"full", "row", "column", "scalar"}
-        One element per element of the output, per row, per column, or one in all. The elements of a row, and of
-        a "column" operand, are contiguous; every other stride is a run-time int.
+        One element per element of the output, per row, per column, or one in all. The elements of a row, and
+        of a "column" operand, are contiguous; every other stride is a run-time int.
     dtype : {"float32", "float64", "int32", "int64", "bool"}
     """
 
@@ -46,8 +46,8 @@ class Epilogue:
     operands : tuple of Operand
         What `x0, x1, ...` are read from.
     outputs : tuple of str
-        The dtypes of the arrays that `y0, y1, ...` are stored in. An output may be the very array of an operand
-        of "full" access and the same strides; it may overlap nothing else.
+        The dtypes of the arrays that `y0, y1, ...` are stored in. An output may be the very array of an
+        operand of "full" access and the same strides; it may overlap nothing else.
     numbers : int
         How many numbers `s0, s1, ...` there are.
     lines : tuple of str

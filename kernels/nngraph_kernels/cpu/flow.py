@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Generator, Hashable
 from contextlib import contextmanager
 from typing import Any
 
@@ -26,7 +26,7 @@ def declared(function: Callable[..., None], dtype: str, parameters: str, variant
 
 
 @contextmanager
-def loop(start: Register | int, stop: Register, step: int = 1) -> Iterator[Register]:
+def loop(start: Register | int, stop: Register, step: int = 1) -> Generator[Register]:
     """What is written inside runs for `start`, `start` + `step`, ... below `stop`."""
     builder: ir.IRBuilder = stop.builder
     begin = start if isinstance(start, Register) else integer_constant(builder, start)
@@ -50,7 +50,7 @@ def loop(start: Register | int, stop: Register, step: int = 1) -> Iterator[Regis
 @contextmanager
 def reduction(
     count: Register, starts: list[Register]
-) -> Iterator[tuple[Register, list[Register], list[Register]]]:
+) -> Generator[tuple[Register, list[Register], list[Register]]]:
     """A loop over i below `count` that carries values along in registers.
 
     Gives i, the values so far and an empty list, in which what is written inside leaves the values after this

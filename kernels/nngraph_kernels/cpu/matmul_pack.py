@@ -7,8 +7,8 @@ from typing import Any
 
 from llvmlite import ir
 
+from nngraph_kernels.cpu.blocking import Blocking
 from nngraph_kernels.cpu.flow import declared, loop, moved
-from nngraph_kernels.cpu.matmul_tile import Blocking
 from nngraph_kernels.cpu.transpose_tile import transpose_square
 from nngraph_kernels.simd.lanes import first
 from nngraph_kernels.simd.memory import load, load_masked, store
@@ -19,6 +19,7 @@ from nngraph_kernels.simd.register import Register
 def strip_packer(blocking: Blocking) -> Any:
     """A function for kernels, `pack(a, a_row, height, K, strip)`: copies `height` rows of A, all k."""
     lanes = blocking.lanes
+    narrow = min(lanes, 1 << (blocking.rows - 1).bit_length())
 
     def pack_rows(a, a_row, height, K, strip) -> None:
         whole = K & -lanes
@@ -32,8 +33,8 @@ def strip_packer(blocking: Blocking) -> Any:
 
     def pack_columns(a, a_row, height, K, strip) -> None:
         # Stores overlap: what one writes beyond the rows of its k, the next one overwrites.
-        starts = range(0, blocking.rows, lanes)
-        masks = [first(height - start, lanes) for start in starts]
+        starts = range(0, blocking.rows, narrow)
+        masks = [first(height - start, narrow) for start in starts]
         with loop(0, K) as k:
             for start, mask in zip(starts, masks, strict=True):
                 store(strip, k * blocking.rows + start, load_masked(a, k * a_row + start, mask))
@@ -45,7 +46,7 @@ def strip_packer(blocking: Blocking) -> Any:
 
 @cache
 def panel_packer(blocking: Blocking) -> Any:
-    """A function for kernels, `pack(b, b_row, width, K, panels)`: copies `width` columns of B, zeros beyond."""
+    """A function for kernels, `pack(b, b_row, width, K, panels)`: copies `width` columns, zeros beyond."""
     lanes, panel = blocking.lanes, blocking.panel
 
     def pack(b, b_row, width, K, panels) -> None:

@@ -1,7 +1,8 @@
 """The register tile of the matrix product: the loop over k, with every accumulator in a register.
 
-It is a primitive, written as instructions, because a tile is hundreds of vector operations, which take Numba's
-front end ten times as long as LLVM. Packing and the choice among tiles are primitives for the same reason.
+It is a primitive, written as instructions, because a tile is hundreds of vector operations, which take
+Numba's front end ten times as long as LLVM. Packing and the choice among tiles are primitives for the same
+reason.
 
 The rows of A come through a *strip*, a small contiguous copy, in one of two layouts:
 
@@ -14,12 +15,12 @@ B is read where it stands, or from *panels*: as many columns as the tile is wide
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal
+from typing import Any
 
 from llvmlite import ir
 
+from nngraph_kernels.cpu.blocking import Blocking
 from nngraph_kernels.cpu.flow import (
     declared,
     integer_constant,
@@ -35,59 +36,25 @@ from nngraph_kernels.simd.memory import load, load_masked, store
 from nngraph_kernels.simd.register import Pointer, Register, broadcast
 
 
-@dataclass(frozen=True, slots=True)
-class Blocking:
-    """How a matrix product is cut up.
-
-    Attributes
-    ----------
-    dtype : {"float32", "float64"}
-    lanes : int
-        Elements a vector.
-    rows, vectors : int
-        The accumulators of the register tile.
-    block : int
-        Vectors in a block of columns, for which A's strip is copied once.
-    strip : {"rows", "columns"}
-        The layout of A's strip.
-    masked : bool
-        Whether a masked load is one instruction. Where it is not, B must be readable in whole vectors.
-    """
-
-    dtype: str
-    lanes: int
-    rows: int
-    vectors: int
-    block: int
-    strip: Literal["rows", "columns"]
-    masked: bool
-
-    @property
-    def panel(self) -> int:
-        """Columns of the register tile."""
-        return self.vectors * self.lanes
-
-    @property
-    def width(self) -> int:
-        """Columns of a block."""
-        return self.block * self.lanes
-
-
 @cache
 def tile_multiplier(blocking: Blocking) -> Any:
-    """A function for kernels, `multiply(strip, height, K, b, b_row, b_panel, width, out)`.
+    """A function for kernels, `multiply(strip, height, K, b, b_row, b_panel, edge, width, out)`.
 
-    Leaves the product of a strip of `height` rows and of a block of `width` columns in `out`, in rows as long as
-    a block, and overwrites the rest of the register tiles it uses. The rows of b are `b_row` elements apart, the
-    columns of its panels `b_panel`.
+    Leaves the product of a strip of `height` rows and of a block of `width` columns in `out`, in rows as long
+    as a block, and overwrites the rest of the register tiles it uses. The rows of b are `b_row` elements
+    apart, the columns of its panels `b_panel`. Columns that do not fill a panel are read from `edge`, a
+    packed panel.
     """
     lanes, panel, half = blocking.lanes, blocking.panel, blocking.rows // 2
 
-    def multiply(strip, height, K, b, b_row, b_panel, width, out) -> None:
+    def multiply(strip, height, K, b, b_row, b_panel, edge, width, out) -> None:
         builder: ir.IRBuilder = K.builder
         with loop(0, (width + (panel - 1)) >> (panel.bit_length() - 1)) as p:
             inside = width - p * panel
-            operands = (strip, K, moved(b, p * b_panel), b_row, inside, moved(out, p * panel))
+            whole = (inside > panel - 1).value
+            b_here = Pointer(builder, b.dtype, builder.select(whole, moved(b, p * b_panel).value, edge.value))
+            step = K.like(builder.select(whole, b_row.value, integer_constant(builder, panel).value))
+            operands = (strip, K, b_here, step, None, moved(out, p * panel))
             with builder.if_else((inside > lanes).value) as (wide, narrow):
                 with wide, builder.if_else((height > half).value) as (high, low):
                     with high:
@@ -97,7 +64,7 @@ def tile_multiplier(blocking: Blocking) -> Any:
                 with narrow:
                     _product(blocking, blocking.rows, 1, *operands)
 
-    return declared(multiply, blocking.dtype, "pnnpnnnp", blocking)
+    return declared(multiply, blocking.dtype, "pnnpnnpnp", blocking)
 
 
 @cache
@@ -109,17 +76,23 @@ def row_multiplier(blocking: Blocking) -> Any:
     step = blocking.lanes if blocking.strip == "rows" else 1
 
     def multiply(strip, height, K, b, b_row, width, out) -> None:
+        builder: ir.IRBuilder = K.builder
+        limit = width if blocking.masked else None
         with loop(0, height) as r:
-            to = moved(out, r * blocking.width)
-            _product(blocking, 1, blocking.block, moved(strip, r * step), K, b, b_row, width, to)
+            operands = (moved(strip, r * step), K, b, b_row, limit, moved(out, r * blocking.width))
+            with builder.if_else((width > blocking.panel).value) as (wide, narrow):
+                with wide:
+                    _product(blocking, 1, blocking.block, *operands)
+                with narrow:
+                    _product(blocking, 1, blocking.vectors, *operands)
 
     return declared(multiply, blocking.dtype, "pnnpnnp", blocking)
 
 
 def _product(blocking: Blocking, rows: int, vectors: int, strip, K, b, b_row, width, out) -> None:
-    """out[rows, vectors] = strip @ b, with zeros beyond `width`."""
+    """out[rows, vectors] = strip @ b, reading no more than `width` columns of b if that is given."""
     builder, lanes = K.builder, blocking.lanes
-    masks = [first(width - v * lanes, lanes) for v in range(vectors)] if blocking.masked else []
+    masks = [first(width - v * lanes, lanes) for v in range(vectors)] if width is not None else []
     zero = zero_vector(builder, blocking.dtype, lanes)
     with reduction(K, [zero] * (rows * vectors)) as (k, sums, results):
         b_vectors = _row_of_b(moved(b, k * b_row), masks, vectors, lanes)

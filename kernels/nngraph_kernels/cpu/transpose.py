@@ -7,11 +7,7 @@ threads in strips: as many rows of y as a vector has lanes, which are contiguous
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
 
-from nngraph_kernels.cpu.flow import declared, loop, moved
-from nngraph_kernels.cpu.transpose_tile import transpose_square
 from nngraph_kernels.target import lanes
 
 ARGUMENTS = ("y", "x", "batches", "rows", "columns", "y_batch", "y_row", "x_batch", "x_row")
@@ -32,8 +28,8 @@ class TransposeSpec:
 def arguments(spec: TransposeSpec) -> tuple[str, ...]:
     """The names of the argument slots, in order.
 
-    Pointers `y` and `x`. Ints: `batches`, `rows` and `columns` of x, and the strides, in elements, of the batches
-    and rows of each. The elements of a row are contiguous.
+    Pointers `y` and `x`. Ints: `batches`, `rows` and `columns` of x, and the strides, in elements, of the
+    batches and rows of each. The elements of a row are contiguous.
     """
     return ARGUMENTS
 
@@ -44,7 +40,7 @@ def source(name: str, spec: TransposeSpec) -> str:
     slots = [f'    {slot} = pointer(args, {i}, "{spec.dtype}")' for i, slot in enumerate(ARGUMENTS[:2])]
     slots += [f"    {slot} = integer(args, {i})" for i, slot in enumerate(ARGUMENTS) if i >= 2]
     lines = [
-        "from nngraph_kernels.cpu.transpose import strip_transposer",
+        "from nngraph_kernels.cpu.transpose_tile import strip_transposer",
         "from nngraph_kernels.simd import integer, offset_pointer, pointer",
         "",
         f'transpose_strip = strip_transposer("{spec.dtype}", {width})',
@@ -62,21 +58,3 @@ def source(name: str, spec: TransposeSpec) -> str:
         "        transpose_strip(x_strip, x_row, rows, columns - left, y_strip, y_row)",
     ]
     return "\n".join(lines) + "\n"
-
-
-@cache
-def strip_transposer(dtype: str, width: int) -> Any:
-    """A function for kernels, `transpose(x, x_row, rows, columns, y, y_row)`, of at most `width` columns of x."""
-
-    def transpose(x, x_row, rows, columns, y, y_row) -> None:
-        builder = rows.builder
-        with loop(0, rows, width) as r:
-            square = (moved(x, r * x_row), x_row, moved(y, r), y_row)
-            inside = (columns > width - 1) & (rows - r > width - 1)
-            with builder.if_else(inside.value) as (whole, part):
-                with whole:
-                    transpose_square(width, *square)
-                with part:
-                    transpose_square(width, *square, rows=rows - r, columns=columns, clip=True)
-
-    return declared(transpose, dtype, "pnnnpn", width)

@@ -2,11 +2,35 @@
 
 from __future__ import annotations
 
-from nngraph_kernels.cpu.flow import moved
+from functools import cache
+from typing import Any
+
+from nngraph_kernels.cpu.flow import declared, loop, moved
 from nngraph_kernels.simd.arithmetic import select
 from nngraph_kernels.simd.lanes import first, interleave_high, interleave_low
 from nngraph_kernels.simd.memory import load, load_masked, store, store_masked
 from nngraph_kernels.simd.register import Pointer, Register, broadcast
+
+
+@cache
+def strip_transposer(dtype: str, width: int) -> Any:
+    """A function for kernels, `transpose(x, x_row, rows, columns, y, y_row)`.
+
+    Of at most `width` columns of x; the others are somebody else's.
+    """
+
+    def transpose(x, x_row, rows, columns, y, y_row) -> None:
+        builder = rows.builder
+        with loop(0, rows, width) as r:
+            square = (moved(x, r * x_row), x_row, moved(y, r), y_row)
+            inside = (columns > width - 1) & (rows - r > width - 1)
+            with builder.if_else(inside.value) as (whole, part):
+                with whole:
+                    transpose_square(width, *square)
+                with part:
+                    transpose_square(width, *square, rows=rows - r, columns=columns, clip=True)
+
+    return declared(transpose, dtype, "pnnnpn", width)
 
 
 def transpose_square(
@@ -21,8 +45,8 @@ def transpose_square(
 ) -> None:
     """Write y[c, r] = x[r, c] for `lanes` by `lanes` elements.
 
-    With `rows` and `columns`, nothing is read beyond them (a row that is not there is a copy of the last), and,
-    if `clip`, nothing written either.
+    With `rows` and `columns`, nothing is read beyond them (a row that is not there is a copy of the last),
+    and, if `clip`, nothing written either.
     """
     none = x_row - x_row
     if rows is None or columns is None:
