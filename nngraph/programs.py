@@ -5,7 +5,7 @@ Each is compiled when it is first needed, and planned and bound for each batch s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -56,12 +56,15 @@ class Bound:
     ----------
     inputs, outputs : dict of str to ndarray
         Views of where they lie.
+    origins : tuple of int
+        For each launch of the program the call of the schedule that it makes, -1 if it makes none.
     """
 
     program: Program
     plan: Plan
     inputs: dict[str, np.ndarray]
     outputs: dict[str, np.ndarray]
+    origins: tuple[int, ...]
 
 
 @dataclass(slots=True, eq=False)
@@ -144,12 +147,12 @@ class Programs:
         c = self.compile(purpose)
         planned = self.plan(purpose, batch)
         memory = self.memory(scheduled(c), planned)
-        before, after = (self.loads(c, memory, feed), self.records(c, memory, feed)) if feed else ([], [])
+        before, after = (self.loads(c, memory, feed), self.records(c, memory, feed)) if feed else ([], {})
         program = bind_schedule(scheduled(c), memory, c.entries, before, after)
         graph = scheduled(c).graph
         inputs = {value.name: self.view(memory, value, batch) for value in graph.inputs}
         outputs = {name: self.view(memory, value, batch) for name, value in graph.outputs}
-        bound = Bound(program, planned, inputs, outputs)
+        bound = Bound(program, planned, inputs, outputs, origins(scheduled(c), before, after))
         if feed is None:
             self.bound[purpose, batch] = bound
         return bound
@@ -188,21 +191,23 @@ class Programs:
             launches.append(Launch(kernel, slots, memory.plan.threads > 1 and memory.plan.batch * elements > 20_000))
         return launches
 
-    def records(self, c: Compilation, memory: Memory, feed: Feed) -> list[Launch]:
-        """Calls that leave each scalar output in the feed's ring; a loss that is not finite ends the run."""
+    def records(self, c: Compilation, memory: Memory, feed: Feed) -> dict[int, list[Launch]]:
+        """Calls that leave each scalar output in the feed's ring, by the index of the call that they follow.
+
+        A loss that is not finite ends the run: before any state is written, where the loss is known by then.
+        """
         named = [(k, name, value) for k, (name, value) in enumerate(scalar_outputs(c))]
         entries = self.entries_of([Kernel("memory", ("record", value.type.dtype)) for _, _, value in named])
         length, columns = feed.ring.shape
-        return [
-            Launch(
-                entries[Kernel("memory", ("record", value.type.dtype))],
-                (
-                    feed.ring.ctypes.data, memory.address(value), self.tape.step_address, self.tape.error_address,
-                    length, columns, k, int(name == "loss"),
-                ),
-            )
-            for k, name, value in named
-        ]  # fmt: skip
+        found: dict[int, list[Launch]] = {}
+        for k, name, value in named:
+            slots = (
+                feed.ring.ctypes.data, memory.address(value), self.tape.step_address, self.tape.error_address,
+                length, columns, k, int(name == "loss"),
+            )  # fmt: skip
+            launch = Launch(entries[Kernel("memory", ("record", value.type.dtype))], slots)
+            found.setdefault(producer(scheduled(c), memory, value), []).append(launch)
+        return found
 
     def entries_of(self, kernels: list[Kernel]) -> dict[Kernel, int]:
         named = {kernel: kernel_source(kernel) for kernel in kernels}
@@ -215,10 +220,10 @@ class Programs:
         for name, view in bound.inputs.items():
             view[...] = inputs[name]
         outcome = self.tape.run([Segment(bound.program, 1)], self.thread_count)
-        self.check(outcome, purpose)
+        self.check(outcome, purpose, bound)
         return {name: view.copy() for name, view in bound.outputs.items()}
 
-    def check(self, outcome: Outcome, purpose: Purpose, loads: int = 0) -> None:
+    def check(self, outcome: Outcome, purpose: Purpose, bound: Bound) -> None:
         """Raise what a kernel reported.
 
         Raises
@@ -233,13 +238,30 @@ class Programs:
                 f"step {outcome.steps + 1}: the loss is not finite; lower the learning rate, clip the gradients, "
                 "or look for extreme values in the data"
             )
-        call = scheduled(self.compile(purpose)).calls[outcome.call - loads]
+        call = scheduled(self.compile(purpose)).calls[bound.origins[outcome.call]]
         raise ExecutionError(f"node '{call.nodes[0]}': an index outside of its table; look at the inputs' integers")
 
 
 def scheduled(c: Compilation) -> Schedule:
     assert c.schedule is not None
     return c.schedule
+
+
+def origins(
+    schedule: Schedule, before: Sequence[Launch], after: Mapping[int, Sequence[Launch]]
+) -> tuple[int, ...]:
+    """For each launch of a bound schedule the index of its call, -1 for those beside the schedule."""
+    found = [-1] * len(before)
+    for position in range(len(schedule.calls)):
+        found += [position, *(-1 for _ in after.get(position, ()))]
+    return tuple(found)
+
+
+def producer(schedule: Schedule, memory: Memory, value: Value) -> int:
+    """The index of the call that computes `value`, -1 if none does."""
+    root = memory.aliases.get(value, value)
+    calls = enumerate(schedule.calls)
+    return next((k for k, call in calls if any(operand.value is root for operand in call.outputs)), -1)
 
 
 def scalar_outputs(c: Compilation) -> list[tuple[str, Value]]:

@@ -17,6 +17,7 @@ from nngraph.run.store import Store
 # What decides whether a call is worth two threads and their barrier (0.4 us): its time on one.
 FLOPS_PER_SECOND, BYTES_PER_SECOND = 5e10, 2.5e10
 WORTH_SECONDS = 2e-6
+EMPTY: Mapping[int, Sequence[Launch]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def bind_schedule(
     memory: Memory,
     entries: Mapping[Kernel, int],
     before: Sequence[Launch] = (),
-    after: Sequence[Launch] = (),
+    after: Mapping[int, Sequence[Launch]] = EMPTY,
 ) -> Program:
     """The program of one batch size.
 
@@ -83,19 +84,26 @@ def bind_schedule(
     memory : Memory
     entries : mapping of Kernel to int
         Addresses of the compiled kernels.
-    before, after : sequence of Launch
-        Calls around those of the graph.
+    before : sequence of Launch
+        Calls before those of the graph.
+    after : mapping of int to sequence of Launch
+        Calls that follow a call of the graph, by its index; those of index -1 come at the end.
     """
     plan = memory.plan
-    launches = [*before, *(launch_of(call, memory, entries, plan) for call in schedule.calls)]
+    launches, written, first = list(before), first_write(schedule, plan), None
+    for position, call in enumerate(schedule.calls):
+        if position == written:
+            first = len(launches)
+        launches.append(launch_of(call, memory, entries, plan))
+        launches += after.get(position, ())
+    if written == len(schedule.calls):
+        first = len(launches)
     launches += [copy_launch(new, old, memory, entries) for new, old in plan.copies]
-    written = first_write(schedule, plan)
-    launches += after
+    launches += after.get(-1, ())
     words, addresses = pack_arguments([launch.slots for launch in launches])
     return bind(
         [launch.kernel for launch in launches], addresses, [launch.parallel for launch in launches],
-        rows=plan.batch, first_write=None if written is None else len(before) + written,
-        keep=(words, memory.constants),
+        rows=plan.batch, first_write=first, keep=(words, memory.constants),
     )  # fmt: skip
 
 
