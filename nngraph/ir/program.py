@@ -166,6 +166,8 @@ class KernelCall:
         Whether the work can be shared between threads.
     reports : bool
         Whether the kernel takes the address of the error word, after the other pointers.
+    origins : tuple of str
+        For each statement of the kernel's body the value that it computes or loads, for people.
     """
 
     kernel: Kernel
@@ -180,6 +182,7 @@ class KernelCall:
     traffic: Dim = 0
     parallel: bool = True
     reports: bool = False
+    origins: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

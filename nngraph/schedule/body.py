@@ -22,6 +22,8 @@ class Body:
     ----------
     load_level : callable
         How often an operand changes.
+    origins : list of str
+        For each statement the name of the value that it computes or loads.
     operands : list of Value
         What is loaded, in order; each at the level that `load_level` gave when it was first needed.
     """
@@ -29,6 +31,7 @@ class Body:
     def __init__(self, load_level: Callable[[Value], int]) -> None:
         self.load_level = load_level
         self.statements: list[Statement] = []
+        self.origins: list[str] = []
         self.position: dict[Value, int] = {}
         self.operands: list[Value] = []
         self.numbers: list[float | Dim] = []
@@ -51,6 +54,7 @@ class Body:
     def put(self, value: Value, statement: Statement) -> None:
         self.position[value] = len(self.statements)
         self.statements.append(statement)
+        self.origins.append(value.name)
 
     def add(self, node: Node) -> None:
         """Append an elementwise node, a constant, or a reduction."""

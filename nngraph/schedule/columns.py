@@ -34,7 +34,7 @@ def schedule_columns(region: Region) -> KernelCall:
         Kernel("columns", spec), tuple(operands[:count]), tuple(operands[count:]),
         (*sizes, *stride_integers(accesses, walks)), tuple(body.numbers), region.ids,
         in_place=in_place(accesses, walks, count), flops=multiply(size_of(region.space), body.flops),
-        traffic=traffic(values),
+        traffic=traffic(values), origins=tuple(body.origins),
     )  # fmt: skip
 
 

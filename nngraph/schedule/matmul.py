@@ -103,6 +103,7 @@ def build_call(
         tuple(body.numbers), region.ids, scratch=partial(scratch, product_spec, m, n, k),
         in_place=in_place(values, accesses, count),
         flops=node.op.flops(a.type, b.type, **node.attributes) if node.op.flops else 0, traffic=traffic(values),
+        origins=tuple(body.origins),
     )  # fmt: skip
 
 

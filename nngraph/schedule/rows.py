@@ -63,6 +63,7 @@ def build_call(
         Kernel("rows", spec), tuple(operands[:count]), tuple(operands[count:]), tuple(integers),
         tuple(body.numbers), region.ids, in_place=in_place(spec, accesses, strides, count),
         flops=multiply(size_of(region.space), body.flops), traffic=traffic(values), parallel=spec.chunk != "scalar",
+        origins=tuple(body.origins),
     )  # fmt: skip
 
 
