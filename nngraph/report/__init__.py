@@ -1,0 +1,1 @@
+"""What a program on its way through the compiler is made of: nodes, calls, memory and source, for people to read."""
