@@ -16,6 +16,7 @@ import llvmlite.binding as llvm
 _ITEM_BYTES: Final = {"float32": 4, "float64": 8, "int32": 4, "int64": 8}
 # Processors whose AVX Numba leaves unused unless told otherwise (numba/core/config.py).
 _AVX_OFF_BY_DEFAULT: Final = {"corei7-avx", "core-avx-i", "sandybridge", "ivybridge", "nocona"}
+_VARIABLES: Final = ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "NUMBA_ENABLE_AVX")
 _PROBE: Final = """
 define <16 x float> @probe(<16 x float> %a, <16 x float> %b, <16 x float> %c) {
   %r = call <16 x float> @llvm.fma.v16f32(<16 x float> %a, <16 x float> %b, <16 x float> %c)
@@ -63,10 +64,16 @@ def has_fma() -> bool:
 
 def target() -> Target:
     """The target that Numba compiles for in this process and in its children."""
-    return _probe(_cpu_name(), _features())
+    return _target(*(os.environ.get(name) for name in _VARIABLES))
 
 
 @functools.cache
+def _target(*settings: str | None) -> Target:
+    """The target under these settings of `_VARIABLES`."""
+    del settings
+    return _probe(_cpu_name(), _features())
+
+
 def _probe(cpu: str, features: str) -> Target:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()

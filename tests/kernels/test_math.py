@@ -93,7 +93,7 @@ def specials(dtype):
     return np.array([*values, 709.78, 709.79, -708.4, -745.1, -745.2], dtype)
 
 
-def domain(name, dtype, count=20_000):
+def domain(name, dtype, count=8_000):
     rng = np.random.default_rng(0)
     small = np.exp(rng.uniform(-60, 0, count))
     around = [np.linspace(-3, 3, count), small, -small]

@@ -7,13 +7,19 @@ from nngraph_kernels.simd.primitive import literal_of, primitive
 from nngraph_kernels.simd.register import Operand, Pointer, Register, offset_value
 from nngraph_kernels.simd.vector_types import ELEMENTS
 
-_BYTE_BITS = {"float32": ir.FloatType(), "float64": ir.DoubleType(), "int32": ir.IntType(32)}
-_BYTE_BITS |= {"int64": ir.IntType(64), "bool": ir.IntType(8), "uint8": ir.IntType(8)}
+_IN_MEMORY = {
+    "float32": ir.FloatType(),
+    "float64": ir.DoubleType(),
+    "int32": ir.IntType(32),
+    "int64": ir.IntType(64),
+    "bool": ir.IntType(8),
+    "uint8": ir.IntType(8),
+}
 
 
 def memory_type(dtype: str) -> ir.Type:
     """The LLVM type of one element in memory."""
-    return _BYTE_BITS[dtype]
+    return _IN_MEMORY[dtype]
 
 
 def _pointer_rule(args, slot, dtype):

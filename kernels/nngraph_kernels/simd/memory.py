@@ -127,7 +127,7 @@ def from_memory(pointer: Pointer, value: ir.Value, lanes: int) -> Register:
     if kind == "mask":
         value = builder.icmp_unsigned("!=", value, ir.Constant(value.type, None))
     elif pointer.dtype == "uint8":
-        value = builder.zext(value, llvm_type("int32", lanes))
+        value = getattr(builder, "zext")(value, llvm_type("int32", lanes))  # noqa: B009 untyped in llvmlite
     return Register(builder, kind, lanes, value)
 
 

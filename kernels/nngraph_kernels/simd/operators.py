@@ -2,6 +2,7 @@
 
 import operator
 from collections.abc import Callable
+from typing import Any
 
 from numba import types
 from numba.core.imputils import lower_builtin
@@ -56,7 +57,8 @@ def _register(function: Callable[..., object], allowed: tuple[str, ...], result:
                 return None
             return signature(numba_type(result or kind, lanes), *(plain(types.unliteral(a)) for a in args))
 
-    infer_global(function)(VectorOperator)
+    register: Any = infer_global(function)  # untyped in Numba
+    register(VectorOperator)
 
 
 def _lower(function: Callable[..., object], *operands: type[types.Type]) -> None:

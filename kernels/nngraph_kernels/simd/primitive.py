@@ -12,9 +12,10 @@ from typing import TypeVar
 
 from numba import types
 from numba.core import errors
-from numba.core.datamodel import models, register_default
+from numba.core.datamodel import models
+from numba.core.datamodel.registry import register_default
 from numba.core.imputils import lower_builtin
-from numba.core.typing.templates import infer_global, signature
+from numba.core.typing.templates import Signature, infer_global, signature
 
 from nngraph_kernels.simd.register import Pointer, Register, building
 from nngraph_kernels.simd.vector_types import ELEMENTS, kind_of, numba_type
@@ -31,14 +32,14 @@ class Primitive(types.Callable, types.Opaque):
         self._function = function
         self._rule = rule
         self._parameters = inspect.signature(function)
-        self._known: dict[tuple[types.Type, ...], object] = {}
+        self._known: dict[tuple[types.Type, ...], Signature] = {}
         super().__init__(f"primitive({function.__module__}.{function.__qualname__})")
 
     @property
     def key(self) -> str:
         return self.name
 
-    def get_call_type(self, context, args, kws):
+    def get_call_type(self, context, args, kws) -> Signature:
         if args not in self._known or kws:
             self._known[args] = self._sign(args, kws)
         return self._known[args]

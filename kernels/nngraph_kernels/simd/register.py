@@ -5,7 +5,7 @@ it emits its instructions. So ``exp`` costs a kernel one call to type and lower,
 the same text serves vectors and scalars.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -127,7 +127,7 @@ _BUILDERS: list[ir.IRBuilder] = []
 
 
 @contextmanager
-def building(builder: ir.IRBuilder) -> Iterator[None]:
+def building(builder: ir.IRBuilder) -> Generator[None]:
     """Give `builder` to what has only Python numbers to start from."""
     _BUILDERS.append(builder)
     try:

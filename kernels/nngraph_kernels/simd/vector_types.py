@@ -4,7 +4,8 @@ from typing import Final
 
 from llvmlite import ir
 from numba import types
-from numba.core.datamodel import models, register_default
+from numba.core.datamodel import models
+from numba.core.datamodel.registry import register_default
 
 LLVM_KINDS: Final = {
     "float32": ir.FloatType(),
