@@ -119,6 +119,7 @@ class Programs:
                 threads=self.thread_count, cache=self.cache, on_progress=self.on_progress,
             )  # fmt: skip
             self.compiled[purpose] = compile_program(c)
+            c.graph = c.plan = None  # of no more use, and much larger than the schedule
             self.store.ensure(scheduled(c).graph.states)
         return self.compiled[purpose]
 

@@ -30,7 +30,10 @@ BY_KIND: dict[str, Callable[[Region], list[KernelCall]]] = {
 
 
 def schedule(graph: Graph) -> Schedule:
-    """The calls that compute `graph`, in the order of its nodes; views and constants need none."""
+    """The calls that compute `graph`, in the order of its nodes; views and constants need none.
+
+    Of the graph only inputs, outputs and states are kept: the calls stand for its nodes.
+    """
     calls: list[KernelCall] = []
     aliases: dict[Value, Value] = {}
     constants: dict[Value, np.ndarray] = {}
@@ -42,7 +45,7 @@ def schedule(graph: Graph) -> Schedule:
             constants[node.result] = np.asarray(node.attributes["value"], node.result.type.dtype)
         else:
             calls += [on_memory(call, aliases) for call in calls_of(node)]
-    return Schedule(graph, tuple(calls), aliases, constants)
+    return Schedule(replace(graph, nodes=()), tuple(calls), aliases, constants)
 
 
 def calls_of(node: Node) -> list[KernelCall]:
