@@ -9,9 +9,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
-
 if TYPE_CHECKING:
+    __version__: str
     from nngraph.declare.graph import Graph as Graph
     from nngraph.declare.load import load as load
     from nngraph.declare.networkx_graph import from_networkx as from_networkx
@@ -33,6 +32,8 @@ if TYPE_CHECKING:
     from nngraph.ir.op import Parameter as Parameter
     from nngraph.ir.op import Sample as Sample
     from nngraph.ir.op import register_op as register_op
+    from nngraph.model import Model as Model
+    from nngraph.model import compile as compile
     from nngraph.ops.initializer import ConstantValue as ConstantValue
     from nngraph.ops.initializer import GlorotNormal as GlorotNormal
     from nngraph.ops.initializer import GlorotUniform as GlorotUniform
@@ -75,6 +76,7 @@ PUBLIC: dict[str, tuple[str, ...]] = {
         "NNGraphError", "OptionError",
     ),
     "nngraph.ir.op": ("Absent", "Attribute", "ErrorSample", "Op", "Parameter", "Sample", "register_op",),
+    "nngraph.model": ("Model", "compile"),
     "nngraph.ops.initializer": (
         "ConstantValue", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "LeCunNormal",
         "LeCunUniform", "Normal", "Uniform",
@@ -92,11 +94,23 @@ __all__ = sorted(MODULES)  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return installed_version()
     module = MODULES.get(name)
     if module is None:
         raise AttributeError(f"module 'nngraph' has no attribute '{name}'")
     found = globals()[name] = getattr(importlib.import_module(module), name)
     return found
+
+
+def installed_version() -> str:
+    """The version of the installed distribution; "unknown" where the sources are used without installing them."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("nngraph")
+    except PackageNotFoundError:
+        return "unknown"
 
 
 def __dir__() -> list[str]:

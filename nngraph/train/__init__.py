@@ -1,0 +1,1 @@
+"""Training: the loop, its history, checkpoints and run directories; and the data."""

@@ -1,0 +1,34 @@
+"""Loss and metrics of a model on examples, without a change of its states."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nngraph.programs import Programs, scalar_outputs
+from nngraph.train.examples import Examples
+from nngraph.train.interruption import run_to_end
+from nngraph.train.signature import Signature
+from nngraph.train.sweep import Sweep, bind_all, measures
+
+ROWS = 1024  # of a batch, unless a user says otherwise
+
+
+def evaluate(
+    programs: Programs, signature: Signature, examples: Examples, batch_size: int | None = None
+) -> dict[str, float]:
+    """Run the evaluation program over `examples`."""
+    sweep = Sweep(programs, "evaluate", examples, batch_rows(signature, examples, batch_size or ROWS))
+    ring = np.zeros((sweep.steps, sweep.columns))
+    bind_all([(sweep, np.arange(examples.count))], ring)
+    programs.tape.step = 0
+    outcome = run_to_end(programs, list(sweep.segments(0)))
+    bound = sweep.full if outcome.segment == 0 and sweep.full else sweep.ragged
+    assert bound
+    programs.check(outcome, "evaluate", bound)
+    names = [name for name, _ in scalar_outputs(programs.compile("evaluate"))]
+    return {name: float(x[0]) for name, x in measures(signature, names, sweep.rows, ring[np.newaxis]).items()}
+
+
+def batch_rows(signature: Signature, examples: Examples, wanted: int) -> int:
+    """Rows of a batch: all at once where a loss is a sum over the batch."""
+    return examples.count if signature.summed else min(wanted, examples.count)

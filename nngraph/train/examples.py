@@ -1,0 +1,138 @@
+"""Data under the names, in the shapes and of the types that a model's programs take it in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from nngraph.errors import DataError
+from nngraph.train.data.dataset import Dataset, from_arrays
+from nngraph.train.data.fit import check_fit, one_hot
+from nngraph.train.data.weights import ClassWeight, weighted
+from nngraph.train.signature import Array, Signature, Target
+
+Given = ArrayLike | Mapping[str, ArrayLike]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Examples:
+    """Arrays by the name of the program's input, C-contiguous: what a feed or a call takes."""
+
+    count: int
+    arrays: Mapping[str, np.ndarray]
+
+
+def dataset_of(
+    signature: Signature,
+    inputs: Given | Dataset,
+    targets: Given | None,
+    sample_weight: ArrayLike | None = None,
+    class_weight: ClassWeight | None = None,
+    name: str = "data",
+) -> Dataset:
+    """What a user gives as a checked dataset; a `Dataset` stands for inputs and targets together."""
+    if isinstance(inputs, Dataset):
+        data = inputs
+    else:
+        task = "classification" if signature.targets and all(t.labels for t in signature.targets) else None
+        data = from_arrays(inputs, regression_targets(signature, targets), name=name, task=task)
+    if sample_weight is not None or class_weight is not None:
+        return weighted(data, sample_weight, class_weight)
+    return data
+
+
+def regression_targets(signature: Signature, targets: Given | None) -> Any:
+    """Integers become floats where the loss compares numbers: they are no labels."""
+    if targets is None or not signature.targets:
+        return targets
+    if isinstance(targets, Mapping):
+        known = {target.output: target for target in signature.targets}
+        return {name: as_numbers(known.get(name), array) for name, array in targets.items()}
+    return as_numbers(signature.targets[0] if len(signature.targets) == 1 else None, targets)
+
+
+def as_numbers(target: Target | None, given: ArrayLike) -> ArrayLike:
+    if target is None or target.labels:
+        return given
+    array = np.asarray(given)
+    return array.astype(np.float64) if array.dtype.kind in "iu" and array.shape[1:] == target.scores.shape else array
+
+
+def input_examples(signature: Signature, data: Dataset) -> Examples:
+    """The inputs alone, for prediction."""
+    fitted = check_fit(data, shapes(signature.inputs)).dataset
+    arrays = {name: in_order(array, signature.inputs[name].dtype) for name, array in fitted.inputs.items()}
+    return Examples(len(data), arrays)
+
+
+def examples(signature: Signature, data: Dataset, weights: bool = False) -> Examples:
+    """Inputs, targets and, if the objective takes them, weights.
+
+    Raises
+    ------
+    DataError
+        If something does not fit; before anything is compiled.
+    """
+    if not data.targets and signature.targets:
+        raise DataError(f"{data.name}: has no targets, but the loss needs them; give the right answers too")
+    outputs = shapes({target.output: target.scores for target in signature.targets})
+    fitted = check_fit(data, shapes(signature.inputs), outputs).dataset
+    arrays = {name: in_order(array, signature.inputs[name].dtype) for name, array in fitted.inputs.items()}
+    for target in signature.targets:
+        where = f"{data.name}: target {target.output!r}"
+        arrays[target.input] = target_array(fitted.targets[target.output], target, where)
+    if weights:
+        given = np.ones(len(data)) if data.weights is None else data.weights
+        arrays["weight"] = in_order(given[:, np.newaxis], float_of(signature))
+    return Examples(len(data), arrays)
+
+
+def float_of(signature: Signature) -> str:
+    """The dtype of the objective's numbers: that of the first output that is a float."""
+    dtypes = (array.dtype for array in signature.outputs.values())
+    return next((dtype for dtype in dtypes if dtype.startswith("float")), "float32")
+
+
+def shapes(arrays: Mapping[str, Array]) -> dict[str, tuple[tuple[int, ...], str]]:
+    return {name: (array.shape, array.dtype) for name, array in arrays.items()}
+
+
+def target_array(array: np.ndarray, target: Target, where: str) -> np.ndarray:
+    """Labels and distributions over classes, each turned into what the loss takes."""
+    if target.labels and array.dtype != np.int32:
+        array = labels_of(array, where)
+    elif not target.labels and array.dtype == np.int32:
+        array = one_hot(array, target.scores.shape[-1], target.wanted.dtype)
+    return in_order(array.reshape(len(array), *target.wanted.shape), target.wanted.dtype)
+
+
+def labels_of(array: np.ndarray, where: str) -> np.ndarray:
+    """The labels of one-hot rows."""
+    labels = array.argmax(axis=-1)
+    if ((array != 0).sum(axis=-1) != 1).any() or (array.max(axis=-1) != 1).any():
+        raise DataError(
+            f"{where}: holds floats that are not one-hot, but the loss takes labels; give whole numbers, or for "
+            "distributions use the loss's option targets='one_hot'"
+        )
+    return labels.astype(np.int32)
+
+
+def in_order(array: np.ndarray, dtype: str) -> np.ndarray:
+    """`array` itself where it is C-contiguous and of `dtype`."""
+    return np.ascontiguousarray(array, dtype)
+
+
+def with_inputs_standardized(data: Dataset, standardizer: Any) -> Dataset:
+    """`data` as the standardizer of training leaves it, whatever its only input is called."""
+    from nngraph.train.data.standardizer import standardize
+
+    if standardizer is None:
+        return data
+    if len(data.inputs) == len(standardizer.mean) == 1:
+        (given,), (known,) = data.inputs, standardizer.mean
+        data = replace(data, inputs={known: data.inputs[given]})
+    return standardize(data, standardizer)

@@ -1,0 +1,79 @@
+"""What a model takes and gives: names, shapes and types of its inputs, outputs, targets and scalar results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from nngraph.differentiate import Objective, metrics_of
+from nngraph.differentiate.objective import Metric, suffixed
+from nngraph.ir.graph import Graph
+from nngraph.ir.types import TensorType
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Array:
+    """Shape of one example and element type."""
+
+    shape: Shape
+    dtype: str
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What the loss of an output compares with, and the name of the program's input for it."""
+
+    output: str
+    input: str
+    scores: Array
+    wanted: Array
+
+    @property
+    def labels(self) -> bool:
+        """Whether it holds numbers of classes."""
+        return self.wanted.dtype == "int32"
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """Of a forward graph and its objective.
+
+    Attributes
+    ----------
+    inputs, outputs : mapping of str to Array
+    targets : tuple of Target
+        One for each output that has a loss.
+    metrics : tuple of Metric
+    summed : bool
+        Whether a loss is summed over the batch, so that its value depends on the batch's size.
+    """
+
+    inputs: Mapping[str, Array]
+    outputs: Mapping[str, Array]
+    targets: tuple[Target, ...] = ()
+    metrics: tuple[Metric, ...] = ()
+    summed: bool = False
+
+
+def signature_of(graph: Graph, objective: Objective | None) -> Signature:
+    """The signature of a lowered forward graph."""
+    inputs = {value.name: array_of(value.type) for value in graph.inputs}
+    outputs = {name: array_of(value.type) for name, value in graph.outputs}
+    if objective is None:
+        return Signature(inputs, outputs)
+    types = {name: value.type for name, value in graph.outputs}
+    targets = tuple(
+        Target(
+            output, suffixed("target", output, objective), outputs[output], array_of(loss.target(types[output]))
+        )
+        for output, loss in objective.losses.items()
+    )
+    summed = any(loss.summed for loss in objective.losses.values())
+    return Signature(inputs, outputs, targets, metrics_of(graph, objective), summed)
+
+
+def array_of(type: TensorType) -> Array:
+    """One example of `type`, whose first axis is the batch."""
+    return Array(type.numpy_shape(1)[1:], type.dtype)

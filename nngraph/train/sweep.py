@@ -1,0 +1,112 @@
+"""A pass over examples, batch after batch, as segments of the tape; and what its steps left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from nngraph.compiler import Purpose
+from nngraph.programs import Bound, Feed, Programs, scalar_outputs
+from nngraph.run.program import Segment
+from nngraph.train.examples import Examples
+from nngraph.train.signature import Signature
+
+
+@dataclass(slots=True, eq=False)
+class Sweep:
+    """One program bound to examples, for whole batches and for the ragged last one.
+
+    Attributes
+    ----------
+    full, ragged : Bound or None
+        None where there is no such batch.
+    """
+
+    programs: Programs
+    purpose: Purpose
+    examples: Examples
+    batch: int
+    full: Bound | None = None
+    ragged: Bound | None = None
+    feed: Feed | None = None  # keeps alive what the bound programs point to
+
+    @property
+    def whole(self) -> int:
+        """Number of whole batches."""
+        return self.examples.count // self.batch
+
+    @property
+    def rest(self) -> int:
+        """Examples of the ragged batch."""
+        return self.examples.count % self.batch
+
+    @property
+    def steps(self) -> int:
+        return self.whole + (self.rest > 0)
+
+    @property
+    def columns(self) -> int:
+        """Scalars that a step leaves."""
+        return len(scalar_outputs(self.programs.compile(self.purpose)))
+
+    @property
+    def rows(self) -> np.ndarray:
+        """Examples of each step."""
+        rows = np.full(self.steps, self.batch, np.float64)
+        if self.rest:
+            rows[-1] = self.rest
+        return rows
+
+    def bind(self, order: np.ndarray, ring: np.ndarray) -> None:
+        feed = self.feed = Feed(self.examples.arrays, order, ring)
+        self.full = self.programs.bind(self.purpose, self.batch, feed) if self.whole else None
+        self.ragged = self.programs.bind(self.purpose, self.rest, feed) if self.rest else None
+
+    def segments(self, cursor: int, done: int = 0) -> Iterator[Segment]:
+        """The steps after the first `done`; the pass's order begins at `cursor`."""
+        start = cursor + done * self.batch
+        if self.full and done < self.whole:
+            yield Segment(self.full.program, self.whole - done, start)
+            start = -1
+        if self.ragged and done < self.steps:
+            yield Segment(self.ragged.program, 1, start)
+
+
+def bind_all(sweeps: list[tuple[Sweep, np.ndarray]], ring: np.ndarray) -> None:
+    """Bind sweeps to their orders of examples, all in one arena: that of the largest."""
+    programs = sweeps[0][0].programs
+    while True:
+        arenas: list[object] = []
+        for sweep, order in sweeps:
+            sweep.bind(order, ring)
+            arenas.append(programs.arena)
+        if all(arena is programs.arena for arena in arenas):
+            return
+
+
+def measures(signature: Signature, names: list[str], rows: np.ndarray, table: np.ndarray) -> dict[str, np.ndarray]:
+    """Loss and metrics of passes.
+
+    Parameters
+    ----------
+    names : list of str
+        Of the scalar outputs.
+    rows : ndarray, (steps,)
+        Examples of each step.
+    table : ndarray, (passes, steps, outputs)
+
+    Returns
+    -------
+    dict of str to ndarray
+        For each pass. A loss is the mean over the examples of the loss of their batch.
+    """
+    columns = np.ascontiguousarray(table.transpose(2, 0, 1))  # a step's place in the sum never depends on others
+    count = rows.sum()
+    found = {
+        name: (columns[k] * rows).sum(axis=-1) / count for k, name in enumerate(names) if name.startswith("loss")
+    }
+    for metric in signature.metrics:
+        found[metric.name] = columns[names.index(metric.output)].sum(axis=-1) / (count * metric.terms)
+    return found
