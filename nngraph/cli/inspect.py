@@ -1,0 +1,139 @@
+"""``nngraph inspect``: a model's nodes, the graph after a stage, or its memory."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nngraph.cli.arguments import model_argument
+from nngraph.cli.compilation import compilation, compiling, json_option
+from nngraph.errors import OptionError
+
+if TYPE_CHECKING:
+    from nngraph.compiler import Compilation
+    from nngraph.report.nodes import NodeRow
+
+
+@click.command(short_help="A model's nodes, shapes, parameters, work and memory in tables.")
+@model_argument
+@click.option("--after", metavar="STAGE", help="Print the graph as this stage or pass leaves it: lower, differentiate, "
+              "or a pass of optimize, such as fuse.")  # fmt: skip
+@click.option("--memory", is_flag=True, help="Print the arena: its size to the byte, of what it is made, and when it is "
+              "fullest.")  # fmt: skip
+@click.option("--top", type=click.IntRange(1), default=20, help="How many of the values at the peak --memory lists.")
+@json_option
+@compiling
+def command(model: Path, after: str | None, memory: bool, top: int, as_json: bool, **options: Any) -> None:
+    """Look at MODEL, a model file or a Python file that declares a graph. It needs no data, and nothing is trained.
+
+    Without an option it lists the nodes: what each makes, its parameters, its multiply-adds for one example, and
+    the kernel (with its calls in the schedule) that computes it.
+
+    \b
+    nngraph inspect models/digits_mlp.json
+    nngraph inspect models/digits_mlp.json --after lower --purpose predict
+    nngraph inspect models/digits_mlp.json --memory --batch 128
+    nngraph inspect models/digits_mlp.json --json
+    """
+    if after and memory:
+        raise OptionError("--after, --memory: both given, one of them expected")
+    if after:
+        show_after(compilation(model, **options), after, as_json)
+    elif memory:
+        show_memory(compilation(model, **options), top, as_json)
+    else:
+        if options["purpose"] is None:
+            options["purpose"] = "predict"
+        show_nodes(compilation(model, **options), as_json)
+
+
+def show_after(c: Compilation, stage: str, as_json: bool) -> None:
+    """Print the graph that a stage leaves."""
+    from nngraph.cli.tables import show_json
+    from nngraph.compiler import STOPS, compile_program
+    from nngraph.ir.text import to_text
+
+    made = [name for name in STOPS if name not in ("schedule", "plan", "emit")]
+    if stage not in made:
+        raise OptionError(f"--after: '{stage}' given, one of {', '.join(made)} expected")
+    graph = compile_program(c, stage).graph
+    assert graph
+    if as_json:
+        show_json({"graph": graph.name, "after": stage, "purpose": c.purpose, "text": to_text(graph)})
+    else:
+        click.echo(to_text(graph), nl=False)
+
+
+def show_memory(c: Compilation, top: int, as_json: bool) -> None:
+    from nngraph.cli.memory import show_report
+    from nngraph.cli.tables import show_json
+    from nngraph.compiler import compile_program
+    from nngraph.report.memory import memory_report
+
+    compile_program(c, "plan")
+    assert c.graph and c.schedule and c.plan
+    report = memory_report(c.graph, c.schedule, c.plan)
+    if as_json:
+        show_json({"graph": c.declared.graph["name"], "purpose": c.purpose, "dtype": c.dtype, **asdict(report)})
+    else:
+        show_report(c, report, top)
+
+
+def show_nodes(c: Compilation, as_json: bool) -> None:
+    """Print the table of nodes and its totals."""
+    from nngraph.cli.tables import show_json
+    from nngraph.compiler import compile_program
+    from nngraph.report.nodes import node_rows
+
+    lowered = compile_program(c, "lower").graph
+    compile_program(c, "schedule")
+    assert lowered and c.schedule
+    rows = node_rows(c.declared, lowered, c.schedule)
+    totals = totals_of(c, rows)
+    if as_json:
+        outputs: Any = c.declared.graph["outputs"]
+        show_json({"graph": c.declared.graph["name"], "outputs": outputs, "nodes": rows, "totals": totals})
+    else:
+        print_nodes(c, rows, totals)
+
+
+def totals_of(c: Compilation, rows: list[NodeRow]) -> dict[str, int]:
+    assert c.schedule
+    return {
+        "nodes": len(rows),
+        "parameters": sum(row.parameters for row in rows),
+        "frozen": sum(row.frozen for row in rows),
+        "multiply_adds": sum(row.multiply_adds for row in rows),
+        "calls": len(c.schedule.calls),
+        "kernels": len({call.kernel for call in c.schedule.calls}),
+    }
+
+
+def print_nodes(c: Compilation, rows: list[NodeRow], totals: dict[str, int]) -> None:
+    from nngraph.cli.tables import count, show_table
+
+    table = [
+        (
+            row.id, row.op, row.output, count(row.parameters) + ("*" if row.frozen else ""), count(row.multiply_adds),
+            kernel_of(row),
+        )
+        for row in rows
+    ]  # fmt: skip
+    kernels = f"{totals['calls']} calls, {totals['kernels']} kernels"
+    total = (f"{totals['nodes']} nodes", "", "", count(totals["parameters"]), count(totals["multiply_adds"]), kernels)
+    click.echo(f"{c.declared.graph['name']}: {c.purpose}, {c.dtype}\n")
+    show_table(("node", "op", "output", ">parameters", ">multiply-adds", "kernel"), table, total)
+    if totals["frozen"]:
+        click.echo(f"* {count(totals['frozen'])} of the parameters are frozen")
+
+
+def kernel_of(row: NodeRow) -> str:
+    """The kernel that computes a node, and in which calls; "+1" where another takes part."""
+    if not row.kernels:
+        return ""
+    more = f" +{len(row.kernels) - 1}" if len(row.kernels) > 1 else ""
+    shown = ", ".join(map(str, row.calls[:3])) + (", ..." if len(row.calls) > 3 else "")
+    return f"{row.kernels[0][:11]}{more} (call {shown})"
