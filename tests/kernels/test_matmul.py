@@ -207,14 +207,17 @@ def test_epilogue_updates_in_place():
         (full, full), ("float32",) * 2, 2, lines, (), ("from nngraph_kernels.simd import fma",)
     )
     run = kernel(MatmulSpec(transpose_a=True), epilogue)
-    for M, N, K, threads in [(64, 10, 32, 1), (33, 129, 50, 2)]:
+    for M, N, K, threads in [(64, 10, 32, 1), (30, 127, 9, 3), (33, 129, 50, 2), (5, 1, 3, 1)]:
         a, b = operands(run.spec, 1, M, N, K)
-        weight, velocity = draw(3, "f", 1, M, N), draw(4, "f", 1, M, N)
+        guards = [guarded(draw(seed, "f", 1, M, N)) for seed in (3, 4)]
+        weight, velocity = (g.data for g in guards)
         new_velocity = velocity * 0.75 + product(run.spec, a, b)
         expected = weight - 0.125 * new_velocity
         run(a, b, [weight, velocity], [weight, velocity], (0.125, 0.75), threads)
         assert_close(velocity, new_velocity, K)
         assert_close(weight, expected, K)
+        for guard in guards:
+            guard.check()
 
 
 def test_epilogue_knows_its_place():

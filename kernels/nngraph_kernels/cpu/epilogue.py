@@ -7,6 +7,7 @@ int64 position of the vector's first element, `batch`, `row` and `column`, and t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -86,6 +87,12 @@ def stride_names(epilogue: Epilogue) -> tuple[str, ...]:
     outputs = [f"{y}_{axis}" for y in output_names(epilogue) for axis in STRIDES["full"]]
     accesses = zip(operand_names(epilogue), epilogue.operands, strict=True)
     return tuple(outputs + [f"{x}_{axis}" for x, operand in accesses for axis in STRIDES[operand.access]])
+
+
+def is_positionless(epilogue: Epilogue) -> bool:
+    """Whether every vector of the result is treated alike, whatever its row and column."""
+    everywhere = all(operand.access in ("full", "scalar") for operand in epilogue.operands)
+    return everywhere and not re.search(r"\b(batch|row|column)\b", "\n".join(epilogue.lines))
 
 
 def once_per_call(epilogue: Epilogue, dtype: str) -> Iterator[str]:

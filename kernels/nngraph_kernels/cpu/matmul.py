@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from nngraph_kernels.cpu.blocking import Blocking, blocking
 from nngraph_kernels.cpu.epilogue import (
     Epilogue,
+    is_positionless,
     number_names,
     once_per_call,
     once_per_row,
@@ -89,6 +90,7 @@ def source(name: str, spec: MatmulSpec, epilogue: Epilogue) -> str:
         *_slots(spec, epilogue),
         *once_per_call(epilogue, spec.dtype),
         *_prepare(spec, cut),
+        *_flat(cut, epilogue),
         "for unit in range(units * thread // threads, units * (thread + 1) // threads):",
         *_indent(_unit(spec, cut)),
         *_indent(_epilogue(cut, epilogue)),
@@ -112,7 +114,7 @@ def _head(spec: MatmulSpec, cut: Blocking, epilogue: Epilogue) -> Iterator[str]:
     yield ""
     yield "from numba import float32, float64"
     yield "from nngraph_kernels.cpu.blocking import Blocking"
-    yield f"from nngraph_kernels.cpu.matmul_pack import {packer}, strip_packer"
+    yield f"from nngraph_kernels.cpu.matmul_pack import {packer}, strip_packer, tile_packer"
     yield "from nngraph_kernels.cpu.matmul_tile import row_multiplier, tile_multiplier"
     yield "from nngraph_kernels.simd import first, integer, load, load_masked, number, offset_pointer"
     yield "from nngraph_kernels.simd import pointer, splat, store, store_masked"
@@ -123,6 +125,8 @@ def _head(spec: MatmulSpec, cut: Blocking, epilogue: Epilogue) -> Iterator[str]:
     yield "pack_strip = strip_packer(BLOCKING)"
     yield f"pack_panels = {packer}(BLOCKING)"
     yield "multiply_tiles = tile_multiplier(BLOCKING)"
+    if is_positionless(epilogue):
+        yield "pack_tile = tile_packer(BLOCKING)"
     if not spec.transpose_b:
         yield "multiply_rows = row_multiplier(BLOCKING)"
     yield ""
@@ -213,19 +217,35 @@ def _packed(cut: Blocking) -> list[str]:
 
 
 def _epilogue(cut: Blocking, epilogue: Epilogue) -> list[str]:
+    """Go over `tile`, in segments: its rows, or all of it if it is `flat`."""
     accumulator = f"acc = load(tile, r * {cut.width} + j, LANES)"
-    return [
-        "for r in range(height):",
-        "    row = top + r",
-        *_indent(list(once_per_row(epilogue))),
-        "    for j in range(0, width - LANES + 1, LANES):",
-        "        column = left + j",
-        f"        {accumulator}",
-        *_indent(_indent(list(once_per_vector(epilogue, masked=False)))),
-        "    j = width // LANES * LANES",
-        "    if j < width:",
-        "        column = left + j",
-        "        mask = first(width - j, LANES)",
-        f"        {accumulator}",
-        *_indent(_indent(list(once_per_vector(epilogue, masked=True)))),
+    rows = [
+        "row = top + r",
+        *once_per_row(epilogue),
+        "for j in range(0, length - LANES + 1, LANES):",
+        *_indent(["column = left + j", accumulator, *once_per_vector(epilogue, masked=False)]),
+        "j = length // LANES * LANES",
+        "if j < length:",
+        "    column = left + j",
+        "    mask = first(length - j, LANES)",
+        *_indent([accumulator, *once_per_vector(epilogue, masked=True)]),
     ]
+    segments = ["segments, length = height, width"]
+    if is_positionless(epilogue):
+        segments += [
+            "if flat:",
+            "    pack_tile(tile, height, width)",
+            "    segments, length = 1, height * width",
+        ]
+    return [*segments, "for r in range(segments):", *_indent(rows)]
+
+
+def _flat(cut: Blocking, epilogue: Epilogue) -> list[str]:
+    """Whether rows that no vector fits follow each other in memory, so that vectors may run on across them.
+
+    Beside being fewer, such vectors do not overlap: a masked load waits for a masked store next to it.
+    """
+    if not is_positionless(epilogue):
+        return []
+    strides = [f" and {name} == N" for name in stride_names(epilogue) if name.endswith("_row")]
+    return [f"flat = N < {cut.width} and N % LANES != 0{''.join(strides)}"]

@@ -88,3 +88,15 @@ def transposed_panel_packer(blocking: Blocking) -> Any:
 
 def _at_least(value: Register, limit: int) -> Register:
     return value > limit - 1
+
+
+@cache
+def tile_packer(blocking: Blocking) -> Any:
+    """A function for kernels, `pack(tile, height, width)`: puts the rows of a tile right after each other."""
+    lanes = blocking.lanes
+
+    def pack(tile, height, width) -> None:
+        with loop(1, height) as r, loop(0, width, lanes) as j:
+            store(tile, r * width + j, load(tile, r * blocking.width + j, lanes))
+
+    return declared(pack, blocking.dtype, "pnn", blocking)
