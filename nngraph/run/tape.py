@@ -80,7 +80,7 @@ class Tape:
         self._driver = _Entry(driver)
         words = aligned_zeros(layout.CONTROL_WORDS, np.int64)
         self._address = words.ctypes.data
-        self._control = memoryview(words)  # NumPy takes three times as long for one word
+        self._control: memoryview[int] = words.data  # NumPy takes three times as long for one word
         self._busy = threading.Lock()
 
     @property
