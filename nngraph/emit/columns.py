@@ -25,7 +25,7 @@ def columns_source(name: str, spec: ColumnsSpec) -> str:
         if statement.kind == "load":
             p = inputs[statement.operand]
             if statement.level == UNIFORM:
-                lines[UNIFORM].append(f"s{k} = {p.name}[0]" + (" != 0" if p.dtype == "bool" else ""))
+                lines[UNIFORM].append(f"s{k} = load_scalar({p.name}, 0)")
             else:
                 loads[statement.level].append((f"v{k}", p))
         elif statement.kind == "compute":

@@ -10,4 +10,5 @@ from nngraph_kernels.target import lanes
 def memory_source(name: str, spec: tuple[str, str]) -> str:
     """The function of one of the kernels of `nngraph_kernels.cpu.memory` for one dtype."""
     operation, dtype = spec
-    return module(template.FAMILY[operation](name, dtype, lanes(dtype) if dtype != "bool" else lanes("float32")))
+    dtype = "uint8" if dtype == "bool" else dtype
+    return module(template.FAMILY[operation](name, dtype, lanes("float64" if dtype == "float64" else "float32")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nngraph.emit.across import across_source
 from nngraph.emit.imports import module
 from nngraph.emit.statements import Names, closure, phases_of, uses
 from nngraph.ir.program import FULL, ROW, UNIFORM, RowsSpec, Statement
@@ -12,7 +13,9 @@ REDUCTIONS = ("sum", "max", "min")
 
 
 def rows_source(name: str, spec: RowsSpec) -> str:
-    """The function of a row kernel."""
+    """The module of a row kernel."""
+    if spec.chunk == "across":
+        return across_source(name, spec)
     return module(template.source(name, RowWriter(spec).rows()))
 
 
@@ -63,8 +66,7 @@ class RowWriter:
     def scalar_lines(self, k: int, statement: Statement) -> list[str]:
         if statement.kind == "load":
             p = self.inputs[statement.operand]
-            place = f"{p.name}[{p.name + '_at' if p.level else '0'}]"
-            return [f"s{k} = {place}" + (" != 0" if p.dtype == "bool" else "")]
+            return [f"s{k} = load_scalar({p.name}, {p.name + '_at' if p.level else '0'})"]
         return [] if statement.kind in REDUCTIONS else self.names.assign_scalar(k)
 
     def row_lines(self) -> list[list[str]]:

@@ -67,12 +67,15 @@ class RowsSpec:
     outer : int
         Number of axes outside of the row; 0 if all is one long row.
     chunk : str
-        "single": a row is at most one vector; "whole": a multiple of vectors; "ragged": any length;
-        "scalar": there are no rows, only single numbers.
+        "across": rows are so short that vectors hold a column of many rows; "single": a row is less than one
+        vector; "exact": it is one; "whole": a multiple of vectors; "ragged": any length; "scalar": there are no
+        rows, only single numbers.
     dtype : str
         The floating-point type that decides how many lanes a vector has.
     numbers, keys : int
         How many constants, and words of random streams' keys, are arguments.
+    length : int
+        Of a row, where it is a constant of the kernel ("across").
     """
 
     operands: tuple[Access, ...]
@@ -84,6 +87,7 @@ class RowsSpec:
     dtype: str
     numbers: int
     keys: int
+    length: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from nngraph.ir.graph import Value
 from nngraph.ir.program import FULL, ROW, UNIFORM, Access, Kernel, KernelCall, Operand, RowsSpec
-from nngraph.ir.types import Dim, Shape, multiply, size_of
-from nngraph.schedule.body import Body
+from nngraph.ir.types import Dim, Shape, evaluate, multiply, size_of
+from nngraph.schedule.body import REDUCTIONS, Body
 from nngraph.schedule.region import Region, spec_dtype, traffic
 from nngraph.schedule.strides import Strides, broadcast_strides, collapse
 from nngraph_kernels.target import lanes
+
+ACROSS = 280  # statements times columns, beyond which a kernel of short rows would take too long to compile
 
 
 def level_in(space: Shape, inner: int, shape: Shape) -> int:
@@ -51,9 +53,13 @@ def build_call(
         sizes, strides = [1, *sizes], [[0, *own] for own in strides]
     outer = max(len(sizes) - 1, 0)
     accesses = tuple(access(v, s) for v, s in zip(values, strides, strict=True))
+    chunk = chunk_of(sizes, outer, spec_dtype(values))
+    length = 0
+    if chunk == "single" and fits_across(body, sizes):
+        chunk, length = "across", evaluate(sizes[-1], 1)
     spec = RowsSpec(
         accesses, len(region.results), tuple(body.statements), tuple(body.position[v] for v in region.results),
-        outer, chunk_of(sizes, outer, spec_dtype(values)), spec_dtype(values), len(body.numbers), len(body.keys),
+        outer, chunk, spec_dtype(values), len(body.numbers), len(body.keys), length,
     )  # fmt: skip
     integers = [*row_integers(sizes, outer), *stride_integers(accesses, strides, outer), *body.keys]
     count = len(region.results)
@@ -90,6 +96,13 @@ def stride_integers(accesses: tuple[Access, ...], strides: list[list[Dim]], oute
     return found
 
 
+def fits_across(body: Body, sizes: list[Dim]) -> bool:
+    """Whether vectors of many rows pay: reductions of short rows, and not too much code for all columns."""
+    reduces = any(statement.kind in REDUCTIONS for statement in body.statements)
+    several = len(sizes) == 2 and sizes[0] != 1
+    return reduces and several and not body.keys and evaluate(sizes[-1], 1) * len(body.statements) <= ACROSS
+
+
 def chunk_of(sizes: list[Dim], outer: int, dtype: str) -> str:
     if not sizes:
         return "scalar"
@@ -105,7 +118,7 @@ def in_place(
     spec: RowsSpec, accesses: tuple[Access, ...], strides: list[list[Dim]], outputs: int
 ) -> tuple[tuple[int, int], ...]:
     """Pairs walked over alike, in kernels that read every element before they write it."""
-    if spec.chunk not in ("single", "exact", "scalar") and any(s.kind in ("sum", "max", "min") for s in spec.statements):
+    if spec.chunk not in ("across", "single", "exact", "scalar") and any(s.kind in ("sum", "max", "min") for s in spec.statements):
         return ()
     return tuple(
         (o, i)

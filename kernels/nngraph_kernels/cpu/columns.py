@@ -94,7 +94,7 @@ def item_lines(columns: Columns) -> list[str]:
 def load(columns: Columns, variable: str, p: Pointer, further: str) -> str:
     place = f"{p.name}_at{further}"
     if p.inner == "splat":
-        return f"{variable} = splat({p.name}[{place}], {columns.lanes})"
+        return f"{variable} = load_splat({p.name}, {place}, {columns.lanes})"
     if columns.whole:
         return f"{variable} = load({p.name}, {place}, {columns.lanes})"
     return f"{variable} = load_masked({p.name}, {place}, mask)"

@@ -101,7 +101,7 @@ def once_per_call(epilogue: Epilogue, dtype: str) -> Iterator[str]:
         yield f"{s} = splat({dtype}({s}_number), LANES)"
     for i, operand in enumerate(epilogue.operands):
         if operand.access == "scalar":
-            yield f"x{i} = splat(x{i}_data[0], LANES)"
+            yield f"x{i} = load_splat(x{i}_data, 0, LANES)"
     yield from epilogue.constants
 
 
@@ -111,7 +111,7 @@ def once_per_row(epilogue: Epilogue) -> Iterator[str]:
         yield f"{y}_at = batch * {y}_batch + row * {y}_row"
     for i, operand in enumerate(epilogue.operands):
         if operand.access == "row":
-            yield f"x{i} = splat(x{i}_data[batch * x{i}_batch + row * x{i}_row], LANES)"
+            yield f"x{i} = load_splat(x{i}_data, batch * x{i}_batch + row * x{i}_row, LANES)"
         elif operand.access == "full":
             yield f"x{i}_at = batch * x{i}_batch + row * x{i}_row"
         elif operand.access == "column":

@@ -116,7 +116,7 @@ def _head(spec: MatmulSpec, cut: Blocking, epilogue: Epilogue) -> Iterator[str]:
     yield "from nngraph_kernels.cpu.blocking import Blocking"
     yield f"from nngraph_kernels.cpu.matmul_pack import {packer}, strip_packer, tile_packer"
     yield "from nngraph_kernels.cpu.matmul_tile import row_multiplier, tile_multiplier"
-    yield "from nngraph_kernels.simd import first, integer, load, load_masked, number, offset_pointer"
+    yield "from nngraph_kernels.simd import first, integer, load, load_masked, load_splat, number, offset_pointer"
     yield "from nngraph_kernels.simd import pointer, splat, store, store_masked"
     yield from epilogue.imports
     yield ""

@@ -107,7 +107,7 @@ def source(name: str, rows: Rows) -> str:
     """
     body = [*arguments(rows), *rows.uniform, *rows.hoisted]
     if rows.chunk == "scalar":
-        body += [f"{p.name}[0] = {stored(p, v)}" for p, v in rows.row_stores]
+        body += [f"store({p.name}, 0, {v})" for p, v in rows.row_stores]
         body = ["if thread > 0:", "    return", *body]
     elif rows.outer == 0:
         body += flat(rows)
@@ -169,7 +169,7 @@ def row_body(rows: Rows) -> list[str]:
         lines += phase.before
         lines += single_walk(rows, phase) if rows.chunk in ("single", "exact") else long_walk(rows, phase, "row * n")
     lines += rows.after
-    return lines + [f"{p.name}[{p.name + '_at' if p.level else '0'}] = {stored(p, v)}" for p, v in rows.row_stores]
+    return lines + [f"store({p.name}, {p.name + '_at' if p.level else '0'}, {v})" for p, v in rows.row_stores]
 
 
 def single_walk(rows: Rows, phase: Phase) -> list[str]:
@@ -256,8 +256,3 @@ def identity(kind: str, dtype: str, lanes: int) -> str:
         number = {"sum": "0", "max": "-2147483648", "min": "2147483647"}[kind]
         return f"splat(int32({number}), {lanes})"
     return f"splat({dtype}({IDENTITY[kind]}), {lanes})"
-
-
-def stored(p: Pointer, variable: str) -> str:
-    """A scalar as it lies in memory: bool as a byte."""
-    return f"uint8({variable})" if p.dtype == "bool" else variable
