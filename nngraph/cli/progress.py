@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+
+
+Report = Callable[[int, int], None]
 
 
 @contextmanager
-def kernels_progress() -> Iterator[Callable[[int, int], None]]:
-    """Gives what a cache reports its compilations to; a bar appears with the first kernel that is missing."""
+def steps_progress(title: str) -> Iterator[Report]:
+    """Gives what is called with the number of steps done and of all; a bar appears with the first call."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("compiling kernels"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     bar = Progress(*columns, console=Console(file=sys.stderr), transient=True)
-    tasks = [] if not sys.stderr.isatty() else [bar.add_task("kernels", total=None)]
+    tasks = [] if not sys.stderr.isatty() else [bar.add_task(title, total=None)]
 
     def report(done: int, total: int) -> None:
         if tasks:
@@ -26,3 +29,8 @@ def kernels_progress() -> Iterator[Callable[[int, int], None]]:
         yield report
     finally:
         bar.stop()
+
+
+def kernels_progress() -> AbstractContextManager[Report]:
+    """Gives what a cache reports its compilations to."""
+    return steps_progress("compiling kernels")
