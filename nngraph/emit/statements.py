@@ -67,7 +67,10 @@ class Names:
     def assign_scalar(self, k: int) -> list[str]:
         expr = self.statements[k].expr
         assert expr is not None
-        return self.scalars.assign(f"s{k}", expr, self.dtype(k))
+        *shared, last = self.scalars.assign(f"s{k}", expr, self.dtype(k))
+        if self.dtype(k) == "int32" and expr.args:  # Numba's arithmetic on int32 gives int64
+            last = f"s{k} = int32({last.partition(' = ')[2]})"
+        return [*shared, last]
 
     def assign_vector(self, k: int) -> list[str]:
         expr = self.statements[k].expr
