@@ -23,7 +23,7 @@ POISON = 77.0
 # M, N, K: single, thin, ragged and tiled sizes, on both sides of packing and of the blocks' edges.
 SHAPES = [
     (1, 1, 1), (1, 10, 128), (1, 129, 5), (2, 100, 33), (3, 7, 5), (4, 128, 16), (7, 33, 17), (8, 32, 64),
-    (33, 100, 70), (64, 10, 32), (100, 78, 78), (17, 300, 130), (40, 257, 100), (32, 128, 64), (64, 2, 16),
+    (33, 100, 70), (64, 10, 32), (100, 78, 78), (161, 130, 520), (17, 300, 130), (40, 257, 100), (32, 128, 64), (64, 2, 16),
     (0, 3, 4), (3, 0, 4), (3, 4, 0),
 ]  # fmt: skip
 LAYOUTS = [(a, b) for a in (False, True) for b in (False, True)]
@@ -134,7 +134,7 @@ def test_product_of_any_shape(dtype, transpose_a, transpose_b):
 @pytest.mark.parametrize(("transpose_a", "transpose_b"), LAYOUTS)
 def test_same_bits_at_any_number_of_threads(transpose_a, transpose_b):
     spec = MatmulSpec("float32", transpose_a, transpose_b)
-    for M, N, K in [(1, 300, 40), (33, 100, 70), (100, 257, 64)]:
+    for M, N, K in [(1, 300, 40), (33, 100, 70), (100, 257, 64), (161, 130, 520)]:
         a, b = operands(spec, 2, M, N, K)
         results = []
         for threads in (1, 2, 5):

@@ -29,8 +29,8 @@ from nngraph_kernels.cpu.epilogue import (
 
 ITEM_BYTES = {"float32": 4, "float64": 8}
 THIN = 2  # up to so many rows are multiplied one by one
-PACK_ROW_TILES = 3  # fewer tiles of rows than this do not repay the packing of B
-PACK_ELEMENTS = 8192  # a B smaller than this stays in the L1 cache
+PACK_ROW_TILES = 20  # fewer tiles of rows than this do not repay the packing of B
+PACK_ELEMENTS = 65536  # a B smaller than this stays in the L2 cache
 
 
 @dataclass(frozen=True, slots=True)
