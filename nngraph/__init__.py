@@ -63,6 +63,8 @@ if TYPE_CHECKING:
     from nngraph.ops.schedule import Exponential as Exponential
     from nngraph.ops.schedule import Step as Step
     from nngraph.ops.schedule import WarmUp as WarmUp
+    from nngraph.train.early_stopping import EarlyStopping as EarlyStopping
+    from nngraph.train.history import History as History
 
 PUBLIC: dict[str, tuple[str, ...]] = {
     "nngraph.declare.graph": ("Graph",),
@@ -88,6 +90,8 @@ PUBLIC: dict[str, tuple[str, ...]] = {
     "nngraph.ops.optimizer": ("SGD", "Adagrad", "Adam", "AdamW", "RMSprop",),
     "nngraph.ops.regularizer": ("L1", "L2", "ElasticNet",),
     "nngraph.ops.schedule": ("Constant", "Cosine", "Exponential", "Step", "WarmUp",),
+    "nngraph.train.early_stopping": ("EarlyStopping",),
+    "nngraph.train.history": ("History",),
 }  # fmt: skip
 MODULES = {name: module for module, names in PUBLIC.items() for name in names}
 __all__ = sorted(MODULES)  # pyright: ignore[reportUnsupportedDunderAll]

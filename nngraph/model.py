@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -18,17 +18,25 @@ from nngraph.ir.program import KernelCall, Plan
 from nngraph.lower.lower import lower
 from nngraph.ops.optimizer import Optimizer, optimizer_from
 from nngraph.programs import Programs, scheduled
+from nngraph.train.data.dataset import Dataset
+from nngraph.train.data.splits import split
+from nngraph.train.data.weights import ClassWeight
+from nngraph.train.early_stopping import EarlyStopping
 from nngraph.train.evaluation import ROWS, evaluate
 from nngraph.train.examples import Given, dataset_of, examples, input_examples
+from nngraph.train.fit import Settings, Training, best_of
+from nngraph.train.history import History
+from nngraph.train.loop import Callback, Callbacks, Observer
+from nngraph.train.position import Position
 from nngraph.train.signature import Signature, signature_of
 
 if TYPE_CHECKING:
     from nngraph.compiler import Purpose
     from nngraph.declare.graph import Graph
-    from nngraph.train.data.dataset import Dataset
 
 DTYPES = ("float32", "float64")
 SEEDS = 2**63
+Validation = tuple[Any, ...] | Dataset | float | None
 Answer = np.ndarray | dict[str, np.ndarray]
 
 
@@ -123,7 +131,9 @@ class Model:
         self.graph = graph
         self.programs = programs
         self.forward = forward
+        self.optimizer = programs.optimizer  # `fit` gives the programs one whose schedule is in steps
         self.last_batch = int(graph.training.get("batch_size", 32))
+        self.position = Position()
         programs.store.ensure(forward.states)
 
     @cached_property
@@ -135,9 +145,124 @@ class Model:
     def objective(self) -> Objective | None:
         return self.programs.objective
 
-    @property
-    def optimizer(self) -> Optimizer | None:
-        return self.programs.optimizer
+    def fit(
+        self,
+        inputs: Given | Dataset,
+        targets: Given | None = None,
+        *,
+        epochs: int = 10,
+        batch_size: int = 32,
+        validation: Validation = None,
+        sample_weight: ArrayLike | None = None,
+        class_weight: ClassWeight | None = None,
+        shuffle: bool = True,
+        early_stopping: EarlyStopping | int | None = None,
+        callbacks: Sequence[Callback] | Callback = (),
+    ) -> History:
+        """Train.
+
+        A call goes on where the last one ended: two calls with 5 epochs do what one with 10 does, but for
+        schedules without a length, which take all epochs up to the call's last.
+
+        Parameters
+        ----------
+        inputs, targets : array_like, or mapping of str to array_like
+            By name where there are several inputs, or several outputs with losses; a `Dataset` holds both.
+        epochs : int
+            Passes over the data.
+        batch_size : int
+            Examples in a step; the last step of an epoch takes those that are left.
+        validation : (inputs, targets), Dataset or float, optional
+            What is evaluated after each epoch; a number is the share of the data that is set aside for it.
+        sample_weight : array_like, optional
+            A factor of each example's loss.
+        class_weight : "balanced" or mapping, optional
+            A factor of the loss of each class's examples.
+        shuffle : bool
+            Whether each epoch has an order of its own, which depends on the seed and its number alone.
+        early_stopping : EarlyStopping or int, optional
+            When to stop before the last epoch; a number is the patience.
+        callbacks : callable or sequence of callable
+            Each is called with the epoch's number, from 1, and its metrics; True ends the training.
+
+        Returns
+        -------
+        History
+
+        Raises
+        ------
+        DataError
+            If the data does not fit the model; before anything is compiled.
+        ExecutionError
+            If the loss is not finite; the parameters are those before that step.
+        KeyboardInterrupt
+            After Ctrl-C, which stops at once; parameters, moments and `history` are those of the last step.
+        """
+        training, held_out = self.training_data(inputs, targets, validation, sample_weight, class_weight)
+        settings = self.settings(self.position.epoch + check_epochs(epochs), batch_size, shuffle, early_stopping)
+        functions = (callbacks,) if callable(callbacks) else tuple(callbacks)
+        return self.train(training, held_out, settings, [Callbacks(functions)] if functions else [])
+
+    def train(
+        self, training: Dataset, held_out: Dataset | None, settings: Settings, observers: list[Observer]
+    ) -> History:
+        """Train on checked data; `history` and `position` say how far it came, however it ends."""
+        assert self.optimizer
+        self.history = history = History()
+        given = self.examples(training)
+        checked = None if held_out is None else self.examples(held_out)
+        assert self.programs.objective
+        best = None
+        if settings.early_stopping:
+            best = best_of(
+                self.programs, self.signature, self.programs.objective, settings, checked is not None, history
+            )
+            observers = [best, *observers]
+        job = Training(
+            self.programs, self.signature, self.optimizer, settings, given, checked, self.position, history, observers
+        )
+        loop = job.loop()
+        self.last_batch = loop.training.batch
+        try:
+            loop.run()
+        finally:
+            self.position = loop.position
+        if best and settings.early_stopping and settings.early_stopping.restore_best:
+            best.restore()
+        return history
+
+    def training_data(
+        self,
+        inputs: Given | Dataset,
+        targets: Given | None,
+        validation: Validation,
+        sample_weight: ArrayLike | None = None,
+        class_weight: ClassWeight | None = None,
+    ) -> tuple[Dataset, Dataset | None]:
+        """The data to train on and that to validate with."""
+        self.need_loss("fit")
+        if self.optimizer is None:
+            raise OptionError("optimizer: none given, but fit needs one; name it in compile(optimizer=...)")
+        data = dataset_of(self.signature, inputs, targets, sample_weight, class_weight, "fit")
+        if validation is None:
+            return data, None
+        if isinstance(validation, float):
+            return split(data, validation, seed=self.programs.seed)
+        if isinstance(validation, tuple) and len(validation) in (2, 3):
+            return data, dataset_of(self.signature, *validation, name="validation")
+        if isinstance(validation, Dataset):
+            return data, validation
+        raise OptionError(
+            f"validation: {type(validation).__name__} given, a pair (inputs, targets) or a share between 0 and 1 expected"
+        )
+
+    def settings(
+        self, epochs: int, batch_size: int, shuffle: bool, early_stopping: EarlyStopping | int | None
+    ) -> Settings:
+        check_batch(batch_size)
+        if isinstance(early_stopping, int):
+            early_stopping = EarlyStopping(early_stopping)
+        return Settings(epochs, int(batch_size), shuffle, early_stopping)
 
     def predict(self, inputs: Given | Dataset, *, batch_size: int = ROWS) -> Answer:
         """The outputs for `inputs`, dropout and the like switched off.
@@ -281,6 +406,12 @@ class Model:
         size = sum(int(np.prod(s.public_shape)) for s in states if s.kind == "parameter")
         outputs = ", ".join(self.signature.outputs)
         return f"<Model '{self.graph.name}': {size:,} parameters, {self.programs.dtype}, outputs {outputs}>"
+
+
+def check_epochs(epochs: Any) -> int:
+    if not (is_int(epochs) and epochs >= 1):
+        raise OptionError(f"epochs: {epochs!r} given, a whole number from 1 expected")
+    return int(epochs)
 
 
 def joined(parts: list[np.ndarray]) -> np.ndarray:

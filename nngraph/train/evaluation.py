@@ -21,10 +21,9 @@ def evaluate(
     ring = np.zeros((sweep.steps, sweep.columns))
     bind_all([(sweep, np.arange(examples.count))], ring)
     programs.tape.step = 0
-    outcome = run_to_end(programs, list(sweep.segments(0)))
-    bound = sweep.full if outcome.segment == 0 and sweep.full else sweep.ragged
-    assert bound
-    programs.check(outcome, "evaluate", bound)
+    parts = list(sweep.segments(0))
+    outcome = run_to_end(programs, [segment for _, _, segment in parts])
+    programs.check(outcome, "evaluate", parts[outcome.segment][1])
     names = [name for name, _ in scalar_outputs(programs.compile("evaluate"))]
     return {name: float(x[0]) for name, x in measures(signature, names, sweep.rows, ring[np.newaxis]).items()}
 

@@ -64,14 +64,17 @@ class Sweep:
         self.full = self.programs.bind(self.purpose, self.batch, feed) if self.whole else None
         self.ragged = self.programs.bind(self.purpose, self.rest, feed) if self.rest else None
 
-    def segments(self, cursor: int, done: int = 0) -> Iterator[Segment]:
+    def segments(self, cursor: int, done: int = 0) -> Iterator[Part]:
         """The steps after the first `done`; the pass's order begins at `cursor`."""
         start = cursor + done * self.batch
         if self.full and done < self.whole:
-            yield Segment(self.full.program, self.whole - done, start)
+            yield self, self.full, Segment(self.full.program, self.whole - done, start)
             start = -1
         if self.ragged and done < self.steps:
-            yield Segment(self.ragged.program, 1, start)
+            yield self, self.ragged, Segment(self.ragged.program, 1, start)
+
+
+Part = tuple[Sweep, Bound, Segment]  # a segment, and where it comes from
 
 
 def bind_all(sweeps: list[tuple[Sweep, np.ndarray]], ring: np.ndarray) -> None:

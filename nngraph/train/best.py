@@ -1,0 +1,66 @@
+"""The best epoch so far: its parameters, and when to stop waiting for a better one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nngraph.run.store import Store
+from nngraph.train.early_stopping import EarlyStopping, Watch
+
+if TYPE_CHECKING:
+    from nngraph.train.loop import Loop
+
+KEPT = ("parameter", "statistic")
+
+
+class Best:
+    """Observes the monitored metric, and keeps the parameters of the epoch where it was best.
+
+    Parameters
+    ----------
+    watch : Watch
+    stopping : EarlyStopping or None
+        None: no epoch is the last because of it.
+    """
+
+    between = True
+
+    def __init__(self, store: Store, watch: Watch, stopping: EarlyStopping | None) -> None:
+        self.store, self.watch, self.stopping = store, watch, stopping
+        self.snapshot: dict[str, np.ndarray] = {}
+
+    def tick(self, loop: Loop, steps: int, loss: float) -> None: ...
+
+    def wants_stop(self) -> bool:
+        return False
+
+    def pause(self, loop: Loop) -> None: ...
+
+    def epoch(self, loop: Loop, epoch: int, metrics: Mapping[str, float]) -> bool:
+        if self.watch.see(epoch, metrics[self.watch.monitor]):
+            self.take()
+        loop.history.best_epoch = self.watch.best_epoch
+        if self.stopping is None or self.watch.waited < self.stopping.patience:
+            return False
+        loop.history.stopped = (
+            f"{self.watch.monitor} not better for {self.watch.waited} epochs, after epoch {epoch}"
+        )
+        return True
+
+    def take(self) -> None:
+        """Copy the parameters, onto the last copy if there is one."""
+        for name, state in self.store.states.items():
+            if state.kind in KEPT:
+                array = self.store.arrays[name]
+                if name in self.snapshot:
+                    self.snapshot[name][...] = array
+                else:
+                    self.snapshot[name] = array.copy()
+
+    def restore(self) -> None:
+        """Give the model the best epoch's parameters."""
+        for name, array in self.snapshot.items():
+            self.store.arrays[name][...] = array

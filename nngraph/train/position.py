@@ -1,0 +1,27 @@
+"""How far training has come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Position:
+    """Epochs finished, and what the steps of the next one have left so far.
+
+    Attributes
+    ----------
+    epoch : int
+    rows : ndarray or None
+        The scalar outputs of the steps of epoch `epoch` that have been taken, a row each.
+    """
+
+    epoch: int = 0
+    rows: np.ndarray | None = None
+
+    @property
+    def step(self) -> int:
+        """Steps taken of the epoch that is under way."""
+        return 0 if self.rows is None else len(self.rows)
