@@ -34,6 +34,7 @@ def fuse(graph: Graph) -> Graph:
     for node in graph.nodes:
         fuser.place(node)
     groups = ordered(graph, fuser)
+    fuser.read_elsewhere = read_from_outside(graph, groups)
     return Graph(graph.name, graph.inputs, tuple(map(fuser.emit, groups)), graph.outputs, graph.states)
 
 
@@ -51,6 +52,7 @@ class Fuser:
         self.cheap: dict[Value, Node] = {}
         self.pools: dict[tuple[int, Shape], Group] = {}
         self.readers = readers_of(graph)
+        self.read_elsewhere: set[Value] = set()
 
     def place(self, node: Node) -> None:
         """Put `node` into a group."""
@@ -202,7 +204,8 @@ class Fuser:
         if len(group.members) == 1 and not needed:
             return group.members[0]
         own = [v for node in group.members for v in node.results if self.makers.get(v) is group]
-        return fused_node(group, self.free_nodes(needed), own, self.uses)
+        results = tuple(value for value in own if value in self.read_elsewhere)
+        return fused_node(group, self.free_nodes(needed), results)
 
     def free_nodes(self, needed: Iterable[Value]) -> list[Node]:
         """The nodes that make these scalars, in order."""
@@ -253,13 +256,19 @@ def mergeable(groups: list[Group]) -> bool:
     return len(read) < POINTERS and (axes < 2 or all(collapses(v.type.shape, groups[0].space, axes) for v in read))
 
 
-def fused_node(group: Group, free: list[Node], own: list[Value], uses: Counter[Value]) -> Node:
+def read_from_outside(graph: Graph, groups: list[Group]) -> set[Value]:
+    """What has to be in memory: roots, and what a group reads that it does not make, cheap nodes of its own included."""
+    found = set(graph.roots())
+    for group in groups:
+        found.update(value for node in group.members for value in node.inputs if value not in group.made)
+    return found
+
+
+def fused_node(group: Group, free: list[Node], results: tuple[Value, ...]) -> Node:
     """A node whose inner graph holds the group's members and the scalars they need; values are the outer ones."""
     members = tuple(free + group.members)
-    inside = Counter(value for node in members for value in node.inputs)
     made = {value for node in members for value in node.results}
     inputs = tuple(dict.fromkeys(v for node in members for v in node.inputs if v not in made))
-    results = tuple(value for value in own if uses[value] > inside[value])
     anchor = next((node for node in group.members if not node.op.expr), group.members[-1])
     inner = Graph(anchor.id, inputs, members, tuple((value.name, value) for value in results))
     attributes = {"graph": inner, "kind": group.kind, "inner": group.inner}
