@@ -78,6 +78,13 @@ class KernelCache:
         """Return how a kernel came into this process: "on disk", or "compiled: " and the reason."""
         return self._entries[name].origin if name in self._entries else "not used in this process"
 
+    def missing(self, sources: Mapping[str, str]) -> dict[str, str]:
+        """Return the kernels that `entries` would have to compile, each with the reason; nothing is loaded."""
+        with self._lock:
+            wanted = {name: source for name, source in sources.items() if not self._has(name, source)}
+            found = {name: self._store.read(name, source) for name, source in wanted.items()}
+            return {name: reason for name, reason in found.items() if isinstance(reason, str)}
+
     def prepare(self) -> None:
         """Start the processes that compile, where kernels are likely to be missing soon."""
         self._crew().prepare()

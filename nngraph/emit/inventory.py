@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from nngraph.emit.store import PARTS_FILE, difference
 
 FILES_OF_KERNEL: Final = (".py", ".o")
 
@@ -44,6 +47,15 @@ def cached_kernels(directory: Path) -> list[CachedKernel]:
         nbytes, modified = sum(s.st_size for s in states), max((s.st_mtime for s in states), default=0.0)
         kernels.append(CachedKernel(source.stem, source.parent, nbytes, modified, len(files) == 2))
     return sorted(kernels, key=lambda kernel: kernel.modified, reverse=True)
+
+
+def difference_from(folder: Path, parts: Mapping[str, str]) -> str:
+    """Return in words how the fingerprint of a folder differs from the one that `parts` are of."""
+    try:
+        own = json.loads((folder / PARTS_FILE).read_text())
+    except (OSError, ValueError):
+        return "a fingerprint that cannot be read"
+    return difference(own, parts)
 
 
 def clear(directory: Path, *, keep: str | None = None) -> int:

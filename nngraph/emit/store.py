@@ -94,11 +94,12 @@ class Store:
                 parts = json.loads((path.parent / PARTS_FILE).read_text())
             except (OSError, ValueError):
                 continue
-            return f"fingerprint changed ({_difference(parts, self.fingerprint.parts)})"
+            return f"fingerprint changed ({difference(parts, self.fingerprint.parts)})"
         return NOT_IN_CACHE
 
 
-def _difference(old: Mapping[str, str], new: Mapping[str, str]) -> str:
+def difference(old: Mapping[str, str], new: Mapping[str, str]) -> str:
+    """Return in words how two fingerprints differ."""
     changed = [name for name in new if old.get(name) != new[name]]
     short = [name for name in changed if len(new[name]) < _LONGEST_VALUE]
     return ", ".join(
