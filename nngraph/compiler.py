@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
@@ -60,8 +60,8 @@ class Compilation:
     graph: Graph | None = None
     schedule: Schedule | None = None
     plan: Plan | None = None
-    sources: Mapping[str, str] = field(default_factory=dict)
-    entries: Mapping[Kernel, int] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict[str, str])
+    entries: Mapping[Kernel, int] = field(default_factory=dict[Kernel, int])
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,8 @@ def run_plan(c: Compilation, stop: str | None) -> None:
 
 
 def run_emit(c: Compilation, stop: str | None) -> None:
-    assert c.schedule and c.plan
+    assert c.schedule
+    assert c.plan
     kernels = dict.fromkeys(call.kernel for call in c.schedule.calls)
     kernels |= dict.fromkeys(copy_kernel(old.type.dtype) for _, old in c.plan.copies)
     named = {kernel: kernel_source(kernel) for kernel in kernels}
@@ -153,7 +154,7 @@ def compile_program(c: Compilation, stop_after: str | None = None) -> Compilatio
 
 
 @contextmanager
-def collector_paused() -> Iterator[None]:
+def collector_paused() -> Generator[None]:
     """Without garbage collection: a graph's many small objects all stay, and going over them takes a third longer."""
     enabled = gc.isenabled()
     gc.disable()

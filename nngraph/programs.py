@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from nngraph_kernels.cpu.memory import INDEX_OUT_OF_RANGE
 
 from nngraph.compiler import Compilation, Purpose, compile_program
 from nngraph.cores import available_cores
@@ -27,6 +26,7 @@ from nngraph.run.memory import Arena, aligned_zeros
 from nngraph.run.program import Program, Segment
 from nngraph.run.store import Store
 from nngraph.run.tape import DRIVER_NAME, DRIVER_SOURCE, Outcome, Tape
+from nngraph_kernels.cpu.memory import INDEX_OUT_OF_RANGE
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,8 +94,10 @@ class Programs:
     on_progress: Progress | None = None
     store: Store = field(init=False)
     arena: Arena | None = field(init=False, default=None)
-    compiled: dict[Purpose, Compilation] = field(init=False, default_factory=dict)
-    bound: dict[tuple[Purpose, int], Bound] = field(init=False, default_factory=dict)
+    compiled: dict[Purpose, Compilation] = field(init=False, default_factory=dict[Purpose, Compilation])
+    bound: dict[tuple[Purpose, int], Bound] = field(
+        init=False, default_factory=dict[tuple[Purpose, int], Bound]
+    )
     _tape: Tape | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
@@ -179,7 +181,9 @@ class Programs:
 
     def loads(self, c: Compilation, memory: Memory, feed: Feed) -> list[Launch]:
         """Calls that bring the next batch in."""
-        entries = self.entries_of([Kernel("memory", ("load_batch", v.type.dtype)) for v in scheduled(c).graph.inputs])
+        entries = self.entries_of(
+            [Kernel("memory", ("load_batch", v.type.dtype)) for v in scheduled(c).graph.inputs]
+        )
         launches: list[Launch] = []
         for value in scheduled(c).graph.inputs:
             array = feed.arrays[value.name]
@@ -189,7 +193,9 @@ class Programs:
                 memory.plan.batch, elements,
             )  # fmt: skip
             kernel = entries[Kernel("memory", ("load_batch", value.type.dtype))]
-            launches.append(Launch(kernel, slots, memory.plan.threads > 1 and memory.plan.batch * elements > 20_000))
+            launches.append(
+                Launch(kernel, slots, memory.plan.threads > 1 and memory.plan.batch * elements > 20_000)
+            )
         return launches
 
     def records(self, c: Compilation, memory: Memory, feed: Feed) -> dict[int, list[Launch]]:
@@ -240,7 +246,9 @@ class Programs:
                 "or look for extreme values in the data"
             )
         call = scheduled(self.compile(purpose)).calls[bound.origins[outcome.call]]
-        raise ExecutionError(f"node '{call.nodes[0]}': an index outside of its table; look at the inputs' integers")
+        raise ExecutionError(
+            f"node '{call.nodes[0]}': an index outside of its table; look at the inputs' integers"
+        )
 
 
 def scheduled(c: Compilation) -> Schedule:

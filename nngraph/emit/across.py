@@ -74,7 +74,9 @@ def fold_lines(names: ColumnNames, k: int, statement: Statement, length: int) ->
     lines = [f"v{k} = {names.vector(statement.operand)}"]
     for column in range(1, length):
         names.column = column
-        lines.append(f"v{k} = " + COMBINE[statement.kind].format(a=f"v{k}", v=names.vector(statement.operand)))
+        lines.append(
+            f"v{k} = " + COMBINE[statement.kind].format(a=f"v{k}", v=names.vector(statement.operand))
+        )
     return lines
 
 

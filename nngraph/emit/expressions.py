@@ -103,6 +103,11 @@ class Renderer:
                 dtype = self.dtype(expr, wanted)
                 condition, a, b = expr.args
                 return self.call("select", text(condition, "bool"), text(a, dtype), text(b, dtype))
+            case _:
+                return self.operation(expr, wanted, text)
+
+    def operation(self, expr: Expr, wanted: str, text: Callable[[Expr, str], str]) -> str:
+        """An operator, or a function of `simd` or `math`."""
         inner = self.common(expr.args, wanted if wanted != "bool" else "float32")
         args = [text(arg, inner) for arg in expr.args]
         if expr.op in INFIX:

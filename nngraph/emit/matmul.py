@@ -41,6 +41,11 @@ def matmul_source(name: str, spec: MatmulEpilogueSpec) -> str:
     constants = names.hoisted_lines() + constants
     operands = tuple(Operand(access, dtype) for access, dtype in spec.operands)  # type: ignore[arg-type]
     epilogue = Epilogue(
-        operands, spec.outputs, spec.numbers, tuple(lines), tuple(constants), tuple(imports("\n".join(lines + constants)))
+        operands,
+        spec.outputs,
+        spec.numbers,
+        tuple(lines),
+        tuple(constants),
+        tuple(imports("\n".join(lines + constants))),
     )
     return template.source(name, spec.product, epilogue)

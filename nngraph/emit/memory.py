@@ -11,4 +11,6 @@ def memory_source(name: str, spec: tuple[str, str]) -> str:
     """The function of one of the kernels of `nngraph_kernels.cpu.memory` for one dtype."""
     operation, dtype = spec
     dtype = "uint8" if dtype == "bool" else dtype
-    return module(template.FAMILY[operation](name, dtype, lanes("float64" if dtype == "float64" else "float32")))
+    return module(
+        template.FAMILY[operation](name, dtype, lanes("float64" if dtype == "float64" else "float32"))
+    )

@@ -115,4 +115,6 @@ class RowWriter:
 
     def positions(self) -> tuple[str, ...]:
         expressions = [statement.expr for statement in self.spec.statements]
-        return tuple(name for name in ("index", "uniform") if any(uses(expr, (name,)) for expr in expressions))
+        return tuple(
+            name for name in ("index", "uniform") if any(uses(expr, (name,)) for expr in expressions)
+        )

@@ -20,6 +20,8 @@ WRITERS: dict[str, Callable[[str, Any], str]] = {
     "memory": memory_source,
 }
 PLACEHOLDER = "ng_kernel"
+
+
 @cache
 def kernel_source(kernel: Kernel) -> tuple[str, str]:
     """The name of `kernel`'s function, which holds a hash of its text, and the text of its module."""

@@ -65,7 +65,12 @@ class Builder:
         return id if count == 1 else self.unique(f"{id}.{count}")
 
     def append(
-        self, op: Op, inputs: Sequence[Value], types: Sequence[TensorType], attributes: Any = EMPTY, id: str | None = None
+        self,
+        op: Op,
+        inputs: Sequence[Value],
+        types: Sequence[TensorType],
+        attributes: Any = EMPTY,
+        id: str | None = None,
     ) -> tuple[Value, ...]:
         """Add a node whose result types are known already."""
         name = self.unique(id or (f"{self.prefix}/{op.name}" if self.prefix else op.name))
@@ -85,15 +90,16 @@ class Builder:
             From the op's `infer`, if the types do not fit.
         """
         op = REGISTRY[name]
-        dtype = next((x.type.dtype for x in inputs if isinstance(x, Value) and x.type.dtype != "bool"), self.dtype)
+        dtype = next(
+            (x.type.dtype for x in inputs if isinstance(x, Value) and x.type.dtype != "bool"), self.dtype
+        )
         values = [x if isinstance(x, Value) else self.constant(x, dtype) for x in inputs]
         attributes = {k: a.default for k, a in op.attributes.items() if not a.required} | attributes
         if attributes.get("dtype") == "float":
             attributes["dtype"] = self.dtype
         if op.expand:
             return op.expand(self, *values, **attributes)
-        inferred = op.infer(*(value.type for value in values), **attributes)
-        types = inferred if isinstance(inferred, tuple) else (inferred,)
+        types = op.result_types([value.type for value in values], attributes)
         return self.append(op, values, types, attributes, id)[0]
 
     def constant(self, value: Number, dtype: str | None = None) -> Value:
@@ -106,10 +112,14 @@ class Builder:
         """
         key = (float(value), dtype or self.dtype)
         if key[1] == "int32" and not key[0].is_integer():
-            raise ValueError(f"an integer beside int32 values expected, {value} given; convert them with cast")
+            raise ValueError(
+                f"an integer beside int32 values expected, {value} given; convert them with cast"
+            )
         if key not in self.constants:
             type = TensorType((), key[1])
-            (self.constants[key],) = self.append(REGISTRY["constant"], (), (type,), {"value": value, "dtype": key[1]})
+            (self.constants[key],) = self.append(
+                REGISTRY["constant"], (), (type,), {"value": value, "dtype": key[1]}
+            )
         return self.constants[key]
 
     def state(self, state: State) -> Value:

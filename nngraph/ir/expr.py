@@ -20,7 +20,19 @@ ARITY = {
 }  # fmt: skip
 
 COMPARISONS = ("less", "less_equal", "equal")
-TRANSCENDENTAL = {"exp", "expm1", "log", "log1p", "power", "tanh", "sigmoid", "erf", "softplus", "cos", "uniform"}
+TRANSCENDENTAL = {
+    "exp",
+    "expm1",
+    "log",
+    "log1p",
+    "power",
+    "tanh",
+    "sigmoid",
+    "erf",
+    "softplus",
+    "cos",
+    "uniform",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,12 +45,20 @@ def run(nodes: tuple[Node, ...], environment: dict[Value, np.ndarray], batch: in
         if inner := node.attributes.get("graph"):
             results = interpret_inner(inner, arguments, batch)
         else:
-            results = node.op.reference(*arguments, **resolve(node.attributes, batch))
-        for value, result in zip(node.results, results if isinstance(results, tuple) else (results,), strict=True):
+            results = apply(node, arguments, batch)
+        for value, result in zip(node.results, results, strict=True):
             array = np.asarray(result).astype(value.type.dtype, copy=False)
             if array.shape != value.type.numpy_shape(batch):
                 raise ValueError(f"node '{node.id}': computed shape {array.shape}, inferred {value.type}")
             environment[value] = array
+
+
+def apply(node: Node, arguments: list[np.ndarray], batch: int) -> tuple[np.ndarray, ...]:
+    """The results of one node by its op's reference."""
+    results: np.ndarray | tuple[np.ndarray, ...] = node.op.reference(
+        *arguments, **resolve(node.attributes, batch)
+    )
+    return results if isinstance(results, tuple) else (results,)
 
 
 def interpret_inner(inner: Graph, arguments: list[np.ndarray], batch: int) -> tuple[np.ndarray, ...]:
@@ -69,7 +77,7 @@ def resolve_value(value: Any, batch: int) -> Any:
     if isinstance(value, Batch):
         return evaluate(value, batch)
     if isinstance(value, tuple):
-        return tuple(resolve_value(item, batch) for item in value)
+        return tuple(resolve_value(item, batch) for item in value)  # pyright: ignore[reportUnknownVariableType]
     return value
 
 

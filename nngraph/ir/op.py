@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from nngraph.errors import DeclarationError
-from nngraph.ir.types import Shape
+from nngraph.ir.types import Shape, TensorType
 
-REQUIRED: Any = type("Required", (), {"__repr__": lambda self: "required"})()
+
+class Required:
+    """Stands where an attribute has no default."""
+
+    def __repr__(self) -> str:
+        return "required"
+
+
+REQUIRED: Any = Required()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +80,7 @@ class Sample:
     """
 
     shapes: tuple[tuple[int, ...], ...]
-    attributes: Mapping[str, Any] = field(default_factory=dict)
+    attributes: Mapping[str, Any] = field(default_factory=dict[str, Any])
     domains: tuple[Any, ...] = ()
 
 
@@ -135,7 +143,7 @@ class Op:
     operands: tuple[str, ...]
     infer: Callable[..., Any]
     reference: Callable[..., Any]
-    attributes: Mapping[str, Attribute] = field(default_factory=dict)
+    attributes: Mapping[str, Attribute] = field(default_factory=dict[str, Attribute])
     parameters: Callable[..., tuple[Parameter, ...]] | None = None
     expand: Callable[..., Any] | None = None
     vjp: Callable[..., Any] | Absent | None = None
@@ -155,6 +163,13 @@ class Op:
     @property
     def variadic(self) -> bool:
         return bool(self.operands) and self.operands[-1].endswith("...")
+
+    def result_types(
+        self, inputs: Iterable[TensorType], attributes: Mapping[str, Any]
+    ) -> tuple[TensorType, ...]:
+        """The types of all results; ValueError as from `infer`."""
+        inferred: TensorType | tuple[TensorType, ...] = self.infer(*inputs, **attributes)
+        return inferred if isinstance(inferred, tuple) else (inferred,)
 
     def __repr__(self) -> str:
         return f"Op({self.name})"

@@ -202,8 +202,8 @@ class Schedule:
 
     graph: Graph
     calls: tuple[KernelCall, ...]
-    aliases: Mapping[Value, Value] = field(default_factory=dict)
-    constants: Mapping[Value, np.ndarray] = field(default_factory=dict)
+    aliases: Mapping[Value, Value] = field(default_factory=dict[Value, Value])
+    constants: Mapping[Value, np.ndarray] = field(default_factory=dict[Value, np.ndarray])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -39,7 +39,8 @@ def format_value(value: Value) -> str:
 
 def format_attribute(item: Any) -> str:
     if isinstance(item, np.ndarray):
-        return f"array{list(item.shape)}" if item.size > 8 else str(item.tolist())
+        array: np.ndarray = item  # pyright: ignore[reportUnknownVariableType]
+        return f"array{list(array.shape)}" if array.size > 8 else str(array.tolist())
     if isinstance(item, float):
         return f"{item:g}" if float(f"{item:g}") == item else repr(item)
     return str(item)

@@ -66,10 +66,9 @@ def verify_roots(graph: Graph, known: set[Value]) -> None:
 
 def verify_types(node: Node) -> None:
     try:
-        inferred = node.op.infer(*(value.type for value in node.inputs), **node.attributes)
+        types = node.op.result_types([value.type for value in node.inputs], node.attributes)
     except ValueError as error:
         raise VerificationError(f"node '{node.id}' ({node.op.name}): {error}") from error
-    types = inferred if isinstance(inferred, tuple) else (inferred,)
     if types != tuple(value.type for value in node.results):
         found, right = ", ".join(str(value.type) for value in node.results), ", ".join(map(str, types))
         raise VerificationError(f"node '{node.id}': holds {found}, but '{node.op.name}' infers {right}")

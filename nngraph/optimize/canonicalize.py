@@ -25,7 +25,9 @@ def canonicalize(graph: Graph) -> Graph:
     return rewrite(graph, rules)
 
 
-def recorded(rule: Callable[[Builder, Node, dict[Value, Node]], tuple[Value, ...] | None], makers: dict[Value, Node]) -> Rule:
+def recorded(
+    rule: Callable[[Builder, Node, dict[Value, Node]], tuple[Value, ...] | None], makers: dict[Value, Node]
+) -> Rule:
     """A rule that also sees, and adds to, which node made each value that rules ask about."""
 
     def apply(b: Builder, node: Node) -> tuple[Value, ...] | None:
@@ -90,9 +92,9 @@ def neutral(node: Node, makers: dict[Value, Node]) -> Value | None:
     pairs = [node.inputs] + ([node.inputs[::-1]] if name in COMMUTATIVE else [])
     for x, other in pairs:
         maker = makers.get(other)
-        if maker and maker.op.name == "constant" and x.type == result and other.type.shape == ():
-            if maker.attributes["value"] == NEUTRAL[name]:
-                return x
+        scalar = maker is not None and maker.op.name == "constant" and other.type.shape == ()
+        if maker and scalar and x.type == result and maker.attributes["value"] == NEUTRAL[name]:
+            return x
     return None
 
 

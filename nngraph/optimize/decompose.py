@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from nngraph.ir.builder import Builder
 from nngraph.ir.graph import Graph, Node, Value
-
 from nngraph.ir.rewrite import rewrite
 
 

@@ -13,7 +13,10 @@ from nngraph.ir.elementwise import expression_of, positional
 from nngraph.ir.graph import Node, Value
 from nngraph.ir.types import Shape, without_leading_ones
 
-MEMBERS, POINTERS = 48, 24  # of one group at most: what keeps a kernel's compile time and its registers in bounds
+MEMBERS, POINTERS = (
+    48,
+    24,
+)  # of one group at most: what keeps a kernel's compile time and its registers in bounds
 
 
 @dataclass(slots=True, eq=False)
@@ -34,10 +37,10 @@ class Group:
     inner: int = 0
     after: Shape = ()
     anchored: bool = False
-    members: list[Node] = field(default_factory=list)
-    made: set[Value] = field(default_factory=set)
-    read: set[Value] = field(default_factory=set)
-    readers: set[Group] = field(default_factory=set)
+    members: list[Node] = field(default_factory=list[Node])
+    made: set[Value] = field(default_factory=set[Value])
+    read: set[Value] = field(default_factory=set[Value])
+    readers: set[Group] = field(default_factory=lambda: set[Group]())
 
     def add(self, node: Node) -> None:
         self.members.append(node)
@@ -86,7 +89,12 @@ def mixes_floats(group: Group, node: Node) -> bool:
     """float32 and float64 meet in scalars only: elsewhere their vectors have different lengths."""
     if node.result.type.shape == () and group.space == ():
         return False
-    floats = {v.type.dtype for n in (node, *group.members[:1]) for v in (*n.inputs, *n.results) if v.type.shape != ()}
+    floats = {
+        v.type.dtype
+        for n in (node, *group.members[:1])
+        for v in (*n.inputs, *n.results)
+        if v.type.shape != ()
+    }
     return {"float32", "float64"} <= floats
 
 

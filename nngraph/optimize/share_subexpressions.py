@@ -33,6 +33,7 @@ def key_of(node: Node) -> Hashable:
 def hashable(item: Any) -> Hashable:
     """1 and True, or 0.0 and -0.0, are equal in Python but not the same attribute."""
     if isinstance(item, (list, np.ndarray)):
-        item = np.asarray(item)
-        return item.dtype.str, item.shape, item.tobytes()
-    return type(item), repr(item) if isinstance(item, float) else item
+        array: np.ndarray = np.asarray(item)  # pyright: ignore[reportUnknownArgumentType]
+        return array.dtype.str, array.shape, array.tobytes()
+    kind: type = type(item)  # pyright: ignore[reportUnknownVariableType]
+    return kind, repr(item) if isinstance(item, float) else item

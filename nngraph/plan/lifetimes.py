@@ -33,8 +33,8 @@ def lifetimes(schedule: Schedule) -> Lifetimes:
     graph, aliases, calls = schedule.graph, schedule.aliases, schedule.calls
     end = len(calls)
     outside = {state.old for state in graph.states} | set(schedule.constants)
-    first: dict[Value, int] = {value: BEFORE for value in graph.inputs}
-    last: dict[Value, int] = {value: BEFORE for value in graph.inputs}
+    first: dict[Value, int] = dict.fromkeys(graph.inputs, BEFORE)
+    last: dict[Value, int] = dict.fromkeys(graph.inputs, BEFORE)
     reads: dict[Value, int] = {}
     for position, call in enumerate(calls):
         for operand in call.inputs:

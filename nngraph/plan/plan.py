@@ -51,14 +51,19 @@ def place(schedule: Schedule, lives: Lifetimes, batch: int) -> tuple[dict[Value,
             value = operand.value
             if lives.first.get(value) == position and value not in placements:
                 source = taken.get(value)
-                put(value, placements[source].offset if source else allocator.allocate(value.type.nbytes(batch)))
+                put(
+                    value,
+                    placements[source].offset if source else allocator.allocate(value.type.nbytes(batch)),
+                )
         for value in dying.get(position, ()):
             if value not in taken.values():
                 allocator.release(placements[value].offset, placements[value].nbytes)
     return placements, allocator
 
 
-def reuse(call: KernelCall, position: int, lives: Lifetimes, placements: dict[Value, Placement]) -> dict[Value, Value]:
+def reuse(
+    call: KernelCall, position: int, lives: Lifetimes, placements: dict[Value, Placement]
+) -> dict[Value, Value]:
     """For outputs, the input that dies in this call and whose memory they may take over."""
     taken: dict[Value, Value] = {}
     for o, i in call.in_place:

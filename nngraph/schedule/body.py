@@ -73,7 +73,9 @@ class Body:
         level = max((self.statements[source].level for source in sources), default=UNIFORM)
         if positional(tree):
             level = FULL
-        self.put(value, Statement("compute", level, value.type.dtype, self.bind(tree, sources, value.type.dtype)))
+        self.put(
+            value, Statement("compute", level, value.type.dtype, self.bind(tree, sources, value.type.dtype))
+        )
 
     def reduction(self, node: Node) -> None:
         source = self.load(node.inputs[0])

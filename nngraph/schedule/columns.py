@@ -95,7 +95,9 @@ def chunk_of(columns: Dim, dtype: str) -> str:
     return "whole" if isinstance(columns, int) and columns % lanes(dtype) == 0 else "ragged"
 
 
-def in_place(accesses: tuple[Access, ...], walks: list[list[Dim]], outputs: int) -> tuple[tuple[int, int], ...]:
+def in_place(
+    accesses: tuple[Access, ...], walks: list[list[Dim]], outputs: int
+) -> tuple[tuple[int, int], ...]:
     """Outputs over operands that are read after the reduction, at the same place."""
     return tuple(
         (o, i)

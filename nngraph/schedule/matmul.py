@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import product
 
@@ -128,7 +128,7 @@ def scratch(spec: MatmulSpec, m: Dim, n: Dim, k: Dim, batch: int) -> int:
     return scratch_bytes(spec, evaluate(m, batch), evaluate(n, batch), evaluate(k, batch), 1)
 
 
-def in_place(values: list[Value], accesses: list[Access], outputs: int) -> tuple[tuple[int, int], ...]:
+def in_place(values: list[Value], accesses: Sequence[str], outputs: int) -> tuple[tuple[int, int], ...]:
     """Outputs over operands of the epilogue that lie like them; a and b are inputs 0 and 1."""
     return tuple(
         (o, i + 2)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from nngraph.ir.graph import Node
 from nngraph.ir.program import FULL, Kernel, KernelCall, Operand
 from nngraph.ir.types import size_of
@@ -13,13 +15,13 @@ from nngraph.schedule.rows import build_call
 def schedule_copy(node: Node) -> list[KernelCall]:
     """One call of a row kernel for each strided copy; one before them where the rest is filled."""
     assert node.op.copies is not None
-    movement = node.op.copies(*(value.type for value in node.inputs), **node.attributes)
+    movement: Any = node.op.copies(*(value.type for value in node.inputs), **node.attributes)
     result = node.result
     calls: list[KernelCall] = []
     if movement.fill is not None:
         calls.append(fill(node, movement.fill))
     for copy in movement.copies:
-        source = node.inputs[copy.operand]
+        source = node.inputs[int(copy.operand)]
         body = Body(lambda value: FULL)
         body.load(source)
         body.position[result] = 0

@@ -76,7 +76,7 @@ def build_call(
 def access(value: Value, strides: list[Dim]) -> Access:
     inner = strides[-1] if strides else 0
     level = UNIFORM if not any(strides) else ROW if inner == 0 else FULL
-    return Access(value.type.dtype, {0: "splat", 1: "vector"}.get(inner, "strided"), level)
+    return Access(value.type.dtype, "splat" if inner == 0 else "vector" if inner == 1 else "strided", level)
 
 
 def row_integers(sizes: list[Dim], outer: int) -> list[Dim]:
@@ -118,7 +118,9 @@ def in_place(
     spec: RowsSpec, accesses: tuple[Access, ...], strides: list[list[Dim]], outputs: int
 ) -> tuple[tuple[int, int], ...]:
     """Pairs walked over alike, in kernels that read every element before they write it."""
-    if spec.chunk not in ("across", "single", "exact", "scalar") and any(s.kind in ("sum", "max", "min") for s in spec.statements):
+    if spec.chunk not in ("across", "single", "exact", "scalar") and any(
+        s.kind in ("sum", "max", "min") for s in spec.statements
+    ):
         return ()
     return tuple(
         (o, i)

@@ -50,7 +50,9 @@ def collapse(space: Shape, operands: list[Strides], inner: int = 0) -> tuple[lis
             continue
         fresh = not sizes or (not crossed and axis < border)
         crossed = crossed or axis < border
-        if not fresh and all(s[axis] == advance(own[0], sizes[0]) for s, own in zip(operands, strides, strict=True)):
+        if not fresh and all(
+            s[axis] == advance(own[0], sizes[0]) for s, own in zip(operands, strides, strict=True)
+        ):
             sizes[0] = multiply(sizes[0], space[axis])
             continue
         sizes.insert(0, space[axis])

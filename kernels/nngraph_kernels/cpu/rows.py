@@ -167,7 +167,11 @@ def row_body(rows: Rows) -> list[str]:
             lines.append(f"mask = first(n, {rows.lanes})")
     for phase in rows.phases:
         lines += phase.before
-        lines += single_walk(rows, phase) if rows.chunk in ("single", "exact") else long_walk(rows, phase, "row * n")
+        lines += (
+            single_walk(rows, phase)
+            if rows.chunk in ("single", "exact")
+            else long_walk(rows, phase, "row * n")
+        )
     lines += rows.after
     return lines + [f"store({p.name}, {p.name + '_at' if p.level else '0'}, {v})" for p, v in rows.row_stores]
 
@@ -190,7 +194,11 @@ def long_walk(rows: Rows, phase: Phase, start: str) -> list[str]:
     lines.append(f"for j in range(0, n - {rows.lanes - 1}, {rows.lanes}):")
     lines += indent(step_lines(rows, phase, start, masked=False))
     if rows.chunk == "ragged":
-        lines += [f"j = n // {rows.lanes} * {rows.lanes}", "if j < n:", f"    mask = first(n - j, {rows.lanes})"]
+        lines += [
+            f"j = n // {rows.lanes} * {rows.lanes}",
+            "if j < n:",
+            f"    mask = first(n - j, {rows.lanes})",
+        ]
         lines += indent(step_lines(rows, phase, start, masked=True))
     return lines + [f"{a} = {FINISH[kind]}({a}_v)" for a, kind, _, _ in phase.folds]
 
@@ -208,7 +216,11 @@ def flat(rows: Rows) -> list[str]:
     lines.append(f"for j in range(begin, end - {lanes - 1}, {lanes}):")
     lines += indent(step_lines(rows, phase, "0", masked=False))
     if rows.chunk != "whole":
-        lines += [f"j = begin + (end - begin) // {lanes} * {lanes}", "if j < end:", f"    mask = first(end - j, {lanes})"]
+        lines += [
+            f"j = begin + (end - begin) // {lanes} * {lanes}",
+            "if j < end:",
+            f"    mask = first(end - j, {lanes})",
+        ]
         lines += indent(step_lines(rows, phase, "0", masked=True))
     return lines
 
@@ -223,7 +235,10 @@ def step_lines(rows: Rows, phase: Phase, start: str, masked: bool) -> list[str]:
 
 
 def position_lines(rows: Rows, start: str) -> list[str]:
-    text = {"index": f"index = iota(j, {rows.lanes})", "uniform": f'element = iota({start} + j, {rows.lanes}, "int64")'}
+    text = {
+        "index": f"index = iota(j, {rows.lanes})",
+        "uniform": f'element = iota({start} + j, {rows.lanes}, "int64")',
+    }
     return [text[name] for name in rows.positions]
 
 
