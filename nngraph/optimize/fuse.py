@@ -105,7 +105,9 @@ class Fuser:
         """Whether all that reads `node` are reductions over the last axis, which will have a kernel of their own."""
         readers = self.readers.get(node.result, ())
         last = node.result.type.rank - 1
-        return bool(readers) and all(r.op.name in REDUCTIONS and r.attributes["axis"][-1] == last for r in readers)
+        return bool(readers) and all(
+            r.op.name in REDUCTIONS and r.attributes["axis"][-1] == last for r in readers
+        )
 
     def pool(self, group: Group) -> Group:
         """The group of this rank and space that small work is gathered in, though its parts are unrelated."""
@@ -121,11 +123,19 @@ class Fuser:
             inner = len(axes)
             if not (candidates and accepts_row_reduction(candidates[0], node, inner)):
                 fresh = self.pool(Group("rows", shape, rank + 1))
-                candidates = [fresh if accepts_row_reduction(fresh, node, inner) else self.open(Group("rows", shape, rank + 1))]
+                candidates = [
+                    fresh
+                    if accepts_row_reduction(fresh, node, inner)
+                    else self.open(Group("rows", shape, rank + 1))
+                ]
             candidates[0].inner, candidates[0].anchored = inner, True
             return candidates[0]
         inner = len(shape) - 1 - axes[-1]
-        if not (candidates and self.feeds_only(candidates[0], node) and accepts_column_reduction(candidates[0], node, inner)):
+        if not (
+            candidates
+            and self.feeds_only(candidates[0], node)
+            and accepts_column_reduction(candidates[0], node, inner)
+        ):
             candidates = [self.open(Group("columns", shape, rank + 1))]
         group = candidates[0]
         group.kind, group.inner, group.anchored, group.after = "columns", inner, True, node.result.type.shape
@@ -155,7 +165,8 @@ class Fuser:
                     self.join(self.group_for(cheap), cheap)
         for value in node.inputs:
             self.note_reader(value, group)
-        group.add(node)
+        if node.results[0] not in group.made:  # a cheap one may be there already
+            group.add(node)
         for value in node.results:
             self.makers[value] = group
 
@@ -253,7 +264,9 @@ def mergeable(groups: list[Group]) -> bool:
         return False
     axes = max(inner, default=0)
     read = {value for group in groups for value in group.read}
-    return len(read) < POINTERS and (axes < 2 or all(collapses(v.type.shape, groups[0].space, axes) for v in read))
+    return len(read) < POINTERS and (
+        axes < 2 or all(collapses(v.type.shape, groups[0].space, axes) for v in read)
+    )
 
 
 def read_from_outside(graph: Graph, groups: list[Group]) -> set[Value]:
@@ -312,7 +325,9 @@ def dependencies(graph: Graph, fuser: Fuser, groups: list[Group]) -> Iterator[tu
         for value in group.read:
             if value in reads:
                 reads[value].append(group)
-    written = {s.old: fuser.makers[s.new] for s in graph.states if s.new is not s.old and s.new in fuser.makers}
+    written = {
+        s.old: fuser.makers[s.new] for s in graph.states if s.new is not s.old and s.new in fuser.makers
+    }
     writers = set(written.values())
     for old, writer in written.items():
         for reader in reads[old]:
