@@ -18,12 +18,19 @@ class Store:
     ----------
     seed : int
         What initial draws depend on, with each parameter's name.
+
+    Attributes
+    ----------
+    waiting : dict of str to ndarray
+        In public layouts, what states that are made later begin with: moments of a checkpoint, until the
+        training step is compiled.
     """
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
         self.arrays: dict[str, np.ndarray] = {}
         self.states: dict[str, State] = {}
+        self.waiting: dict[str, np.ndarray] = {}
 
     def ensure(self, states: Iterable[State]) -> None:
         """Make and initialize the arrays of states that are not there yet."""
@@ -37,6 +44,9 @@ class Store:
             self.states[state.name] = state
 
     def initial(self, state: State) -> Any:
+        given = self.waiting.pop(state.name, None)
+        if given is not None and given.shape == state.public_shape:
+            return given
         if callable(state.initial):
             return state.initial(self.seed, state.name, state.public_shape)
         return np.broadcast_to(np.asarray(state.initial), state.public_shape)
