@@ -47,8 +47,9 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = importlib.import_module(f"nngraph.cli.{cmd_name}").command
-        if all(DEBUG not in option.opts for option in command.params):
-            command.params.append(debug_option())
+        for each in (command, *getattr(command, "commands", {}).values()):
+            if all(DEBUG not in option.opts for option in each.params):
+                each.params.append(debug_option())
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
