@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nngraph.ir.graph import Node
-from nngraph.ir.program import FULL, Kernel, KernelCall, Operand
+from nngraph.ir.program import FULL, UNIFORM, Kernel, KernelCall, Operand
 from nngraph.ir.types import size_of
 from nngraph.schedule.body import Body
 from nngraph.schedule.region import Region, traffic
@@ -22,7 +22,8 @@ def schedule_copy(node: Node) -> list[KernelCall]:
         calls.append(fill(node, movement.fill))
     for copy in movement.copies:
         source = node.inputs[int(copy.operand)]
-        body = Body(lambda value: FULL)
+        level = UNIFORM if all(dim == 1 for dim in copy.shape) else FULL
+        body = Body(lambda value, level=level: level)
         body.load(source)
         body.position[result] = 0
         region = Region(node.id, (node,), (result,), copy.shape, 0)
