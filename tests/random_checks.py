@@ -1,0 +1,208 @@
+"""What a random network has to satisfy: native programs, the interpreter and finite differences agree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from nngraph.compiler import Compilation, Purpose, compile_program
+from nngraph.differentiate import differentiate
+from nngraph.emit.cache import KernelCache
+from nngraph.emit.source import kernel_source
+from nngraph.ir.graph import Graph
+from nngraph.ir.interpret import interpret
+from nngraph.lower.lower import lower
+from nngraph.optimize import PASSES
+from nngraph.programs import Programs
+from tests import compiled
+from tests.random_graphs import Recipe, draw_inputs, draw_recipe, draw_states
+
+Array = np.ndarray[Any, Any]
+Arrays = dict[str, Array]
+TOLERANCE = {"float32": 1e-4, "float64": 1e-10}
+CONDITION = 1e-5  # by so much plain float32 NumPy may be off
+ATOL, RTOL = 1e-5, 1e-3  # of finite differences
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A network with its data and what the interpreter makes of it in float64.
+
+    `gradients` is the graph before any pass: outputs loss, metrics and gradients; `expected` its outputs.
+    """
+
+    recipe: Recipe
+    gradients: Graph
+    inputs: Arrays
+    states: Arrays
+    expected: Arrays
+
+    def held(self, graph: Graph) -> Arrays:
+        return {state.name: state.from_public(self.states[state.name]) for state in graph.states}
+
+
+def trial_of(recipe: Recipe) -> Trial:
+    graph = gradients_graph(recipe, "float64")
+    inputs = draw_inputs(recipe, graph)
+    states = draw_states(graph.states, recipe.seed)
+    held = {state.name: state.from_public(states[state.name]) for state in graph.states}
+    return Trial(recipe, graph, inputs, states, interpret(graph, inputs, held)[0])
+
+
+def gradients_graph(recipe: Recipe, dtype: str) -> Graph:
+    forward = lower(recipe.graph().wiring, training=True, dtype=dtype, seed=recipe.seed)
+    return differentiate(forward, recipe.objective())
+
+
+def forward_graph(recipe: Recipe, dtype: str) -> Graph:
+    return lower(recipe.graph().wiring, training=False, dtype=dtype, seed=recipe.seed)
+
+
+def well_conditioned(trial: Trial) -> bool:
+    """Whether float32 in NumPy comes near float64: no cancellation, no kink between the two."""
+    graph = gradients_graph(trial.recipe, "float32")
+    rough = interpret(graph, trial.inputs, trial.held(graph))[0]
+    return all(np.isfinite(x).all() for x in trial.expected.values()) and not differences(
+        compared(rough), compared(trial.expected), CONDITION
+    )
+
+
+def compared(arrays: Arrays) -> Arrays:
+    """The loss and the gradients; metrics count, and a tie may count either way."""
+    return {name: x for name, x in arrays.items() if name.startswith(("loss", "gradient/"))}
+
+
+def differences(found: Mapping[str, Array], expected: Mapping[str, Array], tolerance: float) -> list[str]:
+    """What is further off than `tolerance` of the largest element, in words."""
+    wrong: list[str] = []
+    for name, b in expected.items():
+        a = found[name]
+        if a.shape != b.shape or b.dtype.kind != "f":
+            if not np.array_equal(a, b):
+                wrong.append(f"{name}: {a.ravel()[:8]} instead of {b.ravel()[:8]}")
+            continue
+        off = float(np.max(np.abs(a - b), initial=0.0))
+        scale = float(np.max(np.abs(b), initial=0.0))
+        if not off <= tolerance * scale:  # NaN is off too
+            wrong.append(f"{name}: off by {off:.3g}, the largest being {scale:.3g}")
+    return wrong
+
+
+def draw_trials(seeds: Sequence[int], nodes: int, taken: set[int]) -> tuple[list[Trial], int]:
+    """A trial for each seed; how many were drawn again because float32 itself is too rough for them."""
+    trials: list[Trial] = []
+    again = 0
+    for seed in seeds:
+        while True:
+            trial = trial_of(draw_recipe(seed, nodes))
+            if well_conditioned(trial):
+                break
+            again += 1
+            seed = max(taken) + 1
+            taken.add(seed)
+        trials.append(trial)
+    return trials, again
+
+
+def programs_of(recipe: Recipe, dtype: str, cache: KernelCache) -> Programs:
+    """Odd seeds run on two threads."""
+    return Programs(
+        recipe.graph().wiring, recipe.objective(), None, dtype, recipe.seed, 1 + recipe.seed % 2,
+        checked=True, guard=True, cache=cache,
+    )  # fmt: skip
+
+
+def kernel_sources(recipe: Recipe, dtype: str, purposes: Iterable[Purpose]) -> dict[str, str]:
+    """The kernels of these programs, so that those of many networks can be compiled together."""
+    found: dict[str, str] = {}
+    for purpose in purposes:
+        c = Compilation(recipe.graph().wiring, purpose, recipe.objective(), None, dtype, recipe.seed)
+        made = compile_program(c, "schedule").schedule
+        assert made is not None
+        found |= dict(kernel_source(call.kernel) for call in made.calls)
+    return found
+
+
+def native(trial: Trial, dtype: str, purpose: Purpose, cache: KernelCache) -> Arrays:
+    """The outputs of the program, run in an arena full of NaN between guard pages."""
+    programs = programs_of(trial.recipe, dtype, cache)
+    with compiled.shared_by_all_threads():
+        programs.compile(purpose)
+        programs.store.assign({n: x for n, x in trial.states.items() if n in programs.store.arrays})
+        programs.bind(purpose, trial.recipe.batch)
+        assert programs.arena is not None
+        programs.arena.bytes[...] = compiled.POISON
+        return programs.call(purpose, trial.inputs, trial.recipe.batch)
+
+
+def check_gradients(trial: Trial, dtype: str, cache: KernelCache) -> list[str]:
+    """Loss and gradients, natively and by the interpreter on the graph before all passes."""
+    found = native(trial, dtype, "gradients", cache)
+    expected = trial.expected if dtype == "float64" else compared(trial.expected)
+    return differences(found, expected, TOLERANCE[dtype])
+
+
+def check_forward(trial: Trial, dtype: str, cache: KernelCache) -> list[str]:
+    """All outputs in inference, integers and masks among them."""
+    graph = forward_graph(trial.recipe, "float64")
+    expected = interpret(graph, trial.inputs, trial.held(graph))[0]
+    if dtype == "float32":
+        expected = {name: x for name, x in expected.items() if x.dtype.kind == "f"}
+    return differences(native(trial, dtype, "predict", cache), expected, TOLERANCE[dtype])
+
+
+def check_passes(graph: Graph, inputs: Arrays, states: Arrays, tolerance: float = 1e-11) -> list[str]:
+    """Each pass keeps the meaning."""
+    expected, new = interpret(graph, inputs, states)
+    for step in PASSES:
+        graph = compiled.optimized(graph, (step,))
+        found, updated = interpret(graph, inputs, states)
+        if wrong := differences(found | updated, expected | new, tolerance):
+            return [f"after {step.name}: {line}" for line in wrong]
+    return []
+
+
+@dataclass(frozen=True)
+class Slopes:
+    """How many directions agreed with finite differences, which did not, how many crossed a kink."""
+
+    checked: int
+    wrong: list[str]
+    skipped: int
+
+
+def check_slopes(trial: Trial, directions: int = 4, epsilon: float = 1e-6) -> Slopes:
+    """The gradients against central differences of the loss, along random directions."""
+    rng = np.random.default_rng(trial.recipe.seed)
+    names = [name.removeprefix("gradient/") for name in trial.expected if name.startswith("gradient/")]
+    forward = replace(trial.gradients, outputs=(("loss", dict(trial.gradients.outputs)["loss"]),))
+    forward = next(step for step in PASSES if step.name == "drop_dead_code").run(forward)
+    held = trial.held(trial.gradients)
+
+    def loss(step: float, direction: Arrays) -> float:
+        moved = held | {name: held[name] + step * d for name, d in direction.items()}
+        return float(interpret(forward, trial.inputs, moved)[0]["loss"])
+
+    wrong: list[str] = []
+    skipped = 0
+    for k in range(directions if names else 0):
+        chosen = names if k % 2 == 0 else [str(rng.choice(names))]
+        direction = {name: unit(rng, held[name].shape) for name in chosen}
+        expected = sum(float(np.sum(trial.expected[f"gradient/{name}"] * d)) for name, d in direction.items())
+        middle = loss(0.0, direction)
+        right = (loss(epsilon, direction) - middle) / epsilon
+        left = (middle - loss(-epsilon, direction)) / epsilon
+        slope = (right + left) / 2
+        if abs(right - left) > 1e-3 + 1e-2 * abs(slope):
+            skipped += 1
+        elif not abs(expected - slope) <= ATOL + RTOL * abs(slope):
+            wrong.append(f"along {', '.join(chosen)}: gradient {expected:.8g}, finite difference {slope:.8g}")
+    return Slopes(directions - skipped if names else 0, wrong, skipped)
+
+
+def unit(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    d = rng.normal(size=shape)
+    return d / max(1e-9, float(np.linalg.norm(d)))
