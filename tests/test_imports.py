@@ -1,4 +1,4 @@
-"""What may import what: errors < ir < ops < stages < compiler < (train, export) < model < cli."""
+"""What may import what: errors < ir < ops < stages < compiler < programs < (train, export, ...) < model < cli."""
 
 import ast
 import subprocess
@@ -20,7 +20,7 @@ LAYERS = [
     [*STAGES],
     ["compiler"],
     ["programs"],
-    ["train", "export"],
+    ["train", "export", "report", "gradcheck", "bench", "doctor"],
     ["model"],
     ["cli"],
     ["__main__"],

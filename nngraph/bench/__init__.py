@@ -1,0 +1,1 @@
+"""Kernels timed beside what this machine can do at most."""

@@ -1,0 +1,165 @@
+"""Small graphs of one kernel each, their work, and how near they come to this machine's peaks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import prod
+from typing import Final
+
+import numpy as np
+
+from nngraph.bench.peaks import Peaks
+from nngraph.bench.timing import seconds_of
+from nngraph.declare.graph import Graph
+from nngraph.declare.value import Value
+from nngraph.ir.types import ITEM_SIZE
+from nngraph.programs import Programs
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A kernel on one shape.
+
+    Attributes
+    ----------
+    family : str
+    name : str
+        What it computes.
+    shapes : tuple of shapes
+        Of its operands, the batch in front.
+    build : callable
+        ``build(graph, *operands) -> result``.
+    flops : int
+        Where arithmetic is what counts; 0 where bytes do.
+    """
+
+    family: str
+    name: str
+    shapes: tuple[Shape, ...]
+    build: Callable[..., Value]
+    flops: int = 0
+
+    @property
+    def shape(self) -> str:
+        """A batch of one is left out."""
+        return ", ".join("×".join(map(str, s[1:] if s[0] == 1 else s)) for s in self.shapes)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A case, timed.
+
+    Attributes
+    ----------
+    rate : float
+        FLOP/s or bytes/s, as `unit` says.
+    peak : float
+        What the machine does at most: multiply-adds from registers, or a triad over as many bytes.
+    """
+
+    family: str
+    name: str
+    shape: str
+    threads: int
+    calls: int
+    seconds: float
+    rate: float
+    unit: str
+    peak: float
+
+    @property
+    def share(self) -> float:
+        return self.rate / self.peak
+
+
+def products() -> Iterator[Case]:
+    """Matrix products: square, thin, batched, with transposed operands, and with work on the result."""
+    square = [(32, 64, 128), (64, 64, 64), (128, 784, 512), (256, 256, 256), (512, 512, 512), (1024, 1024, 1024)]
+    for m, k, n in [*square, (64, 1000, 100), (8192, 64, 64), (1, 512, 512)]:
+        yield product("matmul", m, k, n, False, False)
+    for m, k, n in [(128, 512, 512), (512, 512, 512), (64, 10, 128)]:
+        yield product("matmul a·bᵀ", m, k, n, False, True)
+        yield product("matmul aᵀ·b", m, k, n, True, False)
+    yield Case("matmul", "linear + relu", ((128, 512),), lambda g, x: g.relu(g.linear(x, 512)), 2 * 128 * 512 * 512)
+
+
+def product(name: str, m: int, k: int, n: int, transpose_a: bool, transpose_b: bool) -> Case:
+    a, b = (k, m) if transpose_a else (m, k), (n, k) if transpose_b else (k, n)
+
+    def build(g: Graph, x: Value, y: Value) -> Value:
+        return g.matmul(x, y, transpose_a=transpose_a, transpose_b=transpose_b)
+
+    return Case("matmul", name, ((1, *a), (1, *b)), build, 2 * m * k * n)
+
+
+SIZES: Final = ((64, 1024), (1024, 1024), (8192, 1024))
+UNARY: Final = ("relu", "exp", "tanh", "sigmoid", "gelu")
+
+
+def elementwise() -> Iterator[Case]:
+    for op in UNARY:
+        for shape in SIZES:
+            yield Case("elementwise", op, (shape,), lambda g, x, op=op: g.apply(op, [x]))
+    for shape in SIZES:
+        yield Case("elementwise", "add", (shape, shape), lambda g, x, y: g.add(x, y))
+        yield Case("elementwise", "x·y + x", (shape, shape), lambda g, x, y: x * y + x)
+
+
+def rows() -> Iterator[Case]:
+    """Kernels that reduce along rows, and reductions over other axes."""
+    for shape in ((32, 10), (1024, 10), (1024, 1000), (8192, 512)):
+        yield Case("softmax", "softmax", (shape,), lambda g, x: g.softmax(x))
+        yield Case("softmax", "log_softmax", (shape,), lambda g, x: g.log_softmax(x))
+    for shape in ((64, 64), (1024, 512), (8192, 512)):
+        yield Case("layer_norm", "layer_norm", (shape,), lambda g, x: g.layer_norm(x))
+    for shape in ((64, 1024), (1024, 1024), (4096, 4096)):
+        for op in ("sum", "max"):
+            yield Case("reduction", f"{op} of rows", (shape,), lambda g, x, op=op: g.apply(op, [x], axis=-1))
+    for shape in ((8, 64, 64), (16, 1024, 256)):
+        yield Case("reduction", "sum of columns", (shape,), lambda g, x: g.sum(x, axis=1))
+
+
+def movement() -> Iterator[Case]:
+    for shape in ((64, 64), (512, 512), (2048, 2048)):
+        yield Case("transpose", "transpose", ((1, *shape),), lambda g, x: g.transpose(x, axes=(0, 2, 1)))
+    yield Case("transpose", "transpose 0213", ((8, 128, 8, 64),), lambda g, x: g.transpose(x, axes=(0, 2, 1, 3)))
+    yield Case("movement", "concat", ((1024, 256), (1024, 256)), lambda g, x, y: g.concat([x, y]))
+    yield Case("movement", "slice", ((1024, 512),), lambda g, x: g.slice(x, start=128, stop=384))
+
+
+def cases() -> list[Case]:
+    """All of them, in the order of the table."""
+    return [*products(), *elementwise(), *rows(), *movement()]
+
+
+def programs_of(case: Case, dtype: str, threads: int) -> Programs:
+    """The compiled graph of a case; its operands stay in memory, as they do between the layers of a network."""
+    g = Graph(case.family)
+    operands = [g.input(f"x{k}", shape[1:]) for k, shape in enumerate(case.shapes)]
+    for operand in operands:
+        g.output(operand)
+    g.output(case.build(g, *operands), name="y")
+    return Programs(g.declaration(), dtype=dtype, threads=threads)
+
+
+def measure(case: Case, peaks: Peaks, dtype: str) -> Measured:
+    """Time a case, and what it is to be compared with."""
+    programs = programs_of(case, dtype, peaks.threads)
+    batch = case.shapes[0][0]
+    bound = programs.bind("predict", batch)
+    rng = np.random.default_rng(0)
+    for view in bound.inputs.values():
+        view[...] = rng.uniform(-1, 1, view.shape)
+    seconds = seconds_of(peaks.tape, bound.program, peaks.threads)
+    size = sum(map(prod, case.shapes)) + bound.outputs["y"].size
+    nbytes = size * ITEM_SIZE[dtype]
+    rate, unit, peak = (
+        (case.flops / seconds, "FLOP/s", peaks.flops(dtype))
+        if case.flops
+        else (nbytes / seconds, "B/s", peaks.bandwidth(dtype, nbytes))
+    )
+    calls = len(bound.program.table)
+    return Measured(case.family, case.name, case.shape, peaks.threads, calls, seconds, rate, unit, peak)

@@ -1,0 +1,97 @@
+"""``nngraph bench``: speed, beside what this machine can do."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from nngraph.cli.arguments import threads_option
+from nngraph.cli.compilation import json_option
+from nngraph.errors import OptionError
+
+if TYPE_CHECKING:
+    from nngraph.bench.kernels import Case, Measured
+    from nngraph.bench.peaks import Peaks
+
+
+@click.group(short_help="Measure kernels against what this machine can do.")
+def command() -> None:
+    """Measure speed on this machine.
+
+    \b
+    nngraph bench kernels
+    nngraph bench kernels --filter matmul --threads 1
+    """
+
+
+@command.command(short_help="Time of each kernel, and its share of this machine's measured peak.")
+@click.option("--filter", "wanted", metavar="TEXT", help="Only kernels whose family, name or shape holds this text.")
+@click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32", help="Element type.")
+@threads_option
+@json_option
+def kernels(wanted: str | None, dtype: str, threads: int | None, as_json: bool) -> None:
+    """Time kernels on many shapes, as the compiler emits them and the tape runs them.
+
+    Products are compared with multiply-adds in registers; everything else with the bytes that a triad (y = a + 3x)
+    moves a second in as much memory. More than 100% of that is possible where a kernel reads more than it writes.
+
+    \b
+    nngraph bench kernels
+    nngraph bench kernels --filter softmax --threads 1
+    nngraph bench kernels --dtype float64 --json > bench.json
+    """
+    from nngraph.bench.kernels import cases, measure
+    from nngraph.cli.progress import steps_progress
+    from nngraph.cli.tables import show_json
+
+    chosen = [case for case in cases() if wanted is None or wanted.lower() in text_of(case)]
+    if not chosen:
+        families = ", ".join(dict.fromkeys(case.family for case in cases()))
+        raise OptionError(f"--filter: '{wanted}' is in no kernel's name; families are {families}")
+    peaks = peaks_of(threads)
+    found: list[Measured] = []
+    with steps_progress("measuring") as progress:
+        for case in chosen:
+            found.append(measure(case, peaks, dtype))
+            progress(len(found), len(chosen))
+    if as_json:
+        rows = [{**asdict(row), "share": row.share} for row in found]
+        show_json({"dtype": dtype, "threads": peaks.threads, "kernels": rows})
+    else:
+        show(found, dtype)
+
+
+def text_of(case: Case) -> str:
+    return f"{case.family} {case.name} {case.shape}".lower()
+
+
+def peaks_of(threads: int | None) -> Peaks:
+    from nngraph.bench.peaks import Peaks
+    from nngraph.cores import available_cores
+    from nngraph.emit.cache import user_cache
+    from nngraph.run.tape import DRIVER_NAME, DRIVER_SOURCE, Tape
+
+    cache = user_cache()
+    tape = Tape(cache.entries({DRIVER_NAME: DRIVER_SOURCE})[DRIVER_NAME])
+    return Peaks(cache, tape, available_cores() if threads is None else threads)
+
+
+def show(found: list[Measured], dtype: str) -> None:
+    from nngraph.cli.tables import duration, show_table
+
+    threads = found[0].threads
+    click.echo(f"{dtype}, {threads} thread{'s' if threads > 1 else ''}\n")
+    show_table(
+        ("kernel", "shape", ">time", ">rate", ">peak", ">share", ""),
+        [
+            (row.name, row.shape, duration(row.seconds), rate(row.rate, row.unit), rate(row.peak, row.unit),
+             f"{row.share:.0%}", "█" * round(10 * min(row.share, 1.5)))
+            for row in found
+        ],
+    )  # fmt: skip
+
+
+def rate(number: float, unit: str) -> str:
+    return f"{number / 1e9:.1f} G{unit}"
