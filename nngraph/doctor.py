@@ -67,8 +67,9 @@ def checks() -> Iterator[Check]:
         try:
             yield from part()
         except Exception as error:  # noqa: BLE001  # whatever it is, the others are still worth their lines
-            first = str(error).splitlines()[0] if str(error) else ""
-            yield Check(name, "broken", first if isinstance(error, NNGraphError) else f"{type(error).__name__}: {first}")
+            message = str(error).partition("\n")[0]
+            kind = "" if isinstance(error, NNGraphError) else f"{type(error).__name__}: "
+            yield Check(name, "broken", kind + message)
 
 
 def python() -> Iterator[Check]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
-from typing import Final
+from typing import Any
 
 import numpy as np
 
@@ -13,10 +13,14 @@ from nngraph.bench.peaks import Peaks
 from nngraph.bench.timing import seconds_of
 from nngraph.declare.graph import Graph
 from nngraph.declare.value import Value
+from nngraph.ir.op import REGISTRY
 from nngraph.ir.types import ITEM_SIZE
 from nngraph.programs import Programs
 
 Shape = tuple[int, ...]
+
+
+Step = tuple[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +34,8 @@ class Case:
         What it computes.
     shapes : tuple of shapes
         Of its operands, the batch in front.
-    build : callable
-        ``build(graph, *operands) -> result``.
+    steps : tuple of (op, attributes)
+        The first is of the operands; each further one of the result so far, and the first operand if it takes two.
     flops : int
         Where arithmetic is what counts; 0 where bytes do.
     """
@@ -39,13 +43,21 @@ class Case:
     family: str
     name: str
     shapes: tuple[Shape, ...]
-    build: Callable[..., Value]
+    steps: tuple[Step, ...]
     flops: int = 0
 
     @property
     def shape(self) -> str:
         """A batch of one is left out."""
         return ", ".join("×".join(map(str, s[1:] if s[0] == 1 else s)) for s in self.shapes)
+
+    def build(self, g: Graph, operands: list[Value]) -> Value:
+        """Declare it."""
+        result = operands[0]
+        for k, (op, attributes) in enumerate(self.steps):
+            given = operands if k == 0 else [result, operands[0]][: len(REGISTRY[op].operands)]
+            result = g.apply(op, given, **attributes)
+        return result
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,55 +91,56 @@ def products() -> Iterator[Case]:
     """Matrix products: square, thin, batched, with transposed operands, and with work on the result."""
     square = [(32, 64, 128), (64, 64, 64), (128, 784, 512), (256, 256, 256), (512, 512, 512), (1024, 1024, 1024)]
     for m, k, n in [*square, (64, 1000, 100), (8192, 64, 64), (1, 512, 512)]:
-        yield product("matmul", m, k, n, False, False)
+        yield product("matmul", m, k, n)
     for m, k, n in [(128, 512, 512), (512, 512, 512), (64, 10, 128)]:
-        yield product("matmul a·bᵀ", m, k, n, False, True)
-        yield product("matmul aᵀ·b", m, k, n, True, False)
-    yield Case("matmul", "linear + relu", ((128, 512),), lambda g, x: g.relu(g.linear(x, 512)), 2 * 128 * 512 * 512)
+        yield product("matmul a·bᵀ", m, k, n, transpose_b=True)
+        yield product("matmul aᵀ·b", m, k, n, transpose_a=True)
+    layer: tuple[Step, ...] = (("linear", {"units": 512}), ("relu", {}))
+    yield Case("matmul", "linear + relu", ((128, 512),), layer, 2 * 128 * 512 * 512)
 
 
-def product(name: str, m: int, k: int, n: int, transpose_a: bool, transpose_b: bool) -> Case:
+def product(name: str, m: int, k: int, n: int, transpose_a: bool = False, transpose_b: bool = False) -> Case:
     a, b = (k, m) if transpose_a else (m, k), (n, k) if transpose_b else (k, n)
-
-    def build(g: Graph, x: Value, y: Value) -> Value:
-        return g.matmul(x, y, transpose_a=transpose_a, transpose_b=transpose_b)
-
-    return Case("matmul", name, ((1, *a), (1, *b)), build, 2 * m * k * n)
+    step = ("matmul", {"transpose_a": transpose_a, "transpose_b": transpose_b})
+    return Case("matmul", name, ((1, *a), (1, *b)), (step,), 2 * m * k * n)
 
 
-SIZES: Final = ((64, 1024), (1024, 1024), (8192, 1024))
-UNARY: Final = ("relu", "exp", "tanh", "sigmoid", "gelu")
+def simple(family: str, op: str, *shapes: Shape, name: str = "", **attributes: Any) -> Case:
+    """A case of one op."""
+    return Case(family, name or op, shapes, ((op, attributes),))
 
 
 def elementwise() -> Iterator[Case]:
-    for op in UNARY:
-        for shape in SIZES:
-            yield Case("elementwise", op, (shape,), lambda g, x, op=op: g.apply(op, [x]))
-    for shape in SIZES:
-        yield Case("elementwise", "add", (shape, shape), lambda g, x, y: g.add(x, y))
-        yield Case("elementwise", "x·y + x", (shape, shape), lambda g, x, y: x * y + x)
+    sizes = ((64, 1024), (1024, 1024), (8192, 1024))
+    for op in ("relu", "exp", "tanh", "sigmoid", "gelu"):
+        for shape in sizes:
+            yield simple("elementwise", op, shape)
+    for shape in sizes:
+        yield simple("elementwise", "add", shape, shape)
+    for shape in sizes:
+        yield Case("elementwise", "x·y + x", (shape, shape), (("multiply", {}), ("add", {})))
 
 
 def rows() -> Iterator[Case]:
     """Kernels that reduce along rows, and reductions over other axes."""
-    for shape in ((32, 10), (1024, 10), (1024, 1000), (8192, 512)):
-        yield Case("softmax", "softmax", (shape,), lambda g, x: g.softmax(x))
-        yield Case("softmax", "log_softmax", (shape,), lambda g, x: g.log_softmax(x))
+    for op in ("softmax", "log_softmax"):
+        for shape in ((32, 10), (1024, 10), (1024, 1000), (8192, 512)):
+            yield simple("softmax", op, shape)
     for shape in ((64, 64), (1024, 512), (8192, 512)):
-        yield Case("layer_norm", "layer_norm", (shape,), lambda g, x: g.layer_norm(x))
-    for shape in ((64, 1024), (1024, 1024), (4096, 4096)):
-        for op in ("sum", "max"):
-            yield Case("reduction", f"{op} of rows", (shape,), lambda g, x, op=op: g.apply(op, [x], axis=-1))
+        yield simple("layer_norm", "layer_norm", shape)
+    for op in ("sum", "max"):
+        for shape in ((64, 1024), (1024, 1024), (4096, 4096)):
+            yield simple("reduction", op, shape, name=f"{op} of rows", axis=-1)
     for shape in ((8, 64, 64), (16, 1024, 256)):
-        yield Case("reduction", "sum of columns", (shape,), lambda g, x: g.sum(x, axis=1))
+        yield simple("reduction", "sum", shape, name="sum of columns", axis=1)
 
 
 def movement() -> Iterator[Case]:
-    for shape in ((64, 64), (512, 512), (2048, 2048)):
-        yield Case("transpose", "transpose", ((1, *shape),), lambda g, x: g.transpose(x, axes=(0, 2, 1)))
-    yield Case("transpose", "transpose 0213", ((8, 128, 8, 64),), lambda g, x: g.transpose(x, axes=(0, 2, 1, 3)))
-    yield Case("movement", "concat", ((1024, 256), (1024, 256)), lambda g, x, y: g.concat([x, y]))
-    yield Case("movement", "slice", ((1024, 512),), lambda g, x: g.slice(x, start=128, stop=384))
+    for shape in ((1, 64, 64), (1, 512, 512), (1, 2048, 2048)):
+        yield simple("transpose", "transpose", shape, axes=(0, 2, 1))
+    yield simple("transpose", "transpose", (8, 128, 8, 64), name="transpose 0213", axes=(0, 2, 1, 3))
+    yield simple("movement", "concat", (1024, 256), (1024, 256))
+    yield simple("movement", "slice", (1024, 512), start=128, stop=384)
 
 
 def cases() -> list[Case]:
@@ -141,7 +154,7 @@ def programs_of(case: Case, dtype: str, threads: int) -> Programs:
     operands = [g.input(f"x{k}", shape[1:]) for k, shape in enumerate(case.shapes)]
     for operand in operands:
         g.output(operand)
-    g.output(case.build(g, *operands), name="y")
+    g.output(case.build(g, operands), name="y")
     return Programs(g.declaration(), dtype=dtype, threads=threads)
 
 

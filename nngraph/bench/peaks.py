@@ -35,7 +35,7 @@ def {name}(args, thread, threads):
 {body}
     store(y, thread * {lanes}, {total})
 '''
-TRIAD_SOURCE: Final = '''"""y = a + 3 x, the triad of the STREAM benchmark (J. McCalpin, 1995), shared out between threads."""
+TRIAD_SOURCE: Final = '''"""y = a + 3 x, shared out between threads: the triad of STREAM (J. McCalpin, 1995)."""
 
 from numba import {dtype}
 from nngraph_kernels.simd import fma, integer, load, pointer, splat, store
@@ -67,7 +67,7 @@ class Peaks:
     cache: KernelCache
     tape: Tape
     threads: int
-    known: dict[tuple[str, str, int], float] = field(init=False, default_factory=dict)
+    known: dict[tuple[str, str, int], float] = field(init=False, default_factory=dict[tuple[str, str, int], float])
 
     def flops(self, dtype: str) -> float:
         """Floating-point operations a second, a multiply-add counted as two."""

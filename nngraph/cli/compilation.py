@@ -25,7 +25,9 @@ purpose_option = click.option(
     help="Which of the model's programs.  [default: train, or predict if the model names no loss]",
 )
 loss_option = click.option("--loss", help="Loss of the only output, by name.  [default: the model's]")
-batch_option = click.option("--batch", type=click.IntRange(1), help="Examples in a batch.  [default: the model's, or 32]")
+batch_option = click.option(
+    "--batch", type=click.IntRange(1), help="Examples in a batch.  [default: the model's, or 32]"
+)
 verify_option = click.option("--verify", is_flag=True, help="Check the graph after every pass.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 

@@ -152,7 +152,9 @@ def show_memory(c: Compilation) -> None:
     from nngraph.cli.memory import show_report
     from nngraph.report.memory import memory_report
 
-    assert c.graph and c.schedule and c.plan
+    assert c.graph is not None
+    assert c.schedule is not None
+    assert c.plan is not None
     show_report(c, memory_report(c.graph, c.schedule, c.plan), top=None)
 
 

@@ -96,9 +96,7 @@ def show_parameters(path: str, report: GradientReport) -> None:
         (p.name, str(p.shape), count(p.directions), count(p.skipped), error_of(p), ratio_of(p), verdict_of(p))
         for p in report.parameters
     ]
-    show_table(
-        ("parameter", "shape", ">compared", ">skipped", ">largest error", ">of tolerated", "verdict"), rows
-    )
+    show_table(("parameter", "shape", ">compared", ">skipped", ">largest error", ">of tolerated", "verdict"), rows)
     compared, skipped = totals(report)
     click.echo(f"\n{'passed' if report.passed else 'FAILED'}: {compared:,} compared, {skipped:,} skipped at kinks")
 
@@ -115,9 +113,7 @@ def show_models(reports: dict[str, GradientReport]) -> None:
             "" if worst is None else worst.name, "" if worst is None else ratio_of(worst),
             "passed" if report.passed else "FAILED",
         ))  # fmt: skip
-    show_table(
-        ("model", "of", ">compared", ">skipped", "worst parameter", ">of tolerated", "verdict"), rows
-    )
+    show_table(("model", "of", ">compared", ">skipped", "worst parameter", ">of tolerated", "verdict"), rows)
 
 
 def totals(report: GradientReport) -> tuple[int, int]:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 @model_argument
 @click.option("--after", metavar="STAGE", help="Print the graph as this stage or pass leaves it: lower, differentiate, "
               "or a pass of optimize, such as fuse.")  # fmt: skip
-@click.option("--memory", is_flag=True, help="Print the arena: its size to the byte, of what it is made, and when it is "
-              "fullest.")  # fmt: skip
+@click.option("--memory", is_flag=True, help="Print the arena: its size to the byte, what it is made of, and when it "
+              "is fullest.")  # fmt: skip
 @click.option("--top", type=click.IntRange(1), default=20, help="How many of the values at the peak --memory lists.")
 @json_option
 @compiling
@@ -74,7 +74,9 @@ def show_memory(c: Compilation, top: int, as_json: bool) -> None:
     from nngraph.report.memory import memory_report
 
     compile_program(c, "plan")
-    assert c.graph and c.schedule and c.plan
+    assert c.graph is not None
+    assert c.schedule is not None
+    assert c.plan is not None
     report = memory_report(c.graph, c.schedule, c.plan)
     if as_json:
         show_json({"graph": c.declared.graph["name"], "purpose": c.purpose, "dtype": c.dtype, **asdict(report)})
@@ -90,7 +92,8 @@ def show_nodes(c: Compilation, as_json: bool) -> None:
 
     lowered = compile_program(c, "lower").graph
     compile_program(c, "schedule")
-    assert lowered and c.schedule
+    assert lowered is not None
+    assert c.schedule is not None
     rows = node_rows(c.declared, lowered, c.schedule)
     totals = totals_of(c, rows)
     if as_json:
@@ -132,7 +135,7 @@ def print_nodes(c: Compilation, rows: list[NodeRow], totals: dict[str, int]) -> 
 
 def kernel_of(row: NodeRow) -> str:
     """The kernel that computes a node, and in which calls; "+1" where another takes part."""
-    if not row.kernels:
+    if len(row.kernels) == 0:
         return ""
     more = f" +{len(row.kernels) - 1}" if len(row.kernels) > 1 else ""
     shown = ", ".join(map(str, row.calls[:3])) + (", ..." if len(row.calls) > 3 else "")

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
-
 
 Report = Callable[[int, int], None]
 
 
 @contextmanager
-def steps_progress(title: str) -> Iterator[Report]:
+def steps_progress(title: str) -> Generator[Report]:
     """Gives what is called with the number of steps done and of all; a bar appears with the first call."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, is_dataclass
+from itertools import pairwise
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
@@ -127,6 +128,6 @@ def sparkline(numbers: Sequence[float], width: int) -> str:
     columns = min(width, len(numbers))
     edges = [len(numbers) * k // columns for k in range(columns + 1)]
     highest = max(*numbers, 1e-300)
-    shares = [max(numbers[a:b]) / highest for a, b in zip(edges, edges[1:], strict=False)]
+    shares = [max(numbers[a:b]) / highest for a, b in pairwise(edges)]
     letters = [BARS[min(len(BARS) - 1, int(share * len(BARS)))] for share in shares]
     return "".join(letter * max(1, min(4, width // columns)) for letter in letters)

@@ -214,9 +214,7 @@ def check_parameter(
     return found
 
 
-def directions_of(
-    shape: tuple[int, ...], count: int | None, rng: np.random.Generator
-) -> Iterator[np.ndarray]:
+def directions_of(shape: tuple[int, ...], count: int | None, rng: np.random.Generator) -> Iterator[np.ndarray]:
     """`count` random directions; every element by itself if it is None, or as large as there are elements."""
     size = int(np.prod(shape))
     if count is None or size <= count:

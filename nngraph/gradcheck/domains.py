@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -12,7 +12,6 @@ from nngraph.differentiate.objective import suffixed
 from nngraph.ir.declaration import Declared, operands_of
 from nngraph.ir.graph import Value
 from nngraph.ir.op import REGISTRY, Op
-from nngraph.ir.types import Shape
 
 DEFAULT: Final = (-2.0, 2.0)
 BOUNDS: Final = ("vocabulary", "classes")  # attributes that integers have to stay below

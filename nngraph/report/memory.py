@@ -89,9 +89,7 @@ def memory_report(graph: Graph, schedule: Schedule, plan: Plan) -> MemoryReport:
 
 
 def row(value: Value, placement: Placement) -> ValueRow:
-    return ValueRow(
-        value.name, str(value.type), placement.nbytes, placement.offset, placement.first, placement.last
-    )
+    return ValueRow(value.name, str(value.type), placement.nbytes, placement.offset, placement.first, placement.last)
 
 
 def live_bytes(plan: Plan, calls: int) -> list[int]:
