@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from nngraph.ir.op import register_op as register_op
     from nngraph.model import Model as Model
     from nngraph.model import compile as compile
+    from nngraph.model import load_model as load_model
     from nngraph.ops.initializer import ConstantValue as ConstantValue
     from nngraph.ops.initializer import GlorotNormal as GlorotNormal
     from nngraph.ops.initializer import GlorotUniform as GlorotUniform
@@ -78,7 +79,7 @@ PUBLIC: dict[str, tuple[str, ...]] = {
         "NNGraphError", "OptionError",
     ),
     "nngraph.ir.op": ("Absent", "Attribute", "ErrorSample", "Op", "Parameter", "Sample", "register_op",),
-    "nngraph.model": ("Model", "compile"),
+    "nngraph.model": ("Model", "compile", "load_model"),
     "nngraph.ops.initializer": (
         "ConstantValue", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "LeCunNormal",
         "LeCunUniform", "Normal", "Uniform",

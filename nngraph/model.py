@@ -3,40 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from functools import cached_property
+from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nngraph.differentiate import Objective, objective_from
+from nngraph.differentiate import objective_from
 from nngraph.differentiate.objective import targets_of
-from nngraph.errors import DataError, OptionError
+from nngraph.errors import OptionError
 from nngraph.ir.graph import Graph as ForwardGraph
 from nngraph.ir.program import KernelCall, Plan
 from nngraph.lower.lower import lower
-from nngraph.ops.optimizer import Optimizer, optimizer_from
+from nngraph.ops.optimizer import optimizer_from
 from nngraph.programs import Programs, scheduled
+from nngraph.train import checks
+from nngraph.train.checkpoint import read, write
 from nngraph.train.data.dataset import Dataset
-from nngraph.train.data.splits import split
 from nngraph.train.data.weights import ClassWeight
 from nngraph.train.early_stopping import EarlyStopping
 from nngraph.train.evaluation import ROWS, evaluate
-from nngraph.train.examples import Given, dataset_of, examples, input_examples
-from nngraph.train.fit import Settings, Training, best_of
+from nngraph.train.examples import Given, dataset_of, input_examples
+from nngraph.train.fit import Settings, Validation, functions_of, parts_of, stopping_of
 from nngraph.train.history import History
-from nngraph.train.loop import Callback, Callbacks, Observer
-from nngraph.train.position import Position
-from nngraph.train.signature import Signature, signature_of
+from nngraph.train.loop import Callback
+from nngraph.train.run_directory import checkpoint_in
+from nngraph.train.signature import signature_of
+from nngraph.train.trainee import (
+    Trainee,
+    checkpoint_of,
+    need_objective,
+    need_optimizer,
+    prepared,
+    restore,
+    standardized,
+    train,
+)
 
 if TYPE_CHECKING:
     from nngraph.compiler import Purpose
     from nngraph.declare.graph import Graph
 
-DTYPES = ("float32", "float64")
-SEEDS = 2**63
-Validation = tuple[Any, ...] | Dataset | float | None
 Answer = np.ndarray | dict[str, np.ndarray]
 
 
@@ -83,7 +91,7 @@ def compile(
     DeclarationError
         If the graph cannot be lowered.
     """
-    check_options(device, threads, dtype, seed)
+    checks.check_options(device, threads, dtype, seed)
     declared = graph.declaration()
     forward = lower(declared, dtype=dtype, seed=seed)
     if not forward.outputs:
@@ -101,19 +109,33 @@ def compile(
     return Model(graph, programs, forward)
 
 
-def check_options(device: str, threads: Any, dtype: str, seed: Any) -> None:
-    if device != "cpu":
-        raise OptionError(f"device: {device!r} given, 'cpu' expected")
-    if threads is not None and not (is_int(threads) and threads >= 1):
-        raise OptionError(f"threads: {threads!r} given, a whole number from 1, or None for all, expected")
-    if dtype not in DTYPES:
-        raise OptionError(f"dtype: {dtype!r} given, one of {', '.join(DTYPES)} expected")
-    if not (is_int(seed) and 0 <= seed < SEEDS):
-        raise OptionError(f"seed: {seed!r} given, a whole number from 0 to 2**63 - 1 expected")
+def load_model(path: str | PathLike[str], *, threads: int | None = None) -> Model:
+    """A model from a checkpoint, ready to predict, and to be trained on.
 
+    Parameters
+    ----------
+    path : path
+        A file that `Model.save` or a training wrote, or a run's directory, which stands for the model that its
+        training ended with.
+    threads : int, optional
+        As for `compile`.
 
-def is_int(x: Any) -> bool:
-    return isinstance(x, int | np.integer) and not isinstance(x, bool)
+    Raises
+    ------
+    CheckpointError
+        If it cannot be read, or is damaged.
+    """
+    from nngraph.declare.load import parse
+
+    file = checkpoint_in(Path(path))
+    kept = read(file)
+    config = kept.config
+    model = compile(
+        parse(kept.graph, f"{file}: "), loss=config.get("loss"), optimizer=config.get("optimizer"), threads=threads,
+        dtype=config.get("dtype", "float32"), seed=config.get("seed", 0), regularizer=config.get("regularizer"),
+    )  # fmt: skip
+    restore(model.trainee, kept, file)
+    return model
 
 
 class Model:
@@ -125,25 +147,29 @@ class Model:
         As it was declared.
     programs : Programs
         The compiled programs, over one store of parameters and other states.
+    trainee : Trainee
+        What training knows of it.
+    signature : Signature
+        Names, shapes and types of inputs, outputs and targets.
     """
 
     def __init__(self, graph: Graph, programs: Programs, forward: ForwardGraph) -> None:
         self.graph = graph
         self.programs = programs
-        self.forward = forward
-        self.optimizer = programs.optimizer  # `fit` gives the programs one whose schedule is in steps
-        self.last_batch = int(graph.training.get("batch_size", 32))
-        self.position = Position()
+        self.signature = signature_of(forward, programs.objective)
+        self.trainee = Trainee(graph, programs, self.signature, programs.optimizer)
+        self.batch_size = int(graph.training.get("batch_size", 32))
         programs.store.ensure(forward.states)
 
-    @cached_property
-    def signature(self) -> Signature:
-        """Names, shapes and types of inputs, outputs and targets."""
-        return signature_of(self.forward, self.programs.objective)
+    @property
+    def history(self) -> History:
+        """What the last training has measured, one that was interrupted too."""
+        return self.trainee.history
 
     @property
-    def objective(self) -> Objective | None:
-        return self.programs.objective
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes of the data that the model was trained on."""
+        return self.trainee.classes
 
     def fit(
         self,
@@ -158,6 +184,10 @@ class Model:
         shuffle: bool = True,
         early_stopping: EarlyStopping | int | None = None,
         callbacks: Sequence[Callback] | Callback = (),
+        standardize: bool = False,
+        run: str | PathLike[str] | None = None,
+        resume: bool = False,
+        progress: bool | None = None,
     ) -> History:
         """Train.
 
@@ -184,6 +214,16 @@ class Model:
             When to stop before the last epoch; a number is the patience.
         callbacks : callable or sequence of callable
             Each is called with the epoch's number, from 1, and its metrics; True ends the training.
+        standardize : bool
+            Whether inputs are standardized by the means and deviations of the training data, here and whenever
+            data is given to this model.
+        run : path, optional
+            A directory for the configuration, ``metrics.jsonl``, and the last and best checkpoints.
+        resume : bool
+            Go on with a training that was interrupted, in the midst of an epoch too, as if it had not been;
+            `epochs` counts from its beginning.
+        progress : bool, optional
+            Whether progress is shown; by default on a terminal.
 
         Returns
         -------
@@ -198,71 +238,28 @@ class Model:
         KeyboardInterrupt
             After Ctrl-C, which stops at once; parameters, moments and `history` are those of the last step.
         """
-        training, held_out = self.training_data(inputs, targets, validation, sample_weight, class_weight)
-        settings = self.settings(self.position.epoch + check_epochs(epochs), batch_size, shuffle, early_stopping)
-        functions = (callbacks,) if callable(callbacks) else tuple(callbacks)
-        return self.train(training, held_out, settings, [Callbacks(functions)] if functions else [])
-
-    def train(
-        self, training: Dataset, held_out: Dataset | None, settings: Settings, observers: list[Observer]
-    ) -> History:
-        """Train on checked data; `history` and `position` say how far it came, however it ends."""
-        assert self.optimizer
-        self.history = history = History()
-        given = self.examples(training)
-        checked = None if held_out is None else self.examples(held_out)
-        assert self.programs.objective
-        best = None
-        if settings.early_stopping:
-            best = best_of(
-                self.programs, self.signature, self.programs.objective, settings, checked is not None, history
-            )
-            observers = [best, *observers]
-        job = Training(
-            self.programs, self.signature, self.optimizer, settings, given, checked, self.position, history, observers
-        )
-        loop = job.loop()
-        self.last_batch = loop.training.batch
-        try:
-            loop.run()
-        finally:
-            self.position = loop.position
-        if best and settings.early_stopping and settings.early_stopping.restore_best:
-            best.restore()
-        return history
-
-    def training_data(
-        self,
-        inputs: Given | Dataset,
-        targets: Given | None,
-        validation: Validation,
-        sample_weight: ArrayLike | None = None,
-        class_weight: ClassWeight | None = None,
-    ) -> tuple[Dataset, Dataset | None]:
-        """The data to train on and that to validate with."""
-        self.need_loss("fit")
-        if self.optimizer is None:
-            raise OptionError("optimizer: none given, but fit needs one; name it in compile(optimizer=...)")
+        need_objective(self.trainee, "fit")
+        need_optimizer(self.trainee)
         data = dataset_of(self.signature, inputs, targets, sample_weight, class_weight, "fit")
-        if validation is None:
-            return data, None
-        if isinstance(validation, float):
-            return split(data, validation, seed=self.programs.seed)
-        if isinstance(validation, tuple) and len(validation) in (2, 3):
-            return data, dataset_of(self.signature, *validation, name="validation")
-        if isinstance(validation, Dataset):
-            return data, validation
-        raise OptionError(
-            f"validation: {type(validation).__name__} given, a pair (inputs, targets) or a share between 0 and 1 expected"
-        )
+        training, held_out = parts_of(self.signature, data, validation, self.programs.seed)
+        epochs = checks.check_count("epochs", epochs) + (0 if resume else self.trainee.position.epoch)
+        settings = Settings(
+            epochs, checks.check_count("batch_size", batch_size), shuffle, stopping_of(early_stopping),
+            functions_of(callbacks), None if run is None else Path(run), resume, progress,
+        )  # fmt: skip
+        self.batch_size = settings.batch_size
+        return train(self.trainee, training, held_out, settings, standardize)
 
-    def settings(
-        self, epochs: int, batch_size: int, shuffle: bool, early_stopping: EarlyStopping | int | None
-    ) -> Settings:
-        check_batch(batch_size)
-        if isinstance(early_stopping, int):
-            early_stopping = EarlyStopping(early_stopping)
-        return Settings(epochs, int(batch_size), shuffle, early_stopping)
+    def save(self, path: str | PathLike[str], *, optimizer: bool = True) -> None:
+        """Write a checkpoint: one safetensors file, parameters in public layouts, the graph in its metadata.
+
+        Parameters
+        ----------
+        path : path
+        optimizer : bool
+            Whether the optimizer's moments are in it, so that training can go on from it.
+        """
+        write(Path(path), checkpoint_of(self.trainee, self.trainee.position, optimizer))
 
     def predict(self, inputs: Given | Dataset, *, batch_size: int = ROWS) -> Answer:
         """The outputs for `inputs`, dropout and the like switched off.
@@ -279,9 +276,9 @@ class Model:
         ndarray, or dict of str to ndarray
             The only output, or all of them by name.
         """
-        check_batch(batch_size)
+        checks.check_count("batch_size", batch_size)
         data = dataset_of(self.signature, inputs, None, name="predict")
-        given = input_examples(self.signature, data)
+        given = input_examples(self.signature, standardized(self.trainee, data))
         parts = [
             self.programs.call("predict", {name: x[k : k + batch_size] for name, x in given.arrays.items()},
                                min(batch_size, given.count - k))
@@ -310,10 +307,10 @@ class Model:
         dict of str to float
             "loss" and, by the losses, "accuracy" or "mae"; with ``/<output>`` where there are several losses.
         """
-        check_batch(batch_size)
-        self.need_loss("evaluate")
+        rows = ROWS if batch_size is None else checks.check_count("batch_size", batch_size)
+        need_objective(self.trainee, "evaluate")
         data = dataset_of(self.signature, inputs, targets, sample_weight, name="evaluate")
-        return evaluate(self.programs, self.signature, self.examples(data), batch_size)
+        return evaluate(self.programs, self.signature, prepared(self.trainee, data), rows)
 
     def loss_and_gradients(
         self, inputs: Given | Dataset, targets: Given | None = None, *, sample_weight: ArrayLike | None = None
@@ -328,27 +325,14 @@ class Model:
         gradients : dict of str to ndarray
             By parameter, in the public layouts; frozen parameters have none.
         """
-        self.need_loss("loss_and_gradients")
+        need_objective(self.trainee, "loss_and_gradients")
         data = dataset_of(self.signature, inputs, targets, sample_weight, name="loss_and_gradients")
-        given = self.examples(data)
+        given = prepared(self.trainee, data)
         outputs = self.programs.call("gradients", given.arrays, given.count)
         states = self.programs.store.states
         named = {name.removeprefix("gradient/"): x for name, x in outputs.items() if name.startswith("gradient/")}
         gradients = {name: np.array(states[name].to_public(x), order="C") for name, x in named.items()}
         return float(outputs["loss"]), gradients
-
-    def examples(self, data: Dataset) -> Any:
-        """`data` as the programs take it; the objective takes weights from when there are some."""
-        objective = self.programs.objective
-        assert objective
-        if data.weights is not None and not objective.sample_weights:
-            self.programs.use(objective=replace(objective, sample_weights=True))
-        assert self.programs.objective
-        return examples(self.signature, data, self.programs.objective.sample_weights)
-
-    def need_loss(self, what: str) -> None:
-        if self.programs.objective is None:
-            raise OptionError(f"loss: none given, but {what} needs one; name it in compile(loss=...)")
 
     def parameters(self) -> dict[str, np.ndarray]:
         """Copies of the parameters by ``<node>.<parameter>``, in the public layouts."""
@@ -367,19 +351,11 @@ class Model:
         DataError
             If a name is unknown, or a shape or a value is not right; then none is set.
         """
-        states = {name: s for name, s in self.programs.store.states.items() if s.kind == "parameter"}
-        found: dict[str, np.ndarray] = {}
-        for name, value in given.items():
-            if name not in states:
-                from nngraph.ops.specification import suggestion
-
-                raise DataError(f"parameter '{name}': the model has none of that name; {suggestion(name, states)}")
-            found[name] = parameter_array(name, value, states[name].public_shape)
-        self.programs.store.assign(found)
+        self.programs.store.assign(checks.check_parameters(self.programs.store.states, given))
 
     def plan(self, purpose: Purpose = "train", batch: int | None = None) -> Plan:
         """The plan of a program's arena for one batch size."""
-        return self.programs.plan(purpose, batch or self.last_batch)
+        return self.programs.plan(purpose, batch or self.batch_size)
 
     @property
     def main_purpose(self) -> Purpose:
@@ -408,28 +384,5 @@ class Model:
         return f"<Model '{self.graph.name}': {size:,} parameters, {self.programs.dtype}, outputs {outputs}>"
 
 
-def check_epochs(epochs: Any) -> int:
-    if not (is_int(epochs) and epochs >= 1):
-        raise OptionError(f"epochs: {epochs!r} given, a whole number from 1 expected")
-    return int(epochs)
-
-
 def joined(parts: list[np.ndarray]) -> np.ndarray:
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
-
-
-def check_batch(batch_size: Any) -> None:
-    if batch_size is not None and not (is_int(batch_size) and batch_size >= 1):
-        raise OptionError(f"batch_size: {batch_size!r} given, a whole number from 1 expected")
-
-
-def parameter_array(name: str, value: ArrayLike, shape: tuple[int, ...]) -> np.ndarray:
-    try:
-        array = np.asarray(value, np.float64)
-    except (TypeError, ValueError):
-        raise DataError(f"parameter '{name}': {type(value).__name__} given, an array of numbers expected") from None
-    if array.shape != shape:
-        raise DataError(f"parameter '{name}': shape {array.shape} given, {shape} expected")
-    if not np.isfinite(array).all():
-        raise DataError(f"parameter '{name}': holds NaN or an infinity; finite numbers expected")
-    return array

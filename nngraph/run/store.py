@@ -44,9 +44,8 @@ class Store:
             self.states[state.name] = state
 
     def initial(self, state: State) -> Any:
-        given = self.waiting.pop(state.name, None)
-        if given is not None and given.shape == state.public_shape:
-            return given
+        if state.name in self.waiting:
+            return self.waiting.pop(state.name).reshape(state.public_shape)
         if callable(state.initial):
             return state.initial(self.seed, state.name, state.public_shape)
         return np.broadcast_to(np.asarray(state.initial), state.public_shape)

@@ -14,10 +14,10 @@ ROWS = 1024  # of a batch, unless a user says otherwise
 
 
 def evaluate(
-    programs: Programs, signature: Signature, examples: Examples, batch_size: int | None = None
+    programs: Programs, signature: Signature, examples: Examples, batch_size: int = ROWS
 ) -> dict[str, float]:
     """Run the evaluation program over `examples`."""
-    sweep = Sweep(programs, "evaluate", examples, batch_rows(signature, examples, batch_size or ROWS))
+    sweep = Sweep(programs, "evaluate", examples, batch_rows(signature, examples, batch_size))
     ring = np.zeros((sweep.steps, sweep.columns))
     bind_all([(sweep, np.arange(examples.count))], ring)
     programs.tape.step = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -126,13 +126,9 @@ def in_order(array: np.ndarray, dtype: str) -> np.ndarray:
     return np.ascontiguousarray(array, dtype)
 
 
-def with_inputs_standardized(data: Dataset, standardizer: Any) -> Dataset:
-    """`data` as the standardizer of training leaves it, whatever its only input is called."""
-    from nngraph.train.data.standardizer import standardize
-
-    if standardizer is None:
+def named_like(data: Dataset, names: Iterable[str]) -> Dataset:
+    """`data` with its only input called as the only one of `names`."""
+    known = list(names)
+    if len(data.inputs) != 1 or len(known) != 1:
         return data
-    if len(data.inputs) == len(standardizer.mean) == 1:
-        (given,), (known,) = data.inputs, standardizer.mean
-        data = replace(data, inputs={known: data.inputs[given]})
-    return standardize(data, standardizer)
+    return replace(data, inputs={known[0]: data.x})

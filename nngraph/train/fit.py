@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
 
-from nngraph.differentiate import Objective
+from nngraph.errors import OptionError
 from nngraph.ops.optimizer import Optimizer
 from nngraph.programs import Programs
 from nngraph.train.best import Best
 from nngraph.train.data.dataset import Dataset
+from nngraph.train.data.splits import split
+from nngraph.train.display import display
 from nngraph.train.early_stopping import EarlyStopping, watch_of
 from nngraph.train.evaluation import ROWS, batch_rows
-from nngraph.train.examples import Examples
+from nngraph.train.examples import Examples, dataset_of
 from nngraph.train.history import VALIDATION, History
-from nngraph.train.loop import Loop, Observer
+from nngraph.train.loop import Callback, Callbacks, Loop, Observer
 from nngraph.train.position import Position
+from nngraph.train.run_directory import RunDirectory, Take, is_run
 from nngraph.train.signature import Signature
 from nngraph.train.sweep import Sweep
+
+Validation = tuple[Any, ...] | Dataset | float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,25 +34,51 @@ class Settings:
     Attributes
     ----------
     epochs : int
-        In all, those before `position` included.
+        In all, those before the position where it begins included.
+    run : Path or None
+        The run's directory.
+    resume : bool
+        Whether it goes on where another ended, in the midst of an epoch too.
+    progress : bool or None
+        Whether there is a bar; None: on a terminal.
+    title : str
+        What a display calls this training.
+    config : dict
+        What the run's configuration says beside these settings.
     """
 
     epochs: int
     batch_size: int = 32
     shuffle: bool = True
     early_stopping: EarlyStopping | None = None
+    callbacks: tuple[Callback, ...] = ()
+    run: Path | None = None
+    resume: bool = False
+    progress: bool | None = None
+    title: str = ""
+    config: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    def plain(self) -> dict[str, Any]:
+        """As a run's configuration holds them."""
+        stopping = None if self.early_stopping is None else asdict(self.early_stopping)
+        own = {"epochs": self.epochs, "batch_size": self.batch_size, "shuffle": self.shuffle}
+        return own | {"early_stopping": stopping} | self.config
 
 
 @dataclass(slots=True, eq=False)
 class Training:
-    """A model's training, ready to run.
+    """A model's training.
 
     Attributes
     ----------
     optimizer : Optimizer
         As it was given: lengths of schedules may be in epochs.
-    best : Best or None
-        Where somebody wants to know which epoch was best.
+    position, history
+        Where it begins; once it has ended, however it ended, where and how.
+    graph, config : str, dict
+        Of the model, for the run's directory.
+    take : callable
+        Makes a checkpoint.
     """
 
     programs: Programs
@@ -56,10 +89,32 @@ class Training:
     validation: Examples | None
     position: Position
     history: History
-    observers: list[Observer]
-    best: Best | None = None
+    graph: str
+    config: dict[str, Any]
+    take: Take
 
-    def loop(self) -> Loop:
+    def run(self) -> None:
+        """Train; states, `position` and `history` agree whatever is raised."""
+        best = self.best() if self.settings.early_stopping or self.settings.run else None
+        directory = self.directory(best) if self.settings.run and best else None
+        shown = display(self.settings.progress, self.settings.title)
+        callbacks = Callbacks(self.settings.callbacks) if self.settings.callbacks else None
+        observers: list[Observer] = [o for o in (best, directory, callbacks, shown) if o is not None]
+        loop = self.loop(observers)
+        try:
+            loop.run()
+        finally:
+            self.position = loop.position
+            if shown:
+                shown.close()
+            if directory:
+                directory.save(loop)
+        if best and self.settings.early_stopping and self.settings.early_stopping.restore_best:
+            best.restore()
+            if directory:
+                directory.note_restored()
+
+    def loop(self, observers: list[Observer]) -> Loop:
         """Compile, plan and bind."""
         batch = min(self.settings.batch_size, self.training.count)
         sweep = Sweep(self.programs, "train", self.training, batch)
@@ -67,7 +122,7 @@ class Training:
         self.programs.use(optimizer=self.optimizer.resolve(steps, steps * self.settings.epochs))
         return Loop(
             self.programs, self.signature, sweep, self.validation_sweep(batch), self.settings.epochs,
-            self.position, self.history, self.observers, self.settings.shuffle,
+            self.position, self.history, observers, self.settings.shuffle,
         )  # fmt: skip
 
     def validation_sweep(self, batch: int) -> Sweep | None:
@@ -82,24 +137,57 @@ class Training:
             rows = min(rows, max(batch, room // needed * batch))
         return Sweep(self.programs, "evaluate", examples, rows)
 
+    def best(self) -> Best:
+        """Who keeps the best epoch; epochs before a resumption count."""
+        names = metric_names(self.signature, self.validation is not None)
+        watch = watch_of(self.settings.early_stopping, names)
+        for epoch in range(1, self.history.epochs + 1):
+            watch.see(epoch, self.history.line(epoch)[watch.monitor])
+        return Best(self.programs.store, watch, self.settings.early_stopping)
 
-def metric_names(signature: Signature, objective: Objective, validated: bool) -> list[str]:
+    def directory(self, best: Best) -> RunDirectory:
+        assert self.settings.run
+        if is_run(self.settings.run) and not self.settings.resume:
+            raise OptionError(f"run: {self.settings.run} holds a run already; choose another, or resume it")
+        directory = RunDirectory(self.settings.run, self.take, best)
+        directory.begin(self.graph, {**self.config, **self.settings.plain()}, self.history)
+        return directory
+
+
+def metric_names(signature: Signature, validated: bool) -> list[str]:
     """Of the metrics that an epoch leaves."""
     names = ["loss", *(f"loss/{t.output}" for t in signature.targets if len(signature.targets) > 1)]
     names += [metric.name for metric in signature.metrics]
     return names + [VALIDATION + name for name in names] if validated else names
 
 
-def best_of(
-    programs: Programs,
-    signature: Signature,
-    objective: Objective,
-    settings: Settings,
-    validated: bool,
-    history: History,
-) -> Best:
-    """Who keeps the best epoch; epochs before a resumption count."""
-    watch = watch_of(settings.early_stopping, metric_names(signature, objective, validated))
-    for epoch in range(1, history.epochs + 1):
-        watch.see(epoch, history.line(epoch)[watch.monitor])
-    return Best(programs.store, watch, settings.early_stopping)
+def parts_of(
+    signature: Signature, data: Dataset, validation: Validation, seed: int
+) -> tuple[Dataset, Dataset | None]:
+    """The data to train on, and that to validate with."""
+    if validation is None:
+        return data, None
+    if isinstance(validation, float):
+        return split(data, validation, seed=seed)
+    if isinstance(validation, Dataset):
+        return data, validation
+    if isinstance(validation, tuple) and len(validation) in (2, 3):
+        return data, dataset_of(signature, *validation, name="validation")
+    expected = "a pair (inputs, targets) or a share between 0 and 1 expected"
+    raise OptionError(f"validation: {type(validation).__name__} given, {expected}")
+
+
+def functions_of(callbacks: Sequence[Callback] | Callback) -> tuple[Callback, ...]:
+    functions = (callbacks,) if callable(callbacks) else tuple(callbacks)
+    for function in functions:
+        if not callable(function):
+            raise OptionError(f"callbacks: {function!r} given, functions of epoch and metrics expected")
+    return functions
+
+
+def stopping_of(given: Any) -> EarlyStopping | None:
+    if given is None or isinstance(given, EarlyStopping):
+        return given
+    return EarlyStopping(given)
+
+

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from types import FrameType
+from typing import Self
 
 from nngraph.programs import Programs
 from nngraph.run.program import Segment
@@ -24,7 +25,7 @@ class Interruption:
         self.running: Running | None = None
         self.immediate = False
 
-    def __enter__(self) -> Interruption:
+    def __enter__(self) -> Self:
         self.mine = (
             threading.current_thread() is threading.main_thread()
             and signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -45,7 +46,7 @@ class Interruption:
             raise KeyboardInterrupt
 
     @contextmanager
-    def at_once(self) -> Iterator[None]:
+    def at_once(self) -> Generator[None]:
         self.immediate = True
         try:
             yield

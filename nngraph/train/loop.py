@@ -228,7 +228,7 @@ Callback = Callable[[int, Metrics], object]
 
 @dataclass(slots=True, eq=False)
 class Callbacks:
-    """The user's functions, called after each epoch with its number and metrics; one that returns True ends training."""
+    """The user's functions, called after each epoch with its number and metrics; True ends the training."""
 
     functions: tuple[Callback, ...]
     between: bool = True
@@ -236,7 +236,8 @@ class Callbacks:
     def tick(self, loop: Loop, steps: int, loss: float) -> None: ...
 
     def epoch(self, loop: Loop, epoch: int, metrics: Metrics) -> bool:
-        return any([function(epoch, dict(metrics)) is True for function in self.functions])
+        answers = [function(epoch, dict(metrics)) for function in self.functions]  # each is called
+        return any(answer is True for answer in answers)
 
     def wants_stop(self) -> bool:
         return False

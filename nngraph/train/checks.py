@@ -1,0 +1,68 @@
+"""What a user may give: numbers and names, checked with a line that says what is expected."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from nngraph.errors import DataError, OptionError
+from nngraph.ir.graph import State
+from nngraph.ops.specification import suggestion
+
+DTYPES = ("float32", "float64")
+SEEDS = 2**63
+
+
+def is_int(x: Any) -> bool:
+    return isinstance(x, int | np.integer) and not isinstance(x, bool)
+
+
+def check_options(device: str, threads: Any, dtype: str, seed: Any) -> None:
+    if device != "cpu":
+        raise OptionError(f"device: {device!r} given, 'cpu' expected")
+    if threads is not None and not (is_int(threads) and threads >= 1):
+        raise OptionError(f"threads: {threads!r} given, a whole number from 1, or None for all, expected")
+    if dtype not in DTYPES:
+        raise OptionError(f"dtype: {dtype!r} given, one of {', '.join(DTYPES)} expected")
+    if not (is_int(seed) and 0 <= seed < SEEDS):
+        raise OptionError(f"seed: {seed!r} given, a whole number from 0 to 2**63 - 1 expected")
+
+
+def check_count(name: str, given: Any) -> int:
+    """A whole number from 1."""
+    if not (is_int(given) and given >= 1):
+        raise OptionError(f"{name}: {given!r} given, a whole number from 1 expected")
+    return int(given)
+
+
+def check_parameters(states: Mapping[str, State], given: Mapping[str, ArrayLike]) -> dict[str, np.ndarray]:
+    """Arrays of the right shapes for parameters that there are.
+
+    Raises
+    ------
+    DataError
+        If a name is unknown, or a shape or a value is not right.
+    """
+    known = {name: state for name, state in states.items() if state.kind == "parameter"}
+    found: dict[str, np.ndarray] = {}
+    for name, value in given.items():
+        if name not in known:
+            raise DataError(f"parameter '{name}': the model has none of that name; {suggestion(name, known)}")
+        found[name] = parameter_array(name, value, known[name].public_shape)
+    return found
+
+
+def parameter_array(name: str, value: ArrayLike, shape: tuple[int, ...]) -> np.ndarray:
+    try:
+        array = np.asarray(value, np.float64)
+    except (TypeError, ValueError):
+        given = type(value).__name__
+        raise DataError(f"parameter '{name}': {given} given, an array of numbers expected") from None
+    if array.shape != shape:
+        raise DataError(f"parameter '{name}': shape {array.shape} given, {shape} expected")
+    if not np.isfinite(array).all():
+        raise DataError(f"parameter '{name}': holds NaN or an infinity; finite numbers expected")
+    return array

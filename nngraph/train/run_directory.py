@@ -1,0 +1,133 @@
+"""A run's directory: the resolved model and configuration, metrics, and the last and best checkpoints."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nngraph.errors import CheckpointError, OptionError
+from nngraph.train.best import Best
+from nngraph.train.checkpoint import Checkpoint, temporary, write
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from nngraph.train.history import History
+    from nngraph.train.loop import Loop
+
+MODEL, CONFIG, METRICS = "model.json", "config.json", "metrics.jsonl"
+LAST, BEST = "last.safetensors", "best.safetensors"
+SECONDS = 30.0  # from one writing of `last` to the next, at least
+Take = Callable[["Loop", "Mapping[str, np.ndarray] | None"], Checkpoint]
+
+
+class RunDirectory:
+    """Observes a training, and keeps what it comes to.
+
+    Parameters
+    ----------
+    path : Path
+        Made where it is not there.
+    take : callable
+        Makes a checkpoint of where the loop stands: of its states, or with others' arrays in place of them.
+    best : Best
+        Who knows the best epoch's parameters.
+    """
+
+    between = True
+
+    def __init__(self, path: Path, take: Take, best: Best) -> None:
+        self.path, self.take, self.best = path, take, best
+        self.saved = time.monotonic()
+        self.written = best.watch.best_epoch
+
+    def begin(self, graph: str, config: Mapping[str, Any], history: History) -> None:
+        """Write what is known before the first step, and the metrics of epochs before a resumption."""
+        kept = kept_lines(self.path / METRICS, history.epochs)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            write_text(self.path / MODEL, graph)
+            write_text(self.path / CONFIG, json.dumps(config, indent=2) + "\n")
+            write_text(self.path / METRICS, "".join(kept))
+        except OSError as error:
+            raise OptionError(f"run: {self.path} cannot be written ({error.strerror}); choose another") from None
+
+    def tick(self, loop: Loop, steps: int, loss: float) -> None: ...
+
+    def epoch(self, loop: Loop, epoch: int, metrics: Mapping[str, float]) -> bool:
+        with (self.path / METRICS).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(metrics_line(loop, epoch, metrics)) + "\n")
+        return False
+
+    def wants_stop(self) -> bool:
+        return time.monotonic() - self.saved > SECONDS
+
+    def pause(self, loop: Loop) -> None:
+        if self.wants_stop():
+            self.save(loop)
+
+    def save(self, loop: Loop) -> None:
+        """Write `last`, and `best` where it has changed."""
+        write(self.path / LAST, self.take(loop, None))
+        if self.best.snapshot and self.written != self.best.watch.best_epoch:
+            write(self.path / BEST, self.take(loop, self.best.snapshot))
+            self.written = self.best.watch.best_epoch
+        self.saved = time.monotonic()
+
+
+    def note_restored(self) -> None:
+        """The model has the best epoch's parameters: the directory stands for them from here on."""
+        config = read_config(self.path) | {"restored": True}
+        write_text(self.path / CONFIG, json.dumps(config, indent=2) + "\n")
+
+
+def kept_lines(path: Path, epochs: int) -> list[str]:
+    """The lines of the first epochs: a process that was killed may have measured more than it saved."""
+    if not epochs or not path.is_file():
+        return []
+    return path.read_text(encoding="utf-8").splitlines(keepends=True)[:epochs]
+
+
+def metrics_line(loop: Loop, epoch: int, metrics: Mapping[str, float]) -> dict[str, Any]:
+    seconds = round(loop.history.seconds, 4)
+    return {"epoch": epoch, "step": epoch * loop.training.steps, **metrics, "seconds": seconds}
+
+
+def write_text(path: Path, text: str) -> None:
+    with temporary(path) as name:
+        Path(name).write_text(text, encoding="utf-8")
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The configuration of a run.
+
+    Raises
+    ------
+    CheckpointError
+        If the directory holds no run.
+    """
+    try:
+        return json.loads((path / CONFIG).read_text(encoding="utf-8"))
+    except OSError:
+        raise CheckpointError(f"{path}: is no run directory, for it holds no {CONFIG}") from None
+    except ValueError as error:
+        raise CheckpointError(f"{path / CONFIG}: is not JSON ({error})") from None
+
+
+def is_run(path: Path) -> bool:
+    """Whether the directory holds a run already."""
+    return any((path / name).exists() for name in (CONFIG, LAST, METRICS))
+
+
+def checkpoint_in(path: Path) -> Path:
+    """The checkpoint that a path stands for; a run stands for the model that its training ended with."""
+    if not path.is_dir():
+        return path
+    if is_run(path) and read_config(path).get("restored") and (path / BEST).is_file():
+        return path / BEST
+    if not (path / LAST).is_file():
+        raise CheckpointError(f"{path}: is no run directory with a checkpoint, for it holds no {LAST}")
+    return path / LAST

@@ -1,0 +1,158 @@
+"""A model as training sees it: programs, and what is known of the data and of the epochs so far."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nngraph.errors import OptionError
+from nngraph.ops.specification import to_spec
+from nngraph.train.checkpoint import Checkpoint, assign_states, states_of
+from nngraph.train.data.standardizer import (
+    Standardizer,
+    fit_standardizer,
+    standardize,
+    standardizer_from_tensors,
+)
+from nngraph.train.examples import Examples, examples, named_like
+from nngraph.train.fit import Settings, Training
+from nngraph.train.history import History
+from nngraph.train.position import Position
+
+if TYPE_CHECKING:
+    from nngraph.declare.graph import Graph
+    from nngraph.differentiate import Objective
+    from nngraph.ops.optimizer import Optimizer
+    from nngraph.programs import Programs
+    from nngraph.train.data.dataset import Dataset
+    from nngraph.train.loop import Loop
+    from nngraph.train.signature import Signature
+
+
+@dataclass(slots=True, eq=False)
+class Trainee:
+    """A model with its programs and what it has been through.
+
+    Attributes
+    ----------
+    optimizer : Optimizer or None
+        As it was given; the programs have one whose schedule is in steps.
+    position, history
+        Of the last training.
+    classes : tuple of str
+        Names of the classes of the data that it was trained on.
+    standardizer : Standardizer or None
+        What all of its data goes through.
+    """
+
+    graph: Graph
+    programs: Programs
+    signature: Signature
+    optimizer: Optimizer | None = None
+    position: Position = field(default_factory=Position)
+    history: History = field(default_factory=History)
+    classes: tuple[str, ...] = ()
+    standardizer: Standardizer | None = None
+
+
+def need_objective(trainee: Trainee, what: str) -> Objective:
+    if trainee.programs.objective is None:
+        raise OptionError(f"loss: none given, but {what} needs one; name it in compile(loss=...)")
+    return trainee.programs.objective
+
+
+def need_optimizer(trainee: Trainee) -> Optimizer:
+    if trainee.optimizer is None:
+        raise OptionError("optimizer: none given, but fit needs one; name it in compile(optimizer=...)")
+    return trainee.optimizer
+
+
+def standardized(trainee: Trainee, data: Dataset) -> Dataset:
+    if trainee.standardizer is None:
+        return data
+    return standardize(named_like(data, trainee.standardizer.mean), trainee.standardizer)
+
+
+def prepared(trainee: Trainee, data: Dataset) -> Examples:
+    """`data` as the programs take it; the objective takes weights from when there are some."""
+    objective = need_objective(trainee, "fit")
+    weights = objective.sample_weights or data.weights is not None
+    found = examples(trainee.signature, standardized(trainee, data), weights)
+    if weights:
+        trainee.programs.use(objective=replace(objective, sample_weights=True))
+    return found
+
+
+def train(
+    trainee: Trainee,
+    training: Dataset,
+    held_out: Dataset | None,
+    settings: Settings,
+    standardized: bool = False,
+) -> History:
+    """Train on checked data; `history` and `position` say how far it came, however it ends."""
+    optimizer = need_optimizer(trainee)
+    if not settings.resume:
+        trainee.history, trainee.position = History(), Position(trainee.position.epoch)
+    trainee.classes = training.classes or trainee.classes
+    if standardized and trainee.standardizer is None:
+        trainee.standardizer = fit_standardizer(training)
+    given = prepared(trainee, training)
+    checked = None if held_out is None else prepared(trainee, held_out)
+    text = trainee.graph.to_json() if settings.run else ""
+    job = Training(
+        trainee.programs, trainee.signature, optimizer, settings, given, checked, trainee.position,
+        trainee.history, text, config_of(trainee), partial(checkpoint_of_loop, trainee),
+    )  # fmt: skip
+    try:
+        job.run()
+    finally:
+        trainee.position = job.position
+    return trainee.history
+
+
+def config_of(trainee: Trainee) -> dict[str, Any]:
+    """What it takes to compile the model again, but for its graph."""
+    objective, optimizer = trainee.programs.objective, trainee.optimizer
+    losses = {} if objective is None else {name: to_spec(loss) for name, loss in objective.losses.items()}
+    regularizer = None if objective is None else objective.regularizer
+    return {
+        "loss": losses or None, "optimizer": None if optimizer is None else to_spec(optimizer),
+        "regularizer": None if regularizer is None else to_spec(regularizer),
+        "dtype": trainee.programs.dtype, "seed": trainee.programs.seed,
+    }  # fmt: skip
+
+
+def checkpoint_of(
+    trainee: Trainee,
+    position: Position,
+    optimizer: bool = True,
+    instead: Mapping[str, np.ndarray] | None = None,
+) -> Checkpoint:
+    """Where the model stands; without the optimizer's states it is a model, not something to go on from."""
+    standardizer = {} if trainee.standardizer is None else trainee.standardizer.tensors()
+    states = states_of(trainee.programs.store, optimizer, instead)
+    return Checkpoint(
+        trainee.graph.to_json(), config_of(trainee), states, position.epoch, position.rows,
+        trainee.history, trainee.classes, standardizer,
+    )  # fmt: skip
+
+
+def checkpoint_of_loop(
+    trainee: Trainee, loop: Loop, instead: Mapping[str, np.ndarray] | None
+) -> Checkpoint:
+    """Where a loop stands, or a model of the states that are given."""
+    return checkpoint_of(trainee, loop.position, instead is None, instead)
+
+
+def restore(trainee: Trainee, kept: Checkpoint, path: Path) -> None:
+    """Give a model of the same graph what a checkpoint holds."""
+    assign_states(trainee.programs.store, kept.states, path)
+    trainee.position, trainee.history = kept.position, History(kept.history)
+    trainee.classes = kept.classes
+    trainee.standardizer = standardizer_from_tensors(kept.standardizer)
