@@ -45,13 +45,12 @@ def lifetimes(schedule: Schedule) -> Lifetimes:
     for _, value in graph.outputs:
         if (root := aliases.get(value, value)) not in outside:
             last[root] = end
+    outputs = {aliases.get(value, value) for _, value in graph.outputs}
+    changed = [(s, new) for s in graph.states if (new := aliases.get(s.new, s.new)) is not s.old]
+    reads |= {new: end for _, new in changed if new in outside}
     in_store: dict[Value, Value] = {}
     copies: list[tuple[Value, Value]] = []
-    outputs = {aliases.get(value, value) for _, value in graph.outputs}
-    for state in graph.states:
-        new = aliases.get(state.new, state.new)
-        if new is state.old:
-            continue
+    for state, new in changed:
         if new not in outputs and writes_in_place(state, new, first, reads, calls, in_store):
             in_store[new] = state.old
         else:
@@ -60,7 +59,20 @@ def lifetimes(schedule: Schedule) -> Lifetimes:
                 last[new] = end
     for value in in_store:
         del first[value], last[value]
-    return Lifetimes(first, last, in_store, copies)
+    return Lifetimes(first, last, in_store, in_safe_order(copies))
+
+
+def in_safe_order(copies: list[tuple[Value, Value]]) -> list[tuple[Value, Value]]:
+    """A state that becomes what another one was is copied before the other one changes."""
+    waiting = {old: new for new, old in copies}
+    found: list[tuple[Value, Value]] = []
+    while waiting:
+        read = set(waiting.values())
+        ready = [old for old in waiting if old not in read]
+        if not ready:
+            raise ValueError(f"states {', '.join(old.name for old in waiting)} change places, which takes a third")
+        found += [(waiting.pop(old), old) for old in ready]
+    return found
 
 
 def writes_in_place(
