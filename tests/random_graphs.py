@@ -7,7 +7,7 @@ it is drawn every node is computed, so that what leaves an op's domain can be br
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
@@ -80,18 +80,29 @@ class Recipe:
             self.losses, self.outputs, regularizer=self.regularizer, sample_weights=self.sample_weights
         )
 
-    def without(self, id: str, instead: str | None = None) -> Recipe:
-        """The recipe with one node replaced by another, or with an output left out; then without what nothing needs."""
-        if instead is None:
-            outputs = tuple(output for output in self.outputs if output != id)
-            losses = {name: loss for name, loss in self.losses.items() if name in outputs}
-            return replace(self, outputs=outputs, losses=losses).needed()
-        steps = tuple(
-            replace(step, operands=tuple(instead if x == id else x for x in step.operands))
-            for step in self.steps
-            if step.id != id
-        )
-        return replace(self, steps=steps).needed()
+    def smaller(self) -> Iterator[Recipe]:
+        """The recipe with one output less, or one node replaced by an operand of its; the plainest first."""
+        for id in self.outputs:
+            if set(self.losses) - {id}:
+                losses = {name: loss for name, loss in self.losses.items() if name != id}
+                yield replace(self, outputs=tuple(x for x in self.outputs if x != id), losses=losses).needed()
+        if self.regularizer or self.sample_weights:
+            yield replace(self, regularizer=None, sample_weights=False)
+        for step in reversed(self.steps):
+            for operand in step.operands:
+                if isinstance(operand, str):
+                    yield self.replaced(step.id, operand)
+
+    def replaced(self, id: str, other: str) -> Recipe:
+        """The recipe with `other` wherever `id` was read."""
+
+        def moved(name: Any) -> Any:
+            return other if name == id else name
+
+        steps = tuple(replace(step, operands=tuple(map(moved, step.operands))) for step in self.steps)
+        losses = {moved(name): loss for name, loss in self.losses.items()}
+        outputs = tuple(dict.fromkeys(map(moved, self.outputs)))
+        return replace(self, steps=steps, outputs=outputs, losses=losses).needed()
 
     def needed(self) -> Recipe:
         wanted = set(self.outputs)
@@ -405,4 +416,3 @@ def loss_of(d: Drawing) -> dict[str, Any]:
     name = sorted(LOSSES)[int(d.rng.integers(len(LOSSES)))]
     options = LOSSES[name]
     return {"type": name, **options[int(d.rng.integers(len(options)))]}
-
