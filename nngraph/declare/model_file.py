@@ -36,6 +36,10 @@ class TrainingDefaults(Strict):
     data: Choice | None = Field(None, description="the data set, by name or path or with its options")
     seed: int | None = Field(None, ge=0, description="of initial parameters, shuffling and dropout")
     dtype: Literal["float32", "float64"] | None = Field(None, description="what 'float' is")
+    held_out: float | None = Field(None, gt=0, lt=1, description="share of the data that is held out")
+    split_seeds: list[int] | None = Field(None, min_length=1, description="one training for each way to hold out")
+    standardize: bool | None = Field(None, description="whether inputs are standardized by the training data")
+    patience: int | None = Field(None, ge=1, description="epochs without a better held-out loss before it ends")
 
 
 class InputEntry(Strict):

@@ -1,0 +1,93 @@
+"""``nngraph train``."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from nngraph.cli.arguments import dtype_option, seed_option, threads_option
+from nngraph.cli.choices import choice, seeds_of
+from nngraph.errors import OptionError
+
+DATA_HELP = """
+  A dataset by name (digits, moons, circles, spirals, xor, blobs, sine, step) or a path (.npz, .csv, IDX), maybe
+  with options: moons:n=500,noise=0.1  iris.csv:target=species  mnist/:part=test
+"""
+
+
+@click.command(short_help="Train a model on data.")
+@click.argument("model", type=click.Path(path_type=Path), required=False)
+@click.option("--data", metavar="SPEC", help="Dataset or file, with options after a colon.  [default: the model's, or "
+              "digits]")  # fmt: skip
+@click.option("--epochs", type=click.IntRange(1), help="Passes over the data.  [default: the model's, or 20]")
+@click.option("--batch-size", type=click.IntRange(1), help="Examples in a step.  [default: the model's, or 32]")
+@click.option("--loss", metavar="NAME[:key=value,...]", help="By default the model's, or one that fits the data.")
+@click.option("--optimizer", metavar="NAME[:key=value,...]", help="By default the model's, or adam.")
+@click.option("--learning-rate", type=click.FloatRange(0), help="In place of the optimizer's own.")
+@click.option("--regularizer", metavar="NAME:strength=λ", help="l1, l2 or elastic_net.")
+@click.option("--held-out", type=click.FloatRange(0, 1, min_open=True, max_open=True),
+              help="Share of the data that is held out.  [default: the model's, or 0.2]")  # fmt: skip
+@click.option("--split-seeds", metavar="SEEDS", help="What is held out depends on; with several, as in 0-4, one training "
+              "for each, and the mean.  [default: the model's, or 0]")  # fmt: skip
+@click.option("--validation-split", type=click.FloatRange(0, 1, min_open=True, max_open=True),
+              help="Share of the training part that early stopping goes by, in place of the held-out part.")  # fmt: skip
+@click.option("--patience", type=click.IntRange(1), help="Stop after so many epochs without a better loss on held-out or "
+              "validation data, and go back to the best.")  # fmt: skip
+@click.option("--standardize/--no-standardize", default=None, help="Inputs by the training part's means and deviations.  "
+              "[default: the model's, or only for data from files]")  # fmt: skip
+@click.option("--class-weight", type=click.Choice(["balanced"]), help="Give every class the same sum of weights.")
+@seed_option
+@dtype_option
+@threads_option
+@click.option("--run", type=click.Path(path_type=Path), help="The run's directory.  [default: runs/MODEL-TIME]")
+@click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with an interrupted run, exactly as "
+              "if it had not been; only --epochs and --threads may be given with it.")  # fmt: skip
+@click.option("--quiet", is_flag=True, help="No progress, only results.")
+def command(model: Path | None, resume: Path | None, run: Path | None, quiet: bool, **given: Any) -> None:
+    """Train MODEL, a model file or a Python file that declares a graph, and evaluate it on held-out data.
+
+    What is not given is as the model's file says. The run's directory keeps the model, the configuration, a line
+    of metrics for each epoch, and the last and the best checkpoint. Ctrl-C stops at once and saves.
+
+    \b
+    nngraph train models/digits_mlp.json
+    nngraph train models/digits_mlp.json --optimizer sgd:momentum=0.9 --learning-rate 0.05 --epochs 40
+    nngraph train models/classify2d.json --data spirals:n=400,noise=0.05 --regularizer l2:strength=0.001
+    nngraph train model.json --data iris.csv:target=species --patience 10 --validation-split 0.2
+    nngraph train --resume runs/digits_mlp-20260101-120000
+    """
+    from nngraph.cli.training import options_of, train_all
+
+    for name in ("loss", "optimizer", "regularizer"):
+        if given[name] is not None:
+            given[name] = choice(f"--{name}", given[name])
+    if given["split_seeds"] is not None:
+        given["split_seeds"] = seeds_of("--split-seeds", given["split_seeds"])
+    if resume is not None:
+        resume_run(resume, model, run, given, not quiet)
+        return
+    if model is None:
+        raise OptionError("MODEL: none given; name a model file, such as models/digits_mlp.json, or --resume a run")
+    from nngraph.cli.arguments import load_graph
+
+    graph = load_graph(model)
+    directory = run or Path("runs") / f"{model.stem}-{time.strftime('%Y%m%d-%H%M%S')}"
+    train_all(graph, options_of(given, graph.training), directory, False, not quiet)
+
+
+def resume_run(path: Path, model: Path | None, run: Path | None, given: dict[str, Any], progress: bool) -> None:
+    """Go on with a run, or with those of its trainings that have not ended."""
+    from nngraph.cli.training import options_of, train_all
+    from nngraph.declare.load import load
+    from nngraph.train.run_directory import CONFIG, MODEL, read_config
+
+    other = [name for name, value in given.items() if value is not None and name not in ("epochs", "threads")]
+    other += [name for name, value in (("MODEL", model), ("run", run)) if value is not None]
+    if other:
+        raise OptionError(f"--resume: {', '.join(other)} given with it; a resumed run keeps its own")
+    first = next(iter(sorted(path.glob(f"split-*/{CONFIG}"))), path / CONFIG).parent
+    options = options_of(given, read_config(first))
+    train_all(load(first / MODEL), options, path, True, progress)

@@ -1,0 +1,221 @@
+"""What `nngraph train` does: options from three places, then one training for each way to hold out data."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nngraph.cli.choices import data_spec
+from nngraph.errors import OptionError
+
+if TYPE_CHECKING:
+    from nngraph.declare.graph import Graph
+    from nngraph.model import Model
+    from nngraph.train.data import Dataset
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to train: as a run's configuration holds it, beside what the model says of itself.
+
+    Attributes
+    ----------
+    split_seeds : tuple of int
+        One training for each.
+    validation_split : float or None
+        The share of the training part that early stopping and the curves of validation go by; without it they go
+        by the held-out part.
+    standardize : bool or None
+        None: where the data comes from a file.
+    """
+
+    data: str = "digits"
+    loss: Any = None
+    optimizer: Any = "adam"
+    regularizer: Any = None
+    learning_rate: float | None = None
+    epochs: int = 20
+    batch_size: int = 32
+    seed: int = 0
+    dtype: str = "float32"
+    threads: int | None = None
+    held_out: float = 0.2
+    split_seeds: tuple[int, ...] = (0,)
+    validation_split: float | None = None
+    standardize: bool | None = None
+    patience: int | None = None
+    class_weight: str | None = None
+
+
+def options_of(*sources: Mapping[str, Any]) -> Options:
+    """Options from mappings, of which the first that says something counts; None says nothing."""
+    names = {field.name for field in fields(Options)}
+    found: dict[str, Any] = {}
+    for source in reversed(sources):
+        found |= {name: given for name, given in source.items() if name in names and given is not None}
+    found["data"] = data_spec(found.get("data", "digits"))
+    found["split_seeds"] = tuple(found.get("split_seeds", (0,)))
+    return Options(**found)
+
+
+def train_all(graph: Graph, options: Options, directory: Path, resume: bool, progress: bool) -> None:
+    """Train once for each split seed, and say how well each does on what was held out."""
+    from nngraph.train.data import load
+
+    whole = load(options.data)
+    if options.standardize is None:
+        options = replace(options, standardize=is_file(options.data))
+    options = chosen(graph, options, whole)
+    results: list[dict[str, float]] = []
+    several = len(options.split_seeds) > 1
+    for place, seed in enumerate(options.split_seeds):
+        path = directory / f"split-{seed}" if several else directory
+        results.append(train_one(graph, options, whole, seed, path, resume, progress, introduce=place == 0))
+    if several:
+        click.echo(f"mean of split seeds {listed(options.split_seeds)}: {summary(results)}")
+    click.echo(f"saved in {directory}")
+
+
+def train_one(
+    graph: Graph, options: Options, whole: Dataset, seed: int, path: Path, resume: bool, progress: bool, introduce: bool
+) -> dict[str, float]:
+    """Train on all but what this seed holds out; the metrics on that."""
+    from nngraph.train.data import split, weighted
+    from nngraph.train.trainee import train
+
+    training, held_out = split(whole, options.held_out, seed=seed)
+    model = model_for(graph, options, path, resume)
+    if introduce:
+        introduction(model, options, training, held_out)
+    validation = held_out
+    if options.validation_split is not None:
+        training, validation = split(training, options.validation_split, seed=seed)
+    if options.class_weight:
+        training = weighted(training, class_weight=options.class_weight)  # pyright: ignore[reportArgumentType]
+    begun = time.perf_counter()
+    settings = settings_of(options, seed, path, resume, progress)
+    try:
+        history = train(model.trainee, training, validation, settings, bool(options.standardize))
+    except KeyboardInterrupt:
+        click.echo(f"saved in {path}; go on with: nngraph train --resume {run_of(path, options)}", err=True)
+        raise
+    found = model.evaluate(held_out)
+    title = f"split seed {seed}: " if len(options.split_seeds) > 1 else ""
+    after = f", {history.stopped}" if history.stopped else ""
+    seconds = time.perf_counter() - begun
+    click.echo(f"{title}held-out {described(found)} ({history.epochs} epochs{after}, {seconds:.2f} s)")
+    return found
+
+
+def run_of(path: Path, options: Options) -> Path:
+    """The directory of the whole run."""
+    return path.parent if len(options.split_seeds) > 1 else path
+
+
+def model_for(graph: Graph, options: Options, path: Path, resume: bool) -> Model:
+    """A new model, or that of an interrupted training."""
+    from nngraph.model import compile, load_model
+    from nngraph.train.run_directory import LAST
+
+    if resume and (path / LAST).is_file():
+        return load_model(path / LAST, threads=options.threads)
+    return compile(
+        graph, loss=options.loss, optimizer=optimizer_of(options), regularizer=options.regularizer,
+        threads=options.threads, dtype=options.dtype, seed=options.seed,
+    )  # fmt: skip
+
+
+def optimizer_of(options: Options) -> Any:
+    """The optimizer, with the learning rate that is given for it."""
+    if options.learning_rate is None:
+        return options.optimizer
+    spec = {"type": options.optimizer} if isinstance(options.optimizer, str) else dict(options.optimizer)
+    return spec | {"learning_rate": options.learning_rate}
+
+
+def settings_of(options: Options, seed: int, path: Path, resume: bool, progress: bool) -> Any:
+    from nngraph.train.early_stopping import EarlyStopping
+    from nngraph.train.fit import Settings
+
+    config = {name: given for name, given in asdict(options).items() if name not in ("loss", "optimizer", "regularizer")}
+    several = len(options.split_seeds) > 1
+    return Settings(
+        options.epochs, options.batch_size, early_stopping=EarlyStopping(options.patience) if options.patience else None,
+        run=path, resume=resume, progress=None if several and progress else progress,
+        title=f"split seed {seed}," if several else "", config=config | {"split_seed": seed},
+    )  # fmt: skip
+
+
+def chosen(graph: Graph, options: Options, data: Dataset) -> Options:
+    """With a loss that goes with the data, where none is named."""
+    if options.loss is not None:
+        return options
+    if data.task == "regression":
+        return replace(options, loss="mean_squared_error")
+    outputs = list(graph.outputs.values())
+    if len(outputs) != 1:
+        raise OptionError("loss: none given, and the model has several outputs; name them in its file's training block")
+    return replace(options, loss="binary_cross_entropy" if outputs[0].shape[-1:] == (1,) else "cross_entropy")
+
+
+def introduction(model: Model, options: Options, training: Dataset, held_out: Dataset) -> None:
+    """The resolved configuration, in three lines."""
+    from nngraph.train.trainee import config_of
+
+    config = config_of(model.trainee)
+    threads = model.programs.thread_count
+    size = sum(array.size for array in model.parameters().values())
+    click.echo(
+        f"model     {model.graph.name}: {size:,} parameters, {config['dtype']}, "
+        f"{threads} thread{'s' if threads > 1 else ''}, seed {config['seed']}"
+    )
+    parts = f"{len(training):,} examples to train on, {len(held_out):,} held out"
+    click.echo(f"data      {options.data}: {parts}{', standardized' if options.standardize else ''}")
+    losses = ", ".join(brief(loss) for loss in config["loss"].values())
+    penalty = f", regularizer {brief(config['regularizer'])}" if config["regularizer"] else ""
+    steps = f"{options.epochs} epochs in batches of {options.batch_size}"
+    click.echo(f"training  {losses}, {brief(config['optimizer'])}{penalty}, {steps}")
+
+
+def brief(spec: Mapping[str, Any]) -> str:
+    """A specification by name, with what says most of it."""
+    told = {name: spec.get(name) for name in ("learning_rate", "momentum", "weight_decay", "strength", "label_smoothing")}
+    shown = [f"{name.replace('_', ' ')} {short(given)}" for name, given in told.items() if given]
+    return f"{spec['type']} ({', '.join(shown)})" if shown else spec["type"]
+
+
+def short(given: Any) -> str:
+    return brief(given) if isinstance(given, Mapping) else f"{given:g}"
+
+
+def described(metrics: Mapping[str, float]) -> str:
+    """Accuracy first, for that is what people look for."""
+    names = sorted(metrics, key=lambda name: ("accuracy" not in name, "mae" not in name))
+    return ", ".join(f"{name} {metrics[name]:.4f}" for name in names)
+
+
+def summary(results: list[dict[str, float]]) -> str:
+    """Means over trainings, with the least and the greatest of the first metric."""
+    means = {name: sum(found[name] for found in results) / len(results) for name in results[0]}
+    first = described(means).split(" ")[0]
+    numbers = [found[first] for found in results]
+    return f"held-out {described(means)} ({first} {min(numbers):.4f} to {max(numbers):.4f})"
+
+
+def listed(seeds: tuple[int, ...]) -> str:
+    """``0 to 4`` or ``1, 5``."""
+    if len(seeds) > 2 and seeds == tuple(range(seeds[0], seeds[-1] + 1)):
+        return f"{seeds[0]} to {seeds[-1]}"
+    return ", ".join(map(str, seeds))
+
+
+def is_file(spec: str) -> bool:
+    """Whether data is read from a file, where features may have any scale."""
+    from nngraph.train.data import DATASETS
+
+    return spec.partition(":")[0] not in {source.name for source in DATASETS}
