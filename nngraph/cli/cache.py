@@ -129,6 +129,7 @@ def explain_model(path: Path, options: dict[str, Any]) -> None:
     from nngraph.cli.compilation import compilation
     from nngraph.cli.tables import show_table
     from nngraph.compiler import compile_program
+    from nngraph.emit.cache import KernelCache
     from nngraph.emit.source import kernel_source
 
     c = compile_program(compilation(path, **options), "schedule")
@@ -139,7 +140,7 @@ def explain_model(path: Path, options: dict[str, Any]) -> None:
         name, source = kernel_source(call.kernel)
         sources[name] = source
         calls.setdefault(name, []).append(call.nodes[-1])
-    reasons = c.cache.missing(sources)
+    reasons = KernelCache().missing(sources)
     rows = [(name, ", ".join(of[:2]) + (", ..." if len(of) > 2 else ""), reasons.get(name, "in the cache"))
             for name, of in calls.items()]  # fmt: skip
     show_table(("kernel", "computes", "why it would be compiled"), rows)

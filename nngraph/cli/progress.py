@@ -27,7 +27,8 @@ def steps_progress(title: str) -> Generator[Report]:
     try:
         yield report
     finally:
-        bar.stop()
+        if tasks:
+            bar.stop()
 
 
 def kernels_progress() -> AbstractContextManager[Report]:

@@ -79,7 +79,7 @@ def show_list(title: str, items: Sequence[str]) -> None:
 
 def show_json(given: Any) -> None:
     """Print dataclasses, mappings and lists of them as JSON."""
-    click.echo(json.dumps(given, indent=2, default=as_plain))
+    click.echo(json.dumps(given, indent=2, ensure_ascii=False, default=as_plain))
 
 
 def as_plain(item: Any) -> Any:
