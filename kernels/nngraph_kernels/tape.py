@@ -1,13 +1,11 @@
 """The native driver: it runs any program, which is a table of calls, without a return to Python.
 
-Every thread enters `drive` with the same arguments. Calls marked as parallel are made by all threads, the
-others by thread 0; threads meet at a barrier where a parallel call begins or ends, and after each step.
-What happens next (go on, or leave because of a stop or an error) is decided by the last thread to arrive
-and published with the barrier's release, so that all threads leave together. ggml's graph compute is the
-model of the loop; the barrier is the sense-reversing one of Mellor-Crummey and Scott (1991), figure 1.
-
-The words of the control block, the rows of a program and those of a segment are laid out below; Python
-fills them and reads them by these same constants.
+Every thread enters `drive` with the same arguments. Thread 0 leads: it goes through the calls and decides when to
+leave. A call marked as parallel it offers to the others in as many pieces as there are threads; each piece is done by
+whoever takes it first, the leader among them, who goes on when all are done. So a thread that the system has put
+aside delays nobody unless it holds a piece, which matters wherever cores are shared: with a barrier that waits for
+every thread at every call, a step took many times as long whenever another process ran. What a piece computes does
+not depend on who does it. ggml's graph compute is the model of the loop.
 """
 
 from numba import njit, types
@@ -27,7 +25,6 @@ from nngraph_kernels.atomic import (
 
 # The tape's layout is in its own module, which imports nothing: Python reads it without Numba.
 from nngraph_kernels.tape_layout import (
-    ARRIVED,
     CALL,
     CALL_WORDS,
     CURSOR,
@@ -35,18 +32,21 @@ from nngraph_kernels.tape_layout import (
     ERROR,
     ERROR_CALL,
     FAILED,
+    FINISHED,
+    GONE,
     LEAVE,
+    OFFER,
     PARALLEL,
-    RELEASE,
+    PIECES,
+    ROW,
     SEGMENT,
     SEGMENT_WORDS,
     STEP,
     STOP,
     STOPPED,
-    SYNCHRONIZE,
 )
 
-PAUSES = 1_000  # 20 to 50 µs: a barrier between two running threads takes less than one
+PAUSES = 1_000  # 20 to 50 µs: the next offer to a thread that spins comes in less
 YIELDS = 500  # about a millisecond on a free core; from then on a waiting thread sleeps
 NAP = 50  # µs
 
@@ -60,124 +60,101 @@ def drive(args, thread, threads):
     control = words_at(args, 0)
     mode = float_mode()
     set_float_mode(mode | SUBNORMALS_ARE_ZERO)
-    leave = DONE
-    for index in range(args[2]):
-        if leave != DONE:
-            break
-        segment = offset_words(words_at(args, 1), index * SEGMENT_WORDS)
-        leave = run_segment(control, segment, index, thread, threads)
+    if thread == 0:
+        lead(control, words_at(args, 1), args[2], threads)
+    else:
+        follow(control, threads)
     set_float_mode(mode)
 
 
 @njit(error_model="numpy")
-def run_segment(control, segment, index, thread, threads):
-    table, calls, steps, rows, first_write = (
-        words_at(segment, 0),
-        segment[1],
-        segment[2],
-        segment[3],
-        segment[4],
-    )
-    if thread == 0:
-        atomic_store(control, SEGMENT, index)
-        if segment[5] >= 0:
-            atomic_store(control, CURSOR, segment[5])
-    # No call may read the cursor before it is set.
-    leave = meet(control, -1, False, rows, first_write, threads) if threads > 1 else DONE
-    for _ in range(steps):
+def lead(control, segments, count, threads):
+    """Run the segments, and tell the other threads to leave."""
+    leave = DONE
+    for index in range(count):
+        if leave == DONE:
+            atomic_store(control, SEGMENT, index)
+            leave = run_segment(control, offset_words(segments, index * SEGMENT_WORDS), threads)
+    atomic_store(control, LEAVE, leave)
+    atomic_store(control, OFFER, GONE)
+
+
+@njit(error_model="numpy")
+def run_segment(control, segment, threads):
+    if segment[5] >= 0:
+        atomic_store(control, CURSOR, segment[5])
+    leave = DONE
+    for _ in range(segment[2]):
+        leave = run_step(control, segment, threads)
         if leave != DONE:
             break
-        leave = run_step(control, table, calls, rows, first_write, thread, threads)
     return leave
 
 
 @njit(error_model="numpy")
-def run_step(control, table, calls, rows, first_write, thread, threads):
-    leave = DONE
+def run_step(control, segment, threads):
+    """Make all calls of a step; before the first that writes a state a stop leaves at once, discarding the step."""
+    table, calls, first_write = words_at(segment, 0), segment[1], segment[4]
     for call in range(calls):
-        row = offset_words(table, call * CALL_WORDS)
-        if threads == 1 or (thread == 0 and row[2] & PARALLEL == 0):
-            leave = call_alone(control, row, call, first_write)
-            if threads == 1 and leave != DONE:
-                return leave
-        elif row[2] & PARALLEL:
-            call_kernel(row, thread, threads)
-        if threads > 1 and row[2] & SYNCHRONIZE:
-            leave = meet(control, call, call == calls - 1, rows, first_write, threads)
-            if leave != DONE:
-                return leave
-    if threads == 1:
-        finish_step(control, rows)
-    return leave
-
-
-@njit(error_model="numpy")
-def call_alone(control, row, call, first_write):
-    """Make a call that no other thread takes part in, unless a stop or an earlier error forbids it."""
-    leave = atomic_load(control, LEAVE)
-    if leave == DONE and call <= first_write and atomic_load(control, STOP) != 0:
-        leave = STOPPED
-        atomic_store(control, LEAVE, leave)
-    if leave == DONE:
+        if call <= first_write and atomic_load(control, STOP) != 0:
+            return STOPPED
         atomic_store(control, CALL, call)
-        call_kernel(row, 0, 1)
-        leave = check_error(control, call)
-    return leave
-
-
-@njit(error_model="numpy")
-def check_error(control, call):
-    if atomic_load(control, ERROR) == 0:
-        return DONE
-    atomic_store(control, ERROR_CALL, call)
-    atomic_store(control, LEAVE, FAILED)
-    return FAILED
-
-
-@njit(error_model="numpy")
-def finish_step(control, rows):
-    atomic_store(control, CURSOR, atomic_load(control, CURSOR) + rows)
-    atomic_store(control, STEP, atomic_load(control, STEP) + 1)
-
-
-@njit(error_model="numpy")
-def meet(control, call, last, rows, first_write, threads):
-    """Wait for all threads after ``call``; return why to leave, the same to each."""
-    before = atomic_load(control, RELEASE)
-    if atomic_add(control, ARRIVED, 1) < threads - 1:
-        return await_release(control, before) & 3
-    atomic_store(control, ARRIVED, 0)
-    leave = decide(control, call, last, rows, first_write)
-    atomic_store(control, RELEASE, ((before >> 2) + 1) * 4 + leave)
-    return leave
-
-
-@njit(error_model="numpy")
-def decide(control, call, last, rows, first_write):
-    """Only the last thread to arrive is here: nothing else runs."""
-    leave = atomic_load(control, LEAVE)
-    if leave == DONE:
-        leave = check_error(control, call)
-    if leave == DONE and last:
-        finish_step(control, rows)
-    if leave == DONE and (last or call < first_write) and atomic_load(control, STOP) != 0:
-        leave = STOPPED
-        atomic_store(control, LEAVE, leave)
-    return leave
-
-
-@njit(error_model="numpy")
-def await_release(control, before):
-    """Spin for the time of a short wait, then give up the core, then sleep."""
-    waits = 0
-    now = atomic_load(control, RELEASE)
-    while now == before:
-        waits += 1
-        if waits < PAUSES:
-            pause()
-        elif waits < PAUSES + YIELDS:
-            sched_yield()
+        row = offset_words(table, call * CALL_WORDS)
+        if threads > 1 and row[2] & PARALLEL:
+            share(control, row, segment[0] + 8 * CALL_WORDS * call, threads)
         else:
-            usleep(NAP)
-        now = atomic_load(control, RELEASE)
-    return now
+            call_kernel(row, 0, 1)
+        if atomic_load(control, ERROR) != 0:
+            atomic_store(control, ERROR_CALL, call)
+            return FAILED
+    atomic_store(control, CURSOR, atomic_load(control, CURSOR) + segment[3])
+    atomic_store(control, STEP, atomic_load(control, STEP) + 1)
+    return STOPPED if atomic_load(control, STOP) != 0 else DONE
+
+
+@njit(error_model="numpy")
+def share(control, row, address, threads):
+    """Offer a call in pieces, do what is left of them, and wait for the others."""
+    atomic_store(control, FINISHED, 0)
+    atomic_store(control, ROW, address)
+    atomic_store(control, OFFER, (atomic_load(control, OFFER) // PIECES + 1) * PIECES)
+    piece = atomic_add(control, OFFER, 1) % PIECES
+    own = 0
+    while piece < threads:
+        call_kernel(row, piece, threads)
+        own += 1
+        piece = atomic_add(control, OFFER, 1) % PIECES
+    waits = 0
+    while atomic_load(control, FINISHED) + own < threads:
+        waits += 1
+        wait(waits)
+
+
+@njit(error_model="numpy")
+def follow(control, threads):
+    """Take pieces of what the leader offers, until it says to leave."""
+    waits = 0
+    offer = atomic_load(control, OFFER)
+    while offer >= 0:
+        if offer % PIECES < threads:
+            # A piece that was taken keeps the leader from going on, so that ROW is that of this very offer.
+            piece = atomic_add(control, OFFER, 1) % PIECES
+            if piece < threads:
+                call_kernel(words_at(control, ROW), piece, threads)
+                atomic_add(control, FINISHED, 1)
+            waits = 0
+        else:
+            waits += 1
+            wait(waits)
+        offer = atomic_load(control, OFFER)
+
+
+@njit(error_model="numpy")
+def wait(waits):
+    """Spin for the time of a short wait, then give up the core, then sleep."""
+    if waits < PAUSES:
+        pause()
+    elif waits < PAUSES + YIELDS:
+        sched_yield()
+    else:
+        usleep(NAP)

@@ -7,21 +7,26 @@ ERROR_CALL = 9  # the index of the call that wrote it
 STEP = 16  # finished steps, across runs
 CURSOR = 17  # the first row of the batch within the order of the data
 SEGMENT = 18  # the segment that runs
-CALL = 19  # the last call that thread 0 began
-LEAVE = 20  # why the threads left
-ARRIVED = 24  # the barrier's threads so far
-RELEASE = 32  # the barrier's number of meetings, times 4, plus why to leave
+CALL = 19  # the last call that the leader began
+LEAVE = 20  # why the run ended
+ROW = 21  # address of the table's row whose pieces are on offer
+OFFER = 24  # the number of offers so far times 256, plus how many pieces of the last one are taken; negative: leave
+FINISHED = 32  # pieces of the last offer that are done
 CONTROL_WORDS = 40
 
-# Why the threads leave.
+PIECES = 256  # more than an offer can have
+NO_OFFER = PIECES // 2
+GONE = NO_OFFER - 2**62  # stays negative, and offers nothing, though some more threads reach for a piece
+THREADS = PIECES // 4  # at most
+
+# Why a run ends.
 DONE = 0
 STOPPED = 1
 FAILED = 2
 
 # A row of a program's table: address, block of arguments, flags.
 CALL_WORDS = 3
-PARALLEL = 1  # all threads make the call, each its share
-SYNCHRONIZE = 2  # the threads meet after it: so it is where it or the next call is parallel, and at the end
+PARALLEL = 1  # the call is offered to all threads, in as many pieces
 
 # A segment: table, calls, steps, rows of a batch, first call that writes a state, cursor to begin at (or -1).
 SEGMENT_WORDS = 6

@@ -85,12 +85,9 @@ def bind(
         What the table refers to: kept alive with the program.
     """
     flags = np.asarray(parallel, bool)
-    meets = flags.copy()
-    meets[:-1] |= flags[1:]
-    meets[-1:] = True
     table = aligned_zeros((len(flags), layout.CALL_WORDS), np.int64)
     table[:, 0] = kernels
     table[:, 1] = blocks
-    table[:, 2] = flags * layout.PARALLEL + meets * layout.SYNCHRONIZE
+    table[:, 2] = flags * layout.PARALLEL
     first = len(flags) if first_write is None else first_write
     return Program(table, table.ctypes.data, rows, first, bool(flags.any()), keep)

@@ -140,7 +140,7 @@ class Running:
             raise ExecutionError("this tape is running already; wait for it, or stop it, first")
         self._driver, self._control, self._busy = driver, control, busy
         self._segments = tuple(segments)
-        self._threads = max(1, threads) if any(s.program.parallel for s in self._segments) else 1
+        self._threads = min(max(1, threads), layout.THREADS) if any(s.program.parallel for s in self._segments) else 1
         self._table = _segment_table(self._segments)
         self._arguments = np.array([address, self._table.ctypes.data, len(self._segments)], np.int64)
         self._block = self._arguments.ctypes.data
@@ -151,6 +151,7 @@ class Running:
         self._process = os.getpid()
         for word in (layout.STOP, layout.ERROR, layout.ERROR_CALL, layout.SEGMENT, layout.LEAVE):
             control[word] = 0
+        control[layout.OFFER] = layout.NO_OFFER
         _live.add(self)
 
     def begin(self, first: int) -> None:
