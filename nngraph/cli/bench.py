@@ -79,10 +79,10 @@ def peaks_of(threads: int | None) -> Peaks:
 
 
 def show(found: list[Measured], dtype: str) -> None:
-    from nngraph.cli.tables import duration, show_table
+    from nngraph.cli.tables import duration, plural, show_table
 
     threads = found[0].threads
-    click.echo(f"{dtype}, {threads} thread{'s' if threads > 1 else ''}\n")
+    click.echo(f"{dtype}, {plural(threads, 'thread')}\n")
     show_table(
         ("kernel", "shape", ">time", ">rate", ">peak", ">share", ""),
         [

@@ -64,7 +64,7 @@ def check_stop(emit: str | None, stop_after: str | None) -> None:
 
 def show_stages(c: Compilation, stop_after: str | None) -> None:
     """Run stage after stage, pass after pass, and print what each left and how long it took."""
-    from nngraph.cli.tables import duration, show_table
+    from nngraph.cli.tables import duration, plural, show_table
     from nngraph.compiler import PIPELINE
 
     rows: list[tuple[str, str, str]] = []
@@ -77,7 +77,7 @@ def show_stages(c: Compilation, stop_after: str | None) -> None:
                 break
         if stop_after == stage.name or stop_after in stage.passes:
             break
-    click.echo(f"{c.declared.graph['name']}: {c.purpose}, {c.dtype}, batch {c.batch}, {threads(c.threads)}\n")
+    click.echo(f"{c.declared.graph['name']}: {c.purpose}, {c.dtype}, batch {c.batch}, {plural(c.threads, 'thread')}\n")
     show_table(("stage", "left", ">time"), rows)
 
 
@@ -104,6 +104,8 @@ def run_one(c: Compilation, stage: str, name: str) -> float:
 
 def summary(c: Compilation, stage: str) -> str:
     """What a stage left, in a line."""
+    from nngraph.cli.tables import plural
+
     if stage == "schedule" and c.schedule:
         kernels = len({call.kernel for call in c.schedule.calls})
         return f"{plural(len(c.schedule.calls), 'call')} of {plural(kernels, 'kernel')}"
@@ -116,14 +118,6 @@ def summary(c: Compilation, stage: str) -> str:
     return f"{plural(len(c.graph.nodes), 'node')}, {plural(len(c.graph.states), 'state')}"
 
 
-def plural(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
-
-
-def threads(number: int) -> str:
-    return plural(number, "thread")
-
-
 def show_graph(c: Compilation) -> None:
     from nngraph.ir.text import to_text
 
@@ -132,15 +126,15 @@ def show_graph(c: Compilation) -> None:
 
 
 def show_schedule(c: Compilation) -> None:
-    from nngraph.cli.tables import count, show_list
+    from nngraph.cli.tables import count, plural, show_list
     from nngraph.report.calls import call_rows
 
     assert c.schedule
     rows = call_rows(c.schedule, c.batch, c.threads)
-    click.echo(f"{c.schedule.graph.name}: {c.purpose}, batch {c.batch}, {threads(c.threads)}\n")
+    click.echo(f"{c.schedule.graph.name}: {c.purpose}, batch {c.batch}, {plural(c.threads, 'thread')}\n")
     for row in rows:
         click.echo(
-            f"{row.number:>4}  {row.family} {row.kernel}  {threads(row.threads)}  "
+            f"{row.number:>4}  {row.family} {row.kernel}  {plural(row.threads, 'thread')}  "
             f"{count(row.flops)} operations  {count(row.traffic)} bytes"
         )
         show_list("computes", row.nodes)

@@ -109,11 +109,11 @@ def show_models(reports: dict[str, GradientReport]) -> None:
         compared, skipped = totals(report)
         worst = report.worst
         rows.append((
-            path, "elements" if report.full else "directions", count(compared), count(skipped),
+            path, count(compared), count(skipped),
             "" if worst is None else worst.name, "" if worst is None else ratio_of(worst),
             "passed" if report.passed else "FAILED",
         ))  # fmt: skip
-    show_table(("model", "of", ">compared", ">skipped", "worst parameter", ">of tolerated", "verdict"), rows)
+    show_table(("model", ">compared", ">skipped", "worst parameter", ">of tolerated", "verdict"), rows)
 
 
 def totals(report: GradientReport) -> tuple[int, int]:

@@ -116,7 +116,7 @@ def totals_of(c: Compilation, rows: list[NodeRow]) -> dict[str, int]:
 
 
 def print_nodes(c: Compilation, rows: list[NodeRow], totals: dict[str, int]) -> None:
-    from nngraph.cli.tables import count, show_table
+    from nngraph.cli.tables import count, plural, show_table
 
     table = [
         (
@@ -125,8 +125,15 @@ def print_nodes(c: Compilation, rows: list[NodeRow], totals: dict[str, int]) -> 
         )
         for row in rows
     ]  # fmt: skip
-    kernels = f"{totals['calls']} calls, {totals['kernels']} kernels"
-    total = (f"{totals['nodes']} nodes", "", "", count(totals["parameters"]), count(totals["multiply_adds"]), kernels)
+    kernels = f"{plural(totals['calls'], 'call')}, {plural(totals['kernels'], 'kernel')}"
+    total = (
+        plural(totals["nodes"], "node"),
+        "",
+        "",
+        count(totals["parameters"]),
+        count(totals["multiply_adds"]),
+        kernels,
+    )
     click.echo(f"{c.declared.graph['name']}: {c.purpose}, {c.dtype}\n")
     show_table(("node", "op", "output", ">parameters", ">multiply-adds", "kernel"), table, total)
     if totals["frozen"]:

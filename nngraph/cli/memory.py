@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nngraph.cli.console import console
-from nngraph.cli.tables import count, show_table, size, sparkline
+from nngraph.cli.tables import count, plural, show_table, size, sparkline
 
 if TYPE_CHECKING:
     from nngraph.compiler import Compilation
@@ -28,7 +28,7 @@ def show_report(c: Compilation, report: MemoryReport, top: int | None = SHOWN) -
     top : int, optional
         At most so many of the values at the peak; None prints every value of the arena.
     """
-    threads = f"{report.threads} thread" + ("s" if report.threads > 1 else "")
+    threads = plural(report.threads, "thread")
     click.echo(f"{c.declared.graph['name']}: {c.purpose}, {c.dtype}, batch {report.batch}, {threads}\n")
     show_table(("memory", ">bytes", ">", ""), list(figures(report)))
     show_course(c, report)
