@@ -289,26 +289,39 @@ def fused_node(group: Group, free: list[Node], results: tuple[Value, ...]) -> No
 
 
 def ordered(graph: Graph, fuser: Fuser) -> list[Group]:
-    """The groups, each after what it reads; otherwise in the order of their first members."""
+    """The groups, each after what it reads, otherwise in the order in which they are wanted."""
     groups = [group for group in fuser.groups if group.members]
-    place = {node.id: k for k, node in enumerate(graph.nodes)}
-    first = {group: place[group.members[0].id] for group in groups}
     readers: dict[Group, list[Group]] = {group: [] for group in groups}
     waits = dict.fromkeys(groups, 0)
     for before, after in dependencies(graph, fuser, groups):
         readers[before].append(after)
         waits[after] += 1
-    ready = [(first[group], group) for group in groups if not waits[group]]
+    wanted = urgencies(graph, groups, readers)
+    ready = [(wanted[group], k, group) for k, group in enumerate(groups) if not waits[group]]
     heapq.heapify(ready)
     result: list[Group] = []
     while ready:
-        _, group = heapq.heappop(ready)
+        _, _, group = heapq.heappop(ready)
         result.append(group)
         for reader in readers[group]:
             waits[reader] -= 1
             if not waits[reader]:
-                heapq.heappush(ready, (first[reader], reader))
+                heapq.heappush(ready, (wanted[reader], len(groups) + len(result), reader))
     return result
+
+
+def urgencies(graph: Graph, groups: list[Group], readers: dict[Group, list[Group]]) -> dict[Group, int]:
+    """For each group the place of its first member, or of a reader's that stands earlier.
+
+    So the numbers that all updates share are computed before the first of them, not after the whole backward pass,
+    and gradients die as soon as their parameter is updated.
+    """
+    place = {node.id: k for k, node in enumerate(graph.nodes)}
+    wanted: dict[Group, int] = {}
+    for group in sorted(groups, key=lambda group: -group.rank):
+        own = place[group.members[0].id]
+        wanted[group] = min([own, *(wanted[reader] for reader in readers[group] if reader in wanted)])
+    return wanted
 
 
 def dependencies(graph: Graph, fuser: Fuser, groups: list[Group]) -> Iterator[tuple[Group, Group]]:
