@@ -1,6 +1,5 @@
-"""``python -m nngraph``: the command line."""
+"""`python -m nngraph` is the command `nngraph`."""
 
 from nngraph.cli.main import main
 
-if __name__ == "__main__":
-    main()
+main()
