@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -78,12 +78,4 @@ def objective_of(graph: Graph, loss: Any = None) -> Objective | None:
     chosen = loss or training.get("loss")
     if chosen is None:
         return None
-    return objective_from(
-        chosen, graph.outputs, regularizer=training.get("regularizer"), regularizers=own_regularizers(graph)
-    )
-
-
-def own_regularizers(graph: Graph) -> Mapping[str, Any]:
-    """Those that nodes ask for, by node id."""
-    declared = graph.declaration().nodes
-    return {id: given["regularizer"] for id, given in declared.items() if "regularizer" in given}
+    return objective_from(chosen, graph.outputs, regularizer=training.get("regularizer"))

@@ -209,10 +209,10 @@ def penalties(b: Builder, graph: Graph, objective: Objective) -> Iterator[Value]
 
 
 def regularizer_of(state: State, objective: Objective) -> Regularizer | None:
-    """That of the parameter's node, else of the composites around it, else the net's; None if not counted."""
+    """The one that the objective names for its node or a composite around it, else the node's own, else the net's."""
     if state.kind != "parameter" or not state.trainable:
         return None
-    found, node = objective.regularizer, state.name.rpartition(".")[0]
+    found, node = state.regularizer or objective.regularizer, state.name.rpartition(".")[0]
     while objective.regularizers and node:
         if node in objective.regularizers:
             found = objective.regularizers[node]

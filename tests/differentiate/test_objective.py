@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
 
+import nngraph as ng
 from nngraph.differentiate import Metric, Objective, evaluation, metrics_of, objective_from
 from nngraph.errors import DeclarationError, OptionError
 from nngraph.ir.interpret import interpret
 from nngraph.ir.verify import verify
+from nngraph.lower.lower import lower
 from nngraph.ops.loss import CrossEntropy
 from nngraph.ops.regularizer import L1, L2
 from tests.differentiate.graphs import Net, draw_inputs, draw_states, mlp
@@ -136,3 +138,12 @@ def test_the_names_of_inputs_are_kept_for_the_loss():
     graph = net.graph(y=net.dense(net.input("target", 3), "y", 2))
     with pytest.raises(DeclarationError, match="node 'target': the loss has an input of that name"):
         evaluation(graph, objective_from("l1", ["y"]))
+
+
+def test_a_nodes_own_regularizer_counts():
+    g = ng.Graph("own")
+    x = g.input("x", (4,))
+    g.output(g.linear(g.linear(x, 3, name="a", regularizer={"type": "l2", "strength": 0.1}), 2, name="y"))
+    objective = objective_from("mean_squared_error", ["y"])
+    ids = [node.id for node in evaluation(lower(g.declaration()), objective).nodes]
+    assert any(id.startswith("loss/l2") for id in ids)
