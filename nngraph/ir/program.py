@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -131,12 +131,27 @@ class MatmulEpilogueSpec:
     numbers: int
 
 
-@dataclass(frozen=True, slots=True)
 class Kernel:
-    """What is compiled: a template's name and everything that its source depends on."""
+    """What is compiled: a template's name and everything that its source depends on.
 
+    There is one object for each family and specification, so that kernels compare and hash by identity: schedules
+    of many thousand calls look theirs up again and again.
+    """
+
+    __slots__ = ("family", "spec")
+    known: ClassVar[dict[tuple[str, Any], Kernel]] = {}
     family: str
     spec: Any
+
+    def __new__(cls, family: str, spec: Any) -> Kernel:
+        found = cls.known.get((family, spec))
+        if found is None:
+            found = cls.known[family, spec] = super().__new__(cls)
+            found.family, found.spec = family, spec
+        return found
+
+    def __repr__(self) -> str:
+        return f"Kernel({self.family}, {self.spec})"
 
 
 @dataclass(frozen=True, slots=True)
