@@ -1,0 +1,76 @@
+"""For each pass a small graph on which it has something to do."""
+
+from collections.abc import Callable
+
+import nngraph as ng
+from nngraph.differentiate import differentiate, objective_from
+from nngraph.ir.builder import Builder
+from nngraph.ir.graph import Graph, Value
+from nngraph.ir.types import BATCH, TensorType
+from nngraph.lower.lower import lower
+from nngraph.ops.optimizer import optimizer_from
+
+DTYPE = "float64"
+
+
+def built(body: Callable[[Builder, Value], dict[str, Value]]) -> Graph:
+    """The graph of what `body` makes of x (batch, 3, 4)."""
+    b = Builder(dtype=DTYPE)
+    x = Value("x", TensorType((BATCH, 3, 4), DTYPE))
+    outputs = body(b, x)
+    return Graph("g", (x,), tuple(b.nodes), tuple(outputs.items()), tuple(b.states.values()))
+
+
+def decompose(b: Builder, x: Value) -> dict[str, Value]:
+    return {"y": b.add("softmax", x, id="softmax"), "m": b.add("mean", x, axis=(1, 2), id="mean")}
+
+
+def canonicalize(b: Builder, x: Value) -> dict[str, Value]:
+    """Neutral numbers, views of views, broadcasts that elementwise work does by itself, axes with gaps."""
+    y = b.add("add", b.add("multiply", x, 1.0), 0.0)
+    twice = b.add("view", b.add("view", y, shape=(BATCH, 12)), shape=(BATCH, 4, 3))
+    spread = b.add("broadcast_to", b.add("sum", x, axis=1, keepdims=True), shape=x.type.shape)
+    return {
+        "viewed": b.add("exp", twice),
+        "centered": b.add("subtract", x, spread),
+        "both": b.add("sum", x, axis=(0, 2)),
+        "same": b.add("cast", b.add("identity", x), dtype=DTYPE),
+    }
+
+
+def fold_constants(b: Builder, x: Value) -> dict[str, Value]:
+    number = b.add("sqrt", b.add("add", b.constant(2.0), b.constant(7.0)))
+    of_batch = b.add("divide_by_size", b.constant(6.0), size=BATCH)
+    return {"y": b.add("multiply", x, number), "z": b.add("multiply", x, of_batch)}
+
+
+def share_subexpressions(b: Builder, x: Value) -> dict[str, Value]:
+    """Equal nodes become one; random ones never do."""
+    one, other = (b.add("exp", b.add("negate", x)) for _ in range(2))
+    random = [b.add("random_uniform", b.step(), shape=(BATCH, 4), key=(1, 2)) for _ in range(2)]
+    return {"y": b.add("add", one, other), "z": b.add("subtract", *random)}
+
+
+def drop_dead_code(b: Builder, x: Value) -> dict[str, Value]:
+    b.add("log", b.add("exp", x))
+    return {"y": b.add("tanh", x)}
+
+
+def layer() -> Graph:
+    g = ng.Graph("layer")
+    x = g.input("x", shape=(6,))
+    h = g.dropout(g.relu(g.linear(x, 5, name="hidden")), rate=0.5, name="dropout")
+    g.output(g.linear(h, 3, name="scores"))
+    forward = lower(g.wiring, training=True, dtype=DTYPE, seed=1)
+    objective = objective_from("cross_entropy", ["scores"], regularizer={"type": "l2", "strength": 0.1})
+    return differentiate(forward, objective, optimizer_from({"type": "sgd", "learning_rate": 0.5}))
+
+
+GRAPHS: dict[str, Callable[[], Graph]] = {
+    "decompose": lambda: built(decompose),
+    "canonicalize": lambda: built(canonicalize),
+    "fold_constants": lambda: built(fold_constants),
+    "share_subexpressions": lambda: built(share_subexpressions),
+    "drop_dead_code": lambda: built(drop_dead_code),
+    "fuse": layer,
+}

@@ -1,0 +1,109 @@
+"""What each pass does to a small graph, and that no pass changes what a graph means."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nngraph.differentiate import differentiate
+from nngraph.ir.graph import Graph
+from nngraph.ir.interpret import interpret
+from nngraph.ir.text import to_text
+from nngraph.lower.lower import lower
+from nngraph.ops.optimizer import optimizer_from
+from nngraph.optimize import PASSES
+from tests import compiled
+from tests import random_checks as checks
+from tests.goldens import check_golden
+from tests.optimize.graphs import GRAPHS
+from tests.random_graphs import draw, draw_inputs, draw_recipe, draw_states
+
+named = pytest.mark.parametrize("step", PASSES, ids=lambda step: step.name)
+
+
+def before(step) -> Graph:
+    """The pass's own graph; fusion sees what the passes before it leave."""
+    graph = GRAPHS[step.name]()
+    return compiled.optimized(graph, PASSES[: PASSES.index(step)]) if step.name == "fuse" else graph
+
+
+@named
+def test_golden_text(step):
+    graph = before(step)
+    after = compiled.optimized(graph, (step,))
+    check_golden(f"optimize_{step.name}", f"{to_text(graph)}\nafter {step.name}:\n{to_text(after)}")
+
+
+@named
+def test_a_second_run_changes_nothing(step):
+    once = compiled.optimized(before(step), (step,))
+    assert to_text(compiled.optimized(once, (step,))) == to_text(once)
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_meaning_is_kept(name):
+    graph = GRAPHS[name]()
+    inputs = {
+        v.name: draw(v.type.numpy_shape(3), 3 if v.type.dtype == "int32" else (-2, 2), 0, v.name) for v in graph.inputs
+    }
+    states = draw_states(graph.states, 0)
+    held = {s.name: s.from_public(states[s.name]) for s in graph.states}
+    assert checks.check_passes(graph, inputs, held) == []
+
+
+@given(st.integers(0, 2**31))
+@settings(max_examples=60, deadline=None)
+def test_meaning_of_random_networks_is_kept(seed):
+    """The loss and gradients of a training program, and the outputs of inference."""
+    trial = checks.trial_of(draw_recipe(seed))
+    if not checks.well_conditioned(trial):
+        return
+    assert checks.check_passes(trial.gradients, trial.inputs, trial.held(trial.gradients), 1e-9) == []
+    forward = checks.forward_graph(trial.recipe, "float64")
+    assert checks.check_passes(forward, trial.inputs, trial.held(forward), 1e-9) == []
+
+
+@given(st.integers(0, 2**31), st.sampled_from(["sgd", "adam"]))
+@settings(max_examples=30, deadline=None)
+def test_updates_of_random_networks_are_kept(seed, optimizer):
+    recipe = draw_recipe(seed)
+    forward = lower(recipe.graph().wiring, training=True, dtype="float64", seed=seed)
+    optimizer = optimizer_from({"type": optimizer, "learning_rate": 0.1, "clip_norm": 0.5})
+    graph = differentiate(forward, recipe.objective(), optimizer)
+    inputs, public = draw_inputs(recipe, graph), draw_states(graph.states, 0)
+    states = {s.name: abs(public[s.name]) if s.kind == "moment" else public[s.name] for s in graph.states}
+    held = {s.name: s.from_public(states[s.name]) for s in graph.states}
+    if checks.well_conditioned(checks.trial_of(recipe)):
+        assert checks.check_passes(graph, inputs, held, 1e-7) == []
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_two_runs_give_one_text(seed):
+    """Nothing depends on addresses or on the order of sets."""
+    one, other = (to_text(compiled.optimized(checks.gradients_graph(draw_recipe(seed), "float32"))) for _ in range(2))
+    assert one == other
+
+
+def test_a_dropout_mask_is_drawn_once_a_step():
+    graph = compiled.optimized(GRAPHS["fuse"]())
+    text = to_text(graph)
+    assert text.count("= random_uniform(") == 1
+    masks = [value for node in graph.nodes for value in node.results if value.type.dtype == "bool"]
+    assert len(masks) == 1  # kept for the way back
+
+
+def test_states_are_written_after_all_that_reads_them():
+    graph = compiled.optimized(GRAPHS["fuse"]())
+    place = {value: k for k, node in enumerate(graph.nodes) for value in node.results}
+    for state in graph.states:
+        readers = [k for k, node in enumerate(graph.nodes) if state.old in node.inputs]
+        if state.new is not state.old:
+            assert max(readers) <= place[state.new]
+
+
+def test_interpretation_of_a_fused_node_is_that_of_its_inner_graph():
+    graph = GRAPHS["decompose"]()
+    fused = compiled.optimized(graph)
+    assert any(node.op.name == "fused" for node in fused.nodes)
+    x = draw((2, 3, 4), (-2, 2), 0, "x")
+    expected, found = (interpret(g, {"x": x})[0] for g in (graph, fused))
+    assert checks.differences(found, expected, 1e-13) == []
