@@ -296,8 +296,9 @@ def ordered(graph: Graph, fuser: Fuser) -> list[Group]:
     for before, after in dependencies(graph, fuser, groups):
         readers[before].append(after)
         waits[after] += 1
-    wanted = urgencies(graph, groups, readers)
-    ready = [(wanted[group], k, group) for k, group in enumerate(groups) if not waits[group]]
+    urgency = urgencies(graph, groups, readers)
+    wanted = {group: (urgency[group], k) for k, group in enumerate(groups)}  # no two are equal
+    ready = [(*wanted[group], group) for group in groups if not waits[group]]
     heapq.heapify(ready)
     result: list[Group] = []
     while ready:
@@ -306,7 +307,7 @@ def ordered(graph: Graph, fuser: Fuser) -> list[Group]:
         for reader in readers[group]:
             waits[reader] -= 1
             if not waits[reader]:
-                heapq.heappush(ready, (wanted[reader], len(groups) + len(result), reader))
+                heapq.heappush(ready, (*wanted[reader], reader))
     return result
 
 
