@@ -14,6 +14,7 @@ from nngraph.schedule.body import REDUCTIONS
 from nngraph.schedule.columns import schedule_columns
 from nngraph.schedule.matmul import schedule_matmul
 from nngraph.schedule.movement import schedule_copy, schedule_gather, schedule_scatter_add
+from nngraph.schedule.patterns import Patterns, recalled
 from nngraph.schedule.region import Region
 from nngraph.schedule.rows import schedule_rows
 
@@ -37,6 +38,7 @@ def schedule(graph: Graph) -> Schedule:
     calls: list[KernelCall] = []
     aliases: dict[Value, Value] = {}
     constants: dict[Value, np.ndarray] = {}
+    patterns: Patterns = {}
     for node in graph.nodes:
         if node.op.view:
             source = node.inputs[0]
@@ -44,16 +46,16 @@ def schedule(graph: Graph) -> Schedule:
         elif node.op.name == "constant":
             constants[node.result] = np.asarray(node.attributes["value"], node.result.type.dtype)
         else:
-            calls += [on_memory(call, aliases) for call in calls_of(node)]
+            calls += [on_memory(call, aliases) for call in calls_of(node, patterns)]
     return Schedule(replace(graph, nodes=()), tuple(calls), aliases, constants)
 
 
-def calls_of(node: Node) -> list[KernelCall]:
+def calls_of(node: Node, patterns: Patterns) -> list[KernelCall]:
     kernel = node.op.kernel
     if kernel in BY_KERNEL:
         return BY_KERNEL[kernel](node)
     kind, region = region_of(node)
-    return BY_KIND[kind](region)
+    return recalled(kind, region, patterns, BY_KIND[kind])
 
 
 def region_of(node: Node) -> tuple[str, Region]:
