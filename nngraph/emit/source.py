@@ -12,12 +12,14 @@ from nngraph.emit.matmul import matmul_source
 from nngraph.emit.memory import memory_source
 from nngraph.emit.rows import rows_source
 from nngraph.ir.program import Kernel
+from nngraph_kernels.cpu.transpose import source as transpose_source
 
 WRITERS: dict[str, Callable[[str, Any], str]] = {
     "rows": rows_source,
     "columns": columns_source,
     "matmul": matmul_source,
     "memory": memory_source,
+    "transpose": transpose_source,
 }
 PLACEHOLDER = "ng_kernel"
 

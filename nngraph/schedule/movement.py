@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from nngraph.ir.graph import Node
+from nngraph.ir.graph import Node, Value
 from nngraph.ir.program import FULL, UNIFORM, Kernel, KernelCall, Operand
-from nngraph.ir.types import size_of
+from nngraph.ir.types import FLOATS, Dim, size_of
 from nngraph.schedule.body import Body
 from nngraph.schedule.region import Region, traffic
 from nngraph.schedule.rows import build_call
+from nngraph.schedule.strides import Strides, collapse
+from nngraph_kernels.cpu.transpose import TransposeSpec
 
 
 def schedule_copy(node: Node) -> list[KernelCall]:
@@ -29,8 +31,26 @@ def schedule_copy(node: Node) -> list[KernelCall]:
         region = Region(node.id, (node,), (result,), copy.shape, 0)
         walks = [copy.target_strides, copy.source_strides]
         offsets = (copy.target_offset, copy.source_offset)
-        calls.append(build_call(region, body, [result, source], walks, offsets))
+        call = transposition(region, source, result, walks, offsets)
+        calls.append(call or build_call(region, body, [result, source], walks, offsets))
     return calls
+
+
+def transposition(
+    region: Region, source: Value, result: Value, walks: list[Strides], offsets: tuple[Dim, Dim]
+) -> KernelCall | None:
+    """The copy as a call of the transposition kernel, if all it does is to exchange two axes, perhaps in a batch."""
+    sizes, (target, origin) = collapse(region.space, walks)
+    if source.type.dtype not in FLOATS or len(sizes) not in (2, 3) or target[-1] != 1 or origin[-2] != 1:
+        return None
+    batches = sizes[0] if len(sizes) == 3 else 1
+    strides = (target[0], target[1], origin[0]) if len(sizes) == 3 else (0, target[0], 0)
+    columns, rows = sizes[-2:]
+    return KernelCall(
+        Kernel("transpose", TransposeSpec(source.type.dtype)), (Operand(result, offsets[0]),),
+        (Operand(source, offsets[1]),), (batches, rows, columns, *strides, origin[-1]), (), (region.id,),
+        traffic=traffic([result, source]),
+    )  # fmt: skip
 
 
 def fill(node: Node, value: float) -> KernelCall:
