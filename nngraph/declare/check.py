@@ -124,9 +124,9 @@ def attribute_problems(op: Op, given: Mapping[str, Any]) -> list[str]:
 
 
 def number_dtype(types: Sequence[TensorType | Number]) -> str:
-    """What numbers among the operands become: the dtype of the first value that is not bool."""
+    """What numbers among the operands become: the dtype of the first value that is not bool, or else float."""
     found = [type.dtype for type in types if isinstance(type, TensorType)]
-    return next((dtype for dtype in found if dtype != "bool"), found[0] if found else FLOAT)
+    return next((dtype for dtype in found if dtype != "bool"), FLOAT)
 
 
 def infer(op: Op, operands: Sequence[TensorType | Number], attributes: Mapping[str, Any]) -> TensorType:

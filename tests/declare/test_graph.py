@@ -152,3 +152,9 @@ def test_containers():
     assert "h2" not in g
     assert repr(g) == "<Graph 'small': 4 nodes, outputs logits>"
     assert g.outputs["logits"].id == "logits"
+
+
+def test_numbers_beside_conditions_alone_are_floats():
+    g = ng.Graph()
+    chosen = g.where(g.greater(g.input("x", shape=(3,)), 0.0), 1.0, -1.0)
+    assert g.types[chosen.id].dtype == "float32"
