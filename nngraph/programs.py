@@ -22,7 +22,7 @@ from nngraph.ir.program import Kernel, Plan, Schedule
 from nngraph.ops.optimizer import Optimizer
 from nngraph.plan import plan
 from nngraph.run.bind import Launch, Memory, bind_schedule
-from nngraph.run.memory import Arena, aligned_zeros
+from nngraph.run.memory import Arena
 from nngraph.run.program import Program, Segment
 from nngraph.run.store import Store
 from nngraph.run.tape import DRIVER_NAME, DRIVER_SOURCE, Outcome, Tape
@@ -278,11 +278,3 @@ def scalar_outputs(c: Compilation) -> list[tuple[str, Value]]:
     return [(name, value) for name, value in scheduled(c).graph.outputs if value.type.shape == ()]
 
 
-def aligned_copy(array: np.ndarray, dtype: str) -> np.ndarray:
-    """A C-contiguous array of `dtype` on a cache line; `array` itself where it is one."""
-    array = np.asarray(array)
-    if array.dtype == dtype and array.flags.c_contiguous and array.ctypes.data % 64 == 0:
-        return array
-    copy = aligned_zeros(array.shape, dtype)
-    copy[...] = array
-    return copy

@@ -83,10 +83,12 @@ class State:
             public[source] = shape[axis]
         return tuple(public)
 
+    def public_view(self, array: np.ndarray) -> np.ndarray:
+        """`array`, which is in the held layout, seen in the public one."""
+        return array if self.permutation is None else array.transpose(np.argsort(self.permutation))
+
     def to_public(self, array: np.ndarray) -> np.ndarray:
-        if self.permutation is None:
-            return array
-        return np.ascontiguousarray(array.transpose(np.argsort(self.permutation)))
+        return array if self.permutation is None else np.ascontiguousarray(self.public_view(array))
 
     def from_public(self, array: np.ndarray) -> np.ndarray:
         return array if self.permutation is None else np.ascontiguousarray(array.transpose(self.permutation))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -25,12 +26,21 @@ class Initializer(Specification):
     family: ClassVar[str] = "initializer"
 
     def __call__(self, seed: int, name: str, shape: tuple[int, ...]) -> np.ndarray:
-        return self.draw(generator(seed, name), shape)
+        return self.draw(generator(seed, name), shape, shape)
 
-    def draw(self, random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    def blocks(self, seed: int, name: str, shape: tuple[int, ...]) -> Iterator[np.ndarray]:
+        """The same numbers in runs of rows (first axes) of about a megabyte, so that no second copy of all is made."""
+        random = generator(seed, name)
+        rows = max(1, BLOCK // max(1, math.prod(shape[1:])))
+        for start in range(0, shape[0], rows):
+            yield self.draw(random, (min(rows, shape[0] - start), *shape[1:]), shape)
+
+    def draw(self, random: np.random.Generator, part: tuple[int, ...], whole: tuple[int, ...]) -> np.ndarray:
+        """Numbers of shape `part`, for a parameter of shape `whole`."""
         raise NotImplementedError
 
 
+BLOCK = 131_072  # numbers drawn at once
 INITIALIZERS = family("initializer", Initializer)
 
 
@@ -75,17 +85,17 @@ class Scaled(Initializer):
 class ScaledNormal(Scaled):
     """Normal draws, not truncated."""
 
-    def draw(self, random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-        return random.standard_normal(shape) * self.deviation(shape)
+    def draw(self, random: np.random.Generator, part: tuple[int, ...], whole: tuple[int, ...]) -> np.ndarray:
+        return random.standard_normal(part) * self.deviation(whole)
 
 
 @dataclass(frozen=True, slots=True)
 class ScaledUniform(Scaled):
     """Uniform draws within √3 deviations."""
 
-    def draw(self, random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-        limit = math.sqrt(3) * self.deviation(shape)
-        return random.uniform(-limit, limit, shape)
+    def draw(self, random: np.random.Generator, part: tuple[int, ...], whole: tuple[int, ...]) -> np.ndarray:
+        limit = math.sqrt(3) * self.deviation(whole)
+        return random.uniform(-limit, limit, part)
 
 
 @INITIALIZERS.register
@@ -148,8 +158,8 @@ class Normal(Initializer):
     type: ClassVar[str] = "normal"
     std: float = option(0.01, "their standard deviation", minimum=0.0)
 
-    def draw(self, random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-        return random.standard_normal(shape) * self.std
+    def draw(self, random: np.random.Generator, part: tuple[int, ...], whole: tuple[int, ...]) -> np.ndarray:
+        return random.standard_normal(part) * self.std
 
 
 @INITIALIZERS.register
@@ -168,8 +178,8 @@ class Uniform(Initializer):
                 f"initializer 'uniform': low {self.low:g} given, expected at most high {self.high:g}"
             )
 
-    def draw(self, random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-        return random.uniform(self.low, self.high, shape)
+    def draw(self, random: np.random.Generator, part: tuple[int, ...], whole: tuple[int, ...]) -> np.ndarray:
+        return random.uniform(self.low, self.high, part)
 
 
 @INITIALIZERS.register
@@ -180,8 +190,8 @@ class ConstantValue(Initializer):
     type: ClassVar[str] = "constant"
     value: float = option(REQUIRED, "the number")
 
-    def draw(self, random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-        return np.full(shape, self.value)
+    def draw(self, random: np.random.Generator, part: tuple[int, ...], whole: tuple[int, ...]) -> np.ndarray:
+        return np.full(part, self.value)
 
 
 INITIALIZERS.aliases["zeros"] = (ConstantValue, {"value": 0.0})

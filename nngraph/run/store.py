@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
-
 import numpy as np
 
 from nngraph.ir.graph import State
@@ -39,16 +37,22 @@ class Store:
                 continue
             type = state.old.type
             array = aligned_zeros(type.numpy_shape(1), type.dtype)
-            array[...] = state.from_public(np.asarray(self.initial(state)))
+            self.initialize(state, array)
             self.arrays[state.name] = array
             self.states[state.name] = state
 
-    def initial(self, state: State) -> Any:
+    def initialize(self, state: State, array: np.ndarray) -> None:
+        """Write what the state begins with; draws come in blocks, so that nothing as large as it is made beside it."""
+        public, shape, initial = state.public_view(array), state.public_shape, state.initial
         if state.name in self.waiting:
-            return self.waiting.pop(state.name).reshape(state.public_shape)
-        if callable(state.initial):
-            return state.initial(self.seed, state.name, state.public_shape)
-        return np.broadcast_to(np.asarray(state.initial), state.public_shape)
+            public[...] = self.waiting.pop(state.name).reshape(shape)
+        elif shape and hasattr(initial, "blocks"):
+            at = 0
+            for block in initial.blocks(self.seed, state.name, shape):
+                public[at : at + len(block)] = block
+                at += len(block)
+        else:
+            public[...] = initial(self.seed, state.name, shape) if callable(initial) else np.asarray(initial)
 
     def address(self, name: str) -> int:
         return self.arrays[name].ctypes.data
