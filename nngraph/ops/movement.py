@@ -91,14 +91,14 @@ def transpose_copies(x: TensorType, axes: tuple[int, ...] | None = None) -> Move
 transpose = register_op(
     Op(
         "transpose", "the axes in another order; the batch stays first", "shape", ("x",), transpose_infer,
-        lambda x, axes=None: x.transpose(axes or (0, *range(x.ndim - 1, 0, -1))),
+        lambda x, axes=None: x.transpose(axes or (0, *range(x.ndim - 1, 0, -1))[: x.ndim]),
         {"axes": Attribute("integers", "all axes, 0 (the batch) first; by default the others are reversed",
         None)},
         vjp=transpose_vjp, kernel="copy", copies=transpose_copies, flops=lambda x, axes=None: 0,
         samples=(
             Sample(((3, 4, 5),)), Sample(((2, 3, 4, 17),), {"axes": (0, 2, 3, 1)}),
             Sample(((5, 7),), {"axes": (1, 0)}),
-            Sample(((2, 33, 18),), {"axes": (0, -1, 1)}),
+            Sample(((2, 33, 18),), {"axes": (0, -1, 1)}), Sample(((),)),
         ),
         errors=(
             ErrorSample(((3, 4, 5),), {"axes": (0, 1)}, "permutation"),

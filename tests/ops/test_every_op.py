@@ -116,8 +116,8 @@ def test_copies_are_the_reference(op, sample, dtype):
     for copy in movement.copies:
         source = np.ascontiguousarray(case.arrays[copy.operand]).reshape(-1)
         for place in np.ndindex(copy.shape):
-            to = copy.target_offset + np.dot(place, copy.target_strides)
-            target[to] = source[copy.source_offset + np.dot(place, copy.source_strides)]
+            to = copy.target_offset + int(np.dot(place, copy.target_strides))
+            target[to] = source[copy.source_offset + int(np.dot(place, copy.source_strides))]
     np.testing.assert_array_equal(target.reshape(expected.shape), expected)
 
 
