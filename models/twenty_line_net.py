@@ -25,6 +25,7 @@ def graph() -> ng.Graph:
         "optimizer": {"type": "sgd", "learning_rate": RATE},
         "epochs": 500,
         "batch_size": N,
+        "data": f"random:n={N + N // 4},inputs={INPUTS},outputs={OUTPUTS}",  # a fifth is held out
     }
     return g
 

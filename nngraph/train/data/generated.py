@@ -112,6 +112,16 @@ def step(n: int = 500, noise: float = 0.05, seed: int = 0) -> Dataset:
     return _curve("step", x, (x > 0).astype(np.float64), noise, seed, "y = 1 where x > 0, else 0")
 
 
+def random(n: int = 64, inputs: int = 1000, outputs: int = 10, seed: int = 0) -> Dataset:
+    """Standard normal numbers in and out, with nothing to be learned: for trying out sizes and speed."""
+    _check("random", n, 0.0)
+    if inputs < 1 or outputs < 1:
+        raise OptionError(f"random: inputs is {inputs} and outputs is {outputs}, but at least 1 of each is needed")
+    draws = _random(seed)
+    x, y = draws.standard_normal((n, inputs)), draws.standard_normal((n, outputs))
+    return Dataset("random", {"x": x}, {"y": y}, "regression", (), None, "standard normal numbers")
+
+
 def _curve(name: str, x: np.ndarray, y: np.ndarray, noise: float, seed: int, description: str) -> Dataset:
     noisy = y + noise * _random(seed).standard_normal(len(y))
     inputs, targets = {"x": x[:, None]}, {"y": noisy[:, None]}

@@ -97,6 +97,17 @@ DATASETS: tuple[DataSource, ...] = (
     ),
     _points("sine", "y = sin(2πx) over [-1, 1], regression", generated.sine, 0.05),
     _points("step", "y = 1 where x > 0, else 0, over [-1, 1], regression", generated.step, 0.05),
+    DataSource(
+        "random",
+        "standard normal numbers in and out, regression",
+        generated.random,
+        (
+            DataOption("n", int, 64, "number of examples"),
+            DataOption("inputs", int, 1000, "numbers that go in"),
+            DataOption("outputs", int, 10, "numbers to come out"),
+            DataOption("seed", int, 0, "what the numbers depend on"),
+        ),
+    ),
 )
 _TASK = DataOption("task", str, None, "what the target is, where its type does not say", TASKS)
 NPZ = DataSource(

@@ -3,10 +3,10 @@ import pytest
 
 from nngraph.errors import OptionError
 from nngraph.train.data import Dataset
-from nngraph.train.data.generated import blobs, circles, moons, sine, spirals, step, xor
+from nngraph.train.data.generated import blobs, circles, moons, random, sine, spirals, step, xor
 
 PLANAR = [moons, circles, spirals, xor, blobs]
-CURVES = [sine, step]
+CURVES = [sine, step, random]
 
 
 @pytest.mark.parametrize("make", [*PLANAR, *CURVES])
@@ -62,6 +62,14 @@ def test_curves_without_noise():
     assert edge.task == "regression"
 
 
+def test_random_numbers():
+    data = random(n=30, inputs=200, outputs=3)
+    assert data.x.shape == (30, 200)
+    assert data.y.shape == (30, 3)
+    assert abs(data.x.std() - 1) < 0.05
+    assert data.task == "regression"
+
+
 def test_noise_is_its_deviation():
     assert abs((sine(n=20000, noise=0.2).y - sine(n=20000, noise=0).y).std() - 0.2) < 0.01
 
@@ -78,6 +86,7 @@ def test_noise_is_its_deviation():
         (spirals, {"turns": 0.0}, "spirals: turns is 0.0"),
         (circles, {"factor": 1.0}, "circles: factor is 1.0, but the inner radius lies between 0 and 1"),
         (circles, {"seed": -1}, "seed is -1"),
+        (random, {"inputs": 0}, "random: inputs is 0"),
     ],
 )
 def test_errors(make, options, message: str):
