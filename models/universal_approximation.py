@@ -40,7 +40,7 @@ def bump_weights(bumps: int = BUMPS) -> dict[str, np.ndarray]:
 
     Bump k rises from 0 to 1 over [t1, t2], stays until t3 and falls to 0 at t4, as
     (relu(x − t1) − relu(x − t2) − relu(x − t3) + relu(x − t4)) / (t2 − t1); each falls where the next one rises, so
-    that their sum, with the curve's values as heights, joins those values by straight lines.
+    that their sum, with the curve's values as heights, is stairs with sloping risers.
     """
     width = 1.0 / bumps
     slope = width / 2

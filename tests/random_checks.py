@@ -10,7 +10,7 @@ import numpy as np
 
 from nngraph.compiler import Compilation, Purpose, compile_program
 from nngraph.differentiate import differentiate
-from nngraph.emit.cache import KernelCache
+from nngraph.emit.cache import KernelCache, user_cache
 from nngraph.emit.source import kernel_source
 from nngraph.ir.graph import Graph
 from nngraph.ir.interpret import interpret
@@ -117,9 +117,16 @@ def programs_of(recipe: Recipe, dtype: str, cache: KernelCache) -> Programs:
 
 def kernel_sources(recipe: Recipe, dtype: str, purposes: Iterable[Purpose]) -> dict[str, str]:
     """The kernels of these programs, so that those of many networks can be compiled together."""
+    return kernel_sources_of(programs_of(recipe, dtype, user_cache()), purposes)
+
+
+def kernel_sources_of(programs: Programs, purposes: Iterable[Purpose]) -> dict[str, str]:
+    """The kernels that these programs of a model will need."""
     found: dict[str, str] = {}
     for purpose in purposes:
-        c = Compilation(recipe.graph().wiring, purpose, recipe.objective(), None, dtype, recipe.seed)
+        c = Compilation(
+            programs.declared, purpose, programs.objective, programs.optimizer, programs.dtype, programs.seed
+        )
         made = compile_program(c, "schedule").schedule
         assert made is not None
         found |= dict(kernel_source(call.kernel) for call in made.calls)
