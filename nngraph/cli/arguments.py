@@ -23,7 +23,7 @@ threads_option = click.option(
     "--threads", type=click.IntRange(1), help="Threads to run on.  [default: all available]"
 )
 seed_option = click.option(
-    "--seed", type=click.IntRange(0, 2**63 - 1), help="Of initial parameters, shuffling and dropout."
+    "--seed", type=click.IntRange(0), help="Of initial parameters, shuffling and dropout."
 )
 
 

@@ -12,16 +12,11 @@ from nngraph.cli.arguments import dtype_option, seed_option, threads_option
 from nngraph.cli.choices import choice, seeds_of
 from nngraph.errors import OptionError
 
-DATA_HELP = """
-  A dataset by name (digits, moons, circles, spirals, xor, blobs, sine, step) or a path (.npz, .csv, IDX), maybe
-  with options: moons:n=500,noise=0.1  iris.csv:target=species  mnist/:part=test
-"""
-
 
 @click.command(short_help="Train a model on data.")
 @click.argument("model", type=click.Path(path_type=Path), required=False)
-@click.option("--data", metavar="SPEC", help="Dataset or file, with options after a colon.  [default: the model's, or "
-              "digits]")  # fmt: skip
+@click.option("--data", metavar="SPEC", help="A dataset (digits, moons, circles, spirals, xor, blobs, sine, step) or a "
+              "file (.npz, .csv, IDX), with options after a colon.  [default: the model's, or digits]")  # fmt: skip
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the data.  [default: the model's, or 20]")
 @click.option("--batch-size", type=click.IntRange(1), help="Examples in a step.  [default: the model's, or 32]")
 @click.option("--loss", metavar="NAME[:key=value,...]", help="By default the model's, or one that fits the data.")
@@ -30,21 +25,21 @@ DATA_HELP = """
 @click.option("--regularizer", metavar="NAME:strength=λ", help="l1, l2 or elastic_net.")
 @click.option("--held-out", type=click.FloatRange(0, 1, min_open=True, max_open=True),
               help="Share of the data that is held out.  [default: the model's, or 0.2]")  # fmt: skip
-@click.option("--split-seeds", metavar="SEEDS", help="What is held out depends on; with several, as in 0-4, one training "
-              "for each, and the mean.  [default: the model's, or 0]")  # fmt: skip
-@click.option("--validation-split", type=click.FloatRange(0, 1, min_open=True, max_open=True),
-              help="Share of the training part that early stopping goes by, in place of the held-out part.")  # fmt: skip
-@click.option("--patience", type=click.IntRange(1), help="Stop after so many epochs without a better loss on held-out or "
-              "validation data, and go back to the best.")  # fmt: skip
-@click.option("--standardize/--no-standardize", default=None, help="Inputs by the training part's means and deviations.  "
-              "[default: the model's, or only for data from files]")  # fmt: skip
+@click.option("--split-seeds", metavar="SEEDS", help="What is held out depends on; with several, as in 0-4, one "
+              "training for each, and the mean.  [default: the model's, or 0]")  # fmt: skip
+@click.option("--validation-split", type=click.FloatRange(0, 1, min_open=True, max_open=True), help="Share of the "
+              "training part that early stopping goes by, in place of the held-out part.")  # fmt: skip
+@click.option("--patience", type=click.IntRange(1), help="Stop after so many epochs without a better loss on held-out "
+              "or validation data, and go back to the best.")  # fmt: skip
+@click.option("--standardize/--no-standardize", default=None, help="Inputs by the training part's means and "
+              "deviations.  [default: the model's, or only for data from files]")  # fmt: skip
 @click.option("--class-weight", type=click.Choice(["balanced"]), help="Give every class the same sum of weights.")
 @seed_option
 @dtype_option
 @threads_option
 @click.option("--run", type=click.Path(path_type=Path), help="The run's directory.  [default: runs/MODEL-TIME]")
-@click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with an interrupted run, exactly as "
-              "if it had not been; only --epochs and --threads may be given with it.")  # fmt: skip
+@click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with an interrupted run, exactly "
+              "as if it had not been; only --epochs and --threads may be given with it.")  # fmt: skip
 @click.option("--quiet", is_flag=True, help="No progress, only results.")
 def command(model: Path | None, resume: Path | None, run: Path | None, quiet: bool, **given: Any) -> None:
     """Train MODEL, a model file or a Python file that declares a graph, and evaluate it on held-out data.

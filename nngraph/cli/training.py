@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -100,7 +102,8 @@ def train_one(
     begun = time.perf_counter()
     settings = settings_of(options, seed, path, resume, progress)
     try:
-        history = train(model.trainee, training, validation, settings, bool(options.standardize))
+        with compilation_shown(model, progress):
+            history = train(model.trainee, training, validation, settings, bool(options.standardize))
     except KeyboardInterrupt:
         click.echo(f"saved in {path}; go on with: nngraph train --resume {run_of(path, options)}", err=True)
         raise
@@ -110,6 +113,20 @@ def train_one(
     seconds = time.perf_counter() - begun
     click.echo(f"{title}held-out {described(found)} ({history.epochs} epochs{after}, {seconds:.2f} s)")
     return found
+
+
+@contextmanager
+def compilation_shown(model: Model, progress: bool) -> Generator[None]:
+    """On a terminal there is a bar while kernels are compiled that are not in the cache."""
+    if not (progress and sys.stderr.isatty()):
+        yield
+        return
+    from nngraph.cli.progress import kernels_progress
+
+    with kernels_progress() as report:
+        model.programs.on_progress = report
+        yield
+    model.programs.on_progress = None
 
 
 def run_of(path: Path, options: Options) -> Path:
@@ -142,11 +159,14 @@ def settings_of(options: Options, seed: int, path: Path, resume: bool, progress:
     from nngraph.train.early_stopping import EarlyStopping
     from nngraph.train.fit import Settings
 
-    config = {name: given for name, given in asdict(options).items() if name not in ("loss", "optimizer", "regularizer")}
+    config = asdict(options)
+    for name in ("loss", "optimizer", "regularizer"):  # the model's own are written out in full
+        del config[name]
     several = len(options.split_seeds) > 1
+    stopping = EarlyStopping(options.patience) if options.patience else None
     return Settings(
-        options.epochs, options.batch_size, early_stopping=EarlyStopping(options.patience) if options.patience else None,
-        run=path, resume=resume, progress=None if several and progress else progress,
+        options.epochs, options.batch_size, early_stopping=stopping, run=path, resume=resume,
+        progress=None if several and progress else progress,
         title=f"split seed {seed}," if several else "", config=config | {"split_seed": seed},
     )  # fmt: skip
 
@@ -184,13 +204,20 @@ def introduction(model: Model, options: Options, training: Dataset, held_out: Da
 
 def brief(spec: Mapping[str, Any]) -> str:
     """A specification by name, with what says most of it."""
-    told = {name: spec.get(name) for name in ("learning_rate", "momentum", "weight_decay", "strength", "label_smoothing")}
+    told = {name: spec.get(name) for name in TOLD}
     shown = [f"{name.replace('_', ' ')} {short(given)}" for name, given in told.items() if given]
     return f"{spec['type']} ({', '.join(shown)})" if shown else spec["type"]
 
 
-def short(given: Any) -> str:
-    return brief(given) if isinstance(given, Mapping) else f"{given:g}"
+TOLD = ("learning_rate", "momentum", "weight_decay", "strength", "label_smoothing")
+
+
+def short(given: float | dict[str, Any]) -> str:
+    """A number, or a schedule by name with the rate that it begins with."""
+    if not isinstance(given, dict):
+        return f"{given:g}"
+    inner = given.get("learning_rate") or given.get("schedule")
+    return f"{given['type']} {short(inner)}" if inner else given["type"]
 
 
 def described(metrics: Mapping[str, float]) -> str:

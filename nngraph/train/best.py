@@ -11,6 +11,7 @@ from nngraph.run.store import Store
 from nngraph.train.early_stopping import EarlyStopping, Watch
 
 if TYPE_CHECKING:
+    from nngraph.train.history import History
     from nngraph.train.loop import Loop
 
 KEPT = ("parameter", "statistic")
@@ -42,12 +43,14 @@ class Best:
     def epoch(self, loop: Loop, epoch: int, metrics: Mapping[str, float]) -> bool:
         if self.watch.see(epoch, metrics[self.watch.monitor]):
             self.take()
-        loop.history.best_epoch = self.watch.best_epoch
+        return self.patience_ended(loop.history)
+
+    def patience_ended(self, history: History) -> bool:
+        """Whether there have been too many epochs since the best; the history says so."""
+        history.best_epoch = self.watch.best_epoch or None
         if self.stopping is None or self.watch.waited < self.stopping.patience:
             return False
-        loop.history.stopped = (
-            f"{self.watch.monitor} not better for {self.watch.waited} epochs, after epoch {epoch}"
-        )
+        history.stopped = f"{self.watch.monitor} not better for {self.watch.waited} epochs"
         return True
 
     def take(self) -> None:
@@ -59,6 +62,10 @@ class Best:
                     self.snapshot[name][...] = array
                 else:
                     self.snapshot[name] = array.copy()
+
+    def recall(self, states: Mapping[str, np.ndarray]) -> None:
+        """Take the best epoch's parameters from a checkpoint, in public layouts."""
+        self.snapshot = {name: self.store.states[name].from_public(array).copy() for name, array in states.items()}
 
     def restore(self) -> None:
         """Give the model the best epoch's parameters."""

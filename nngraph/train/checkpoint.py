@@ -174,7 +174,7 @@ def read(path: Path) -> Checkpoint:
         if about["format"] != FORMAT:
             raise KeyError("format")
     except (KeyError, TypeError, ValueError):
-        raise CheckpointError(f"{path}: is no checkpoint of nngraph; give a file that `train` or `save` wrote") from None
+        raise CheckpointError(f"{path}: is no checkpoint of nngraph; give one that `train` or `save` wrote") from None
     if about["version"] > VERSION:
         raise CheckpointError(f"{path}: version {about['version']}, at most {VERSION} expected; update nngraph")
     if checksum(tensors) != about["crc32"]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from nngraph.errors import OptionError
 from nngraph.ops.optimizer import Optimizer
 from nngraph.programs import Programs
 from nngraph.train.best import Best
+from nngraph.train.checkpoint import read
 from nngraph.train.data.dataset import Dataset
 from nngraph.train.data.splits import split
 from nngraph.train.display import display
@@ -20,7 +21,7 @@ from nngraph.train.examples import Examples, dataset_of
 from nngraph.train.history import VALIDATION, History
 from nngraph.train.loop import Callback, Callbacks, Loop, Observer
 from nngraph.train.position import Position
-from nngraph.train.run_directory import RunDirectory, Take, is_run
+from nngraph.train.run_directory import BEST, RunDirectory, Take, is_run
 from nngraph.train.signature import Signature
 from nngraph.train.sweep import Sweep
 
@@ -143,7 +144,12 @@ class Training:
         watch = watch_of(self.settings.early_stopping, names)
         for epoch in range(1, self.history.epochs + 1):
             watch.see(epoch, self.history.line(epoch)[watch.monitor])
-        return Best(self.programs.store, watch, self.settings.early_stopping)
+        best = Best(self.programs.store, watch, self.settings.early_stopping)
+        if self.settings.run and (self.settings.run / BEST).is_file() and watch.best_epoch:
+            best.recall(read(self.settings.run / BEST).states)
+        if best.patience_ended(self.history):
+            self.settings = replace(self.settings, epochs=self.position.epoch)
+        return best
 
     def directory(self, best: Best) -> RunDirectory:
         assert self.settings.run

@@ -206,7 +206,7 @@ class Loop:
             metrics = self.history.line(epoch - self.before)
             answers = [observer.epoch(self, epoch, metrics) for observer in self.observers]
             if any(answers):
-                self.history.stopped = self.history.stopped or f"after epoch {epoch}"
+                self.history.stopped = self.history.stopped or "by a callback"
         for observer in self.observers:
             observer.pause(self)
 

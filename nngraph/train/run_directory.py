@@ -13,15 +13,13 @@ from nngraph.train.best import Best
 from nngraph.train.checkpoint import Checkpoint, temporary, write
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from nngraph.train.history import History
     from nngraph.train.loop import Loop
 
 MODEL, CONFIG, METRICS = "model.json", "config.json", "metrics.jsonl"
 LAST, BEST = "last.safetensors", "best.safetensors"
 SECONDS = 30.0  # from one writing of `last` to the next, at least
-Take = Callable[["Loop", "Mapping[str, np.ndarray] | None"], Checkpoint]
+Take = Callable[["Loop", "Best | None"], Checkpoint]
 
 
 class RunDirectory:
@@ -32,7 +30,7 @@ class RunDirectory:
     path : Path
         Made where it is not there.
     take : callable
-        Makes a checkpoint of where the loop stands: of its states, or with others' arrays in place of them.
+        Makes a checkpoint of where the loop stands, or of the best epoch.
     best : Best
         Who knows the best epoch's parameters.
     """
@@ -73,7 +71,7 @@ class RunDirectory:
         """Write `last`, and `best` where it has changed."""
         write(self.path / LAST, self.take(loop, None))
         if self.best.snapshot and self.written != self.best.watch.best_epoch:
-            write(self.path / BEST, self.take(loop, self.best.snapshot))
+            write(self.path / BEST, self.take(loop, self.best))
             self.written = self.best.watch.best_epoch
         self.saved = time.monotonic()
 
@@ -128,6 +126,9 @@ def checkpoint_in(path: Path) -> Path:
         return path
     if is_run(path) and read_config(path).get("restored") and (path / BEST).is_file():
         return path / BEST
+    parts = sorted(part.parent.name for part in path.glob(f"split-*/{LAST}"))
+    if parts:
+        raise CheckpointError(f"{path}: holds the runs {', '.join(parts)}; name one, as in {path / parts[0]}")
     if not (path / LAST).is_file():
         raise CheckpointError(f"{path}: is no run directory with a checkpoint, for it holds no {LAST}")
     return path / LAST

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from nngraph.errors import OptionError
 from nngraph.ops.specification import to_spec
@@ -29,6 +26,7 @@ if TYPE_CHECKING:
     from nngraph.differentiate import Objective
     from nngraph.ops.optimizer import Optimizer
     from nngraph.programs import Programs
+    from nngraph.train.best import Best
     from nngraph.train.data.dataset import Dataset
     from nngraph.train.loop import Loop
     from nngraph.train.signature import Signature
@@ -128,26 +126,24 @@ def config_of(trainee: Trainee) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def checkpoint_of(
-    trainee: Trainee,
-    position: Position,
-    optimizer: bool = True,
-    instead: Mapping[str, np.ndarray] | None = None,
-) -> Checkpoint:
+def checkpoint_of(trainee: Trainee, position: Position, optimizer: bool = True) -> Checkpoint:
     """Where the model stands; without the optimizer's states it is a model, not something to go on from."""
     standardizer = {} if trainee.standardizer is None else trainee.standardizer.tensors()
-    states = states_of(trainee.programs.store, optimizer, instead)
     return Checkpoint(
-        trainee.graph.to_json(), config_of(trainee), states, position.epoch, position.rows,
-        trainee.history, trainee.classes, standardizer,
+        trainee.graph.to_json(), config_of(trainee), states_of(trainee.programs.store, optimizer), position.epoch,
+        position.rows, trainee.history, trainee.classes, standardizer,
     )  # fmt: skip
 
 
-def checkpoint_of_loop(
-    trainee: Trainee, loop: Loop, instead: Mapping[str, np.ndarray] | None
-) -> Checkpoint:
-    """Where a loop stands, or a model of the states that are given."""
-    return checkpoint_of(trainee, loop.position, instead is None, instead)
+def checkpoint_of_loop(trainee: Trainee, loop: Loop, best: Best | None) -> Checkpoint:
+    """Where a loop stands, or the model of its best epoch."""
+    if best is None:
+        return checkpoint_of(trainee, loop.position)
+    epoch = best.watch.best_epoch
+    history = {name: column[: epoch - loop.before] for name, column in trainee.history.items()}
+    states = states_of(trainee.programs.store, False, best.snapshot)
+    whole = checkpoint_of(trainee, Position(epoch), optimizer=False)
+    return replace(whole, states=states, history=history)
 
 
 def restore(trainee: Trainee, kept: Checkpoint, path: Path) -> None:

@@ -1,0 +1,53 @@
+"""``nngraph evaluate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from nngraph.cli.arguments import threads_option
+from nngraph.errors import OptionError
+
+if TYPE_CHECKING:
+    from nngraph.model import Model
+    from nngraph.train.data import Dataset
+
+
+@click.command(short_help="Loss and metric of a trained model on data.")
+@click.argument("run", type=click.Path(path_type=Path), metavar="RUN_OR_CHECKPOINT")
+@click.option("--data", metavar="SPEC", help="Dataset or file, all of it.  [default: what the run held out]")
+@click.option("--batch-size", type=click.IntRange(1), default=1024, help="Examples in a batch; changes no result.")
+@threads_option
+def command(run: Path, data: str | None, batch_size: int, threads: int | None) -> None:
+    """Evaluate a run's model, or a checkpoint.
+
+    A run's directory stands for the model that its training ended with; its best epoch's is best.safetensors.
+
+    \b
+    nngraph evaluate runs/digits_mlp-20260101-120000/split-0
+    nngraph evaluate runs/flowers/best.safetensors --data iris.csv:target=species
+    """
+    from nngraph.cli.training import described
+    from nngraph.model import load_model
+
+    model = load_model(run, threads=threads)
+    examples, title = chosen_data(model, run, data)
+    found = model.evaluate(examples, batch_size=batch_size)
+    click.echo(f"{title}: {described(found)} ({len(examples):,} examples)")
+
+
+def chosen_data(model: Model, run: Path, data: str | None) -> tuple[Dataset, str]:
+    """The data that is named, or what the run held out."""
+    from nngraph.train.data import load, split
+    from nngraph.train.run_directory import CONFIG, read_config
+
+    if data is not None:
+        return load(data, classes=model.classes), data
+    directory = run if run.is_dir() else run.parent
+    config = read_config(directory) if (directory / CONFIG).is_file() else {}
+    if not {"data", "held_out", "split_seed"} <= config.keys():
+        raise OptionError(f"--data: none given, and {run} does not say what was held out; name a dataset or a file")
+    _, held_out = split(load(config["data"]), config["held_out"], seed=config["split_seed"])
+    return held_out, f"{config['data']}, held out"

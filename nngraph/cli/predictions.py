@@ -1,0 +1,105 @@
+"""Predictions as tables, JSON and NumPy's files."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import IO, Any, Final
+
+import numpy as np
+
+from nngraph.errors import OptionError
+from nngraph.train.checkpoint import temporary
+
+Outputs = Mapping[str, np.ndarray]
+
+
+def check_output(path: Path | None) -> None:
+    """Whether there is a writer for the file, before any work."""
+    if path is None:
+        return
+    if path.suffix.lower() not in WRITERS:
+        raise OptionError(f"--output: {path} given, a file that ends in one of {', '.join(WRITERS)} expected")
+    if not path.parent.is_dir():
+        raise OptionError(f"--output: there is no folder {path.parent}; make it first")
+
+
+def write_predictions(outputs: Outputs, classes: tuple[str, ...], path: Path | None) -> None:
+    """Write to a file, which is there entirely or not at all, or as CSV to standard output."""
+    if path is None:
+        write_csv(sys.stdout, outputs, classes)
+        return
+    writer = WRITERS[path.suffix.lower()]
+    with temporary(path) as name, open(name, "wb") as file:
+        if writer in (write_csv, write_json):
+            with io.TextIOWrapper(file, encoding="utf-8", newline="") as text:
+                writer(text, outputs, classes)
+        else:
+            writer(file, outputs, classes)
+
+
+def write_csv(file: IO[str], outputs: Outputs, classes: tuple[str, ...]) -> None:
+    parts = (table(name, array, outputs, classes) for name, array in outputs.items())
+    columns = {title: column for part in parts for title, column in part}
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(zip(*columns.values(), strict=True))
+
+
+def table(name: str, array: np.ndarray, outputs: Outputs, classes: tuple[str, ...]) -> list[tuple[str, list[Any]]]:
+    """Titled columns of one output."""
+    prefix = "" if len(outputs) == 1 else f"{name}/"
+    flat = array.reshape(len(array), -1)
+    titles = units(array, classes)
+    columns: list[tuple[str, list[Any]]] = [(prefix + t, flat[:, k].tolist()) for k, t in enumerate(titles)]
+    return [(f"{prefix}class", labels(array, classes)), *columns] if tells_classes(array, classes) else columns
+
+
+def tells_classes(array: np.ndarray, classes: tuple[str, ...]) -> bool:
+    return array.ndim == 2 and len(classes) == array.shape[1] > 1
+
+
+def units(array: np.ndarray, classes: tuple[str, ...]) -> list[str]:
+    """A title for each unit of an output."""
+    if tells_classes(array, classes):
+        return [f"score of {name}" for name in classes]
+    count = int(np.prod(array.shape[1:]))
+    return ["output"] if count == 1 else [f"output {k}" for k in range(count)]
+
+
+def labels(array: np.ndarray, classes: tuple[str, ...]) -> list[str]:
+    return [classes[k] for k in array.argmax(axis=1)]
+
+
+def write_json(file: IO[str], outputs: Outputs, classes: tuple[str, ...]) -> None:
+    """A list with an object for each example, a line each."""
+    columns: dict[str, list[Any]] = {}
+    for name, array in outputs.items():
+        prefix = "" if len(outputs) == 1 else f"{name}/"
+        if tells_classes(array, classes):
+            columns[f"{prefix}class"] = labels(array, classes)
+        columns[f"{prefix}output"] = array.tolist()
+    rows = (dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
+    file.write("[\n" + ",\n".join(json.dumps(row, allow_nan=False) for row in rows) + "\n]\n")
+
+
+def write_npy(file: IO[bytes], outputs: Outputs, classes: tuple[str, ...]) -> None:
+    if len(outputs) != 1:
+        raise OptionError(f"--output: .npy holds one array, but the outputs are {', '.join(outputs)}; write .npz")
+    np.save(file, next(iter(outputs.values())))
+
+
+def write_npz(file: IO[bytes], outputs: Outputs, classes: tuple[str, ...]) -> None:
+    np.savez(file, **dict[str, Any](outputs))
+
+
+WRITERS: Final[dict[str, Callable[..., None]]] = {
+    ".csv": write_csv,
+    ".json": write_json,
+    ".npy": write_npy,
+    ".npz": write_npz,
+}
