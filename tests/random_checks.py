@@ -185,13 +185,12 @@ def check_slopes(trial: Trial, directions: int = 4, epsilon: float = 1e-6) -> Sl
     """The gradients against central differences of the loss, along random directions."""
     rng = np.random.default_rng(trial.recipe.seed)
     names = [name.removeprefix("gradient/") for name in trial.expected if name.startswith("gradient/")]
-    forward = replace(trial.gradients, outputs=(("loss", dict(trial.gradients.outputs)["loss"]),))
-    forward = next(step for step in PASSES if step.name == "drop_dead_code").run(forward)
+    forward, frozen = loss_alone(trial)
     held = trial.held(trial.gradients)
 
     def loss(step: float, direction: Arrays) -> float:
         moved = held | {name: held[name] + step * d for name, d in direction.items()}
-        return float(interpret(forward, trial.inputs, moved)[0]["loss"])
+        return float(interpret(forward, trial.inputs | frozen, moved)[0]["loss"])
 
     wrong: list[str] = []
     skipped = 0
@@ -208,6 +207,22 @@ def check_slopes(trial: Trial, directions: int = 4, epsilon: float = 1e-6) -> Sl
         elif not abs(expected - slope) <= ATOL + RTOL * abs(slope):
             wrong.append(f"along {', '.join(chosen)}: gradient {expected:.8g}, finite difference {slope:.8g}")
     return Slopes(directions - skipped if names else 0, wrong, skipped)
+
+
+def loss_alone(trial: Trial) -> tuple[Graph, Arrays]:
+    """A graph of the loss, and inputs of it that hold what stop_gradient makes a constant."""
+    graph = trial.gradients
+    stops = [node for node in graph.nodes if node.op.name == "stop_gradient"]
+    values = replace(graph, outputs=tuple((node.id, node.result) for node in stops))
+    frozen = interpret(values, trial.inputs, trial.held(graph))[0]
+    graph = replace(
+        graph,
+        inputs=(*graph.inputs, *(node.result for node in stops)),
+        nodes=tuple(node for node in graph.nodes if node not in stops),
+        outputs=(("loss", dict(graph.outputs)["loss"]),),
+    )
+    graph = next(step for step in PASSES if step.name == "drop_dead_code").run(graph)
+    return graph, {node.result.name: frozen[node.id] for node in stops}
 
 
 def unit(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
