@@ -40,6 +40,8 @@ class Best:
 
     def pause(self, loop: Loop) -> None: ...
 
+    def close(self) -> None: ...
+
     def epoch(self, loop: Loop, epoch: int, metrics: Mapping[str, float]) -> bool:
         if self.watch.see(epoch, metrics[self.watch.monitor]):
             self.take()

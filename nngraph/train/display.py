@@ -63,6 +63,7 @@ class BarDisplay:
         self.task: Any = None
         self.first = 0
         self.shown = ""
+        self.closed = False
 
     def tick(self, loop: Loop, steps: int, loss: float) -> None:
         self.show(loop, steps, self.shown or f"loss {loss:.4f}")
@@ -87,7 +88,9 @@ class BarDisplay:
         return False
 
     def pause(self, loop: Loop) -> None:
-        self.show(loop, loop.position.epoch * loop.steps + loop.position.step, self.shown)
+        if not self.closed:
+            self.show(loop, loop.position.epoch * loop.steps + loop.position.step, self.shown)
 
     def close(self) -> None:
+        self.closed = True
         self.progress.stop()

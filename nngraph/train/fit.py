@@ -106,8 +106,7 @@ class Training:
             loop.run()
         finally:
             self.position = loop.position
-            if shown:
-                shown.close()
+            loop.close()
             if directory:
                 directory.save(loop)
         if best and self.settings.early_stopping and self.settings.early_stopping.restore_best:

@@ -55,6 +55,9 @@ class Observer(Protocol):
     def pause(self, loop: Loop) -> None:
         """The tape is not running."""
 
+    def close(self) -> None:
+        """Nothing more is shown: training has ended, or will when the step under way has."""
+
 
 @dataclass(slots=True, eq=False)
 class Loop:
@@ -143,7 +146,7 @@ class Loop:
         try:
             if interruption.wanted:
                 running.stop()
-            self.accompany(running, range(last, min(self.epochs, last + self.group)))
+            self.accompany(running, interruption, range(last, min(self.epochs, last + self.group)))
         except BaseException:
             running.stop()
             running.wait()
@@ -165,19 +168,26 @@ class Loop:
             found += self.validation.segments(0) if self.validation else ()
         return found
 
-    def accompany(self, running: Running, upcoming: range) -> None:
+    def accompany(self, running: Running, interruption: Interruption, upcoming: range) -> None:
         """What the calling thread does while the tape runs."""
         for epoch in upcoming:
             if running.done:
                 return
             self.orders.prepare(epoch)
         while not running.wait(TICK if self.observers else None):
+            if interruption.wanted:
+                self.close()
+                continue
             steps = running.steps_done
             loss = float(self.ring[steps - 1, 0]) if steps else float("nan")
             for observer in self.observers:
                 observer.tick(self, self.position.epoch * self.steps + self.position.step + steps, loss)
             if any(observer.wants_stop() for observer in self.observers):
                 running.stop()
+
+    def close(self) -> None:
+        for observer in self.observers:
+            observer.close()
 
     def absorb(self, outcome: Outcome) -> None:
         """Move the position on by the finished steps, and take their metrics into the history."""
@@ -243,3 +253,5 @@ class Callbacks:
         return False
 
     def pause(self, loop: Loop) -> None: ...
+
+    def close(self) -> None: ...

@@ -67,6 +67,8 @@ class RunDirectory:
         if self.wants_stop():
             self.save(loop)
 
+    def close(self) -> None: ...
+
     def save(self, loop: Loop) -> None:
         """Write `last`, and `best` where it has changed."""
         write(self.path / LAST, self.take(loop, None))
