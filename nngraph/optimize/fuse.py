@@ -19,6 +19,8 @@ from nngraph.optimize.groups import (
     accepts_elementwise,
     accepts_row_reduction,
     collapses,
+    is_positional,
+    mixes_floats,
 )
 
 REDUCTIONS = ("sum", "max", "min")
@@ -98,6 +100,8 @@ class Fuser:
                 return candidates[0]
             if mergeable(candidates):
                 return self.merge(candidates)
+            if (product := only_product(candidates)) is not None:
+                return product
         group = Group("rows", shape, rank + 1)
         return self.pool(group) if shape == () else self.open(group)
 
@@ -175,7 +179,7 @@ class Fuser:
         maker = self.makers.get(value)
         if maker is None or maker is group:
             return
-        if mergeable([group, maker]) and maker.readers <= {group}:
+        if maker.readers <= {group} and (mergeable([group, maker]) or enters_epilogue(group, maker)):
             self.absorb(group, maker)
         else:
             maker.readers.add(group)
@@ -275,6 +279,36 @@ def read_from_outside(graph: Graph, groups: list[Group]) -> set[Value]:
     for group in groups:
         found.update(value for node in group.members for value in node.inputs if value not in group.made)
     return found
+
+
+def enters_epilogue(group: Group, earlier: Group) -> bool:
+    """Whether work that a product's epilogue reads, a regularizer's gradient say, can be done there."""
+    return (
+        group.kind == "matmul"
+        and bool(group.members)
+        and not any(value in earlier.made for value in factors(group))
+        and earlier.kind == "rows"
+        and not earlier.anchored
+        and earlier.space == group.space
+        and len(group.members) + len(earlier.members) < MEMBERS
+        and len(group.read | earlier.read) < POINTERS
+        and not any(is_positional(node) or mixes_floats(group, node) for node in earlier.members)
+    )
+
+
+def factors(group: Group) -> tuple[Value, ...]:
+    """What a product multiplies."""
+    return next(node for node in group.members if node.op.name == "matmul").inputs
+
+
+def only_product(groups: list[Group]) -> Group | None:
+    """The one product among groups of a rank, if all the others can be done in its epilogue."""
+    products = [group for group in groups if group.kind == "matmul"]
+    if len(products) != 1:
+        return None
+    others = [group for group in groups if group is not products[0]]
+    fits = all(enters_epilogue(products[0], other) and other.readers <= {products[0]} for other in others)
+    return products[0] if fits else None
 
 
 def fused_node(group: Group, free: list[Node], results: tuple[Value, ...]) -> Node:

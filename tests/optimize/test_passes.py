@@ -5,9 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nngraph.differentiate import differentiate
-from nngraph.ir.graph import Graph
+from nngraph.ir.builder import Builder
+from nngraph.ir.graph import Graph, Value
 from nngraph.ir.interpret import interpret
 from nngraph.ir.text import to_text
+from nngraph.ir.types import TensorType
 from nngraph.lower.lower import lower
 from nngraph.ops.optimizer import optimizer_from
 from nngraph.optimize import PASSES
@@ -89,6 +91,29 @@ def test_a_dropout_mask_is_drawn_once_a_step():
     assert text.count("= random_uniform(") == 1
     masks = [value for node in graph.nodes for value in node.results if value.type.dtype == "bool"]
     assert len(masks) == 1  # kept for the way back
+
+
+def test_an_update_is_one_product():
+    """Gradient, regularizer's gradient and step are the epilogue of the weight's gradient product."""
+    graph = compiled.optimized(GRAPHS["fuse"]())
+    (update,) = (node for node in graph.nodes if node.results[0].name == "update/scores.weight")
+    ops = [node.op.name for node in update.attributes["graph"].nodes if node.op.name != "constant"]
+    assert ops == ["multiply", "multiply", "matmul", "add", "multiply_add"]
+    assert {value.name for value in update.inputs} == {
+        "scores.weight", "dropout", "gradient/loss/log_softmax/subtract",
+    }  # fmt: skip
+
+
+def test_what_a_product_multiplies_is_not_left_to_its_epilogue():
+    b = Builder()
+    x, w = Value("x", TensorType((4, 4))), Value("w", TensorType((4, 4)))
+    h = b.add("tanh", x)
+    y = b.add("add", b.add("matmul", h, w), b.add("exp", x))
+    graph = Graph("g", (x, w), tuple(b.nodes), (("y", y),))
+    fused = compiled.optimized(graph)
+    first, last = fused.nodes
+    assert first.op.name == "tanh"
+    assert [node.op.name for node in last.attributes["graph"].nodes] == ["exp", "matmul", "add"]
 
 
 def test_states_are_written_after_all_that_reads_them():
