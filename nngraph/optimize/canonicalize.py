@@ -79,8 +79,11 @@ def elementwise(b: Builder, node: Node, makers: dict[Value, Node]) -> tuple[Valu
     if node.op.random:
         return None
     (small,) = b.append(node.op, inputs, (inferred,), node.attributes)
-    same = size_of(inferred.shape) == size_of(result.shape)
-    return (b.add("view" if same else "broadcast_to", small, shape=result.shape),)
+    if size_of(inferred.shape) == size_of(result.shape):
+        return (b.add("view", small, shape=result.shape),)
+    if inferred.rank > result.rank:  # by axes of size 1 in front
+        small = b.add("view", small, shape=inferred.shape[inferred.rank - result.rank :])
+    return (b.add("broadcast_to", small, shape=result.shape),)
 
 
 def neutral(node: Node, makers: dict[Value, Node]) -> Value | None:

@@ -116,6 +116,15 @@ def test_what_a_product_multiplies_is_not_left_to_its_epilogue():
     assert [node.op.name for node in last.attributes["graph"].nodes] == ["exp", "matmul", "add"]
 
 
+def test_an_operand_may_lose_axes_of_size_one_in_front():
+    b = Builder()
+    x = Value("x", TensorType((1, 1)))
+    y = b.add("exp", b.add("broadcast_to", b.add("view", x, shape=()), shape=(4,)))
+    graph = Graph("g", (x,), tuple(b.nodes), (("y", y),))
+    inputs = {"x": draw((1, 1), (-2, 2), 0, "x")}
+    assert checks.check_passes(graph, inputs, {}, 1e-6) == []
+
+
 def test_states_are_written_after_all_that_reads_them():
     graph = compiled.optimized(GRAPHS["fuse"]())
     place = {value: k for k, node in enumerate(graph.nodes) for value in node.results}
