@@ -18,6 +18,7 @@ from nngraph.ir.program import KernelCall, Plan
 from nngraph.lower.lower import lower
 from nngraph.ops.optimizer import optimizer_from
 from nngraph.programs import Programs, scheduled
+from nngraph.report.source import source_text
 from nngraph.train import checks
 from nngraph.train.checkpoint import read, write
 from nngraph.train.data.dataset import Dataset
@@ -373,9 +374,8 @@ class Model:
         return scheduled(self.programs.compile(self.main_purpose)).calls
 
     def source(self) -> str:
-        """The source of all kernels of a training step, as it was emitted."""
-        sources = self.programs.compile(self.main_purpose).sources
-        return "\n\n".join(f"# {name}.py\n{text}" for name, text in sources.items())
+        """The source of all kernels of a training step, with the nodes that they compute in its comments."""
+        return source_text(scheduled(self.programs.compile(self.main_purpose)))
 
     def __repr__(self) -> str:
         states = self.programs.store.states.values()

@@ -88,6 +88,7 @@ def train_one(
 ) -> dict[str, float]:
     """Train on all but what this seed holds out; the metrics on that."""
     from nngraph.train.data import split, weighted
+    from nngraph.train.run_directory import LAST
     from nngraph.train.trainee import train
 
     training, held_out = split(whole, options.held_out, seed=seed)
@@ -105,7 +106,8 @@ def train_one(
         with compilation_shown(model, progress):
             history = train(model.trainee, training, validation, settings, bool(options.standardize))
     except KeyboardInterrupt:
-        click.echo(f"saved in {path}; go on with: nngraph train --resume {run_of(path, options)}", err=True)
+        saved = f"saved in {path}" if (path / LAST).is_file() else "interrupted before the first step"
+        click.echo(f"{saved}; go on with: nngraph train --resume {run_of(path, options)}", err=True)
         raise
     found = model.evaluate(held_out)
     title = f"split seed {seed}: " if len(options.split_seeds) > 1 else ""

@@ -76,6 +76,8 @@ def states_of(store: Store, optimizer: bool, instead: Mapping[str, np.ndarray] |
         if state.kind in PREFIXES and (optimizer or PREFIXES[state.kind] == ""):
             array = store.arrays[name] if instead is None or name not in instead else instead[name]
             found[PREFIXES[state.kind] + name] = np.array(state.to_public(array), order="C")
+    if optimizer:  # what has been loaded and not been needed yet
+        found |= {PREFIXES["step" if name == "step" else "moment"] + name: x for name, x in store.waiting.items()}
     return found
 
 
@@ -140,9 +142,14 @@ class temporary(contextlib.AbstractContextManager[str]):  # noqa: N801
         return self.name
 
     def __exit__(self, kind: object, *_: object) -> None:
-        if kind is not None:
-            os.unlink(self.name)
-            return
+        try:
+            if kind is None:
+                self.finish()
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self.name)
+
+    def finish(self) -> None:
         mask = os.umask(0)
         os.umask(mask)
         os.chmod(self.name, 0o666 & ~mask)

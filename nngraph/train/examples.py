@@ -59,7 +59,9 @@ def as_numbers(target: Target | None, given: ArrayLike) -> ArrayLike:
     if target is None or target.labels:
         return given
     array = np.asarray(given)
-    return array.astype(np.float64) if array.dtype.kind in "iu" and array.shape[1:] == target.scores.shape else array
+    shape, own = array.shape[1:], target.scores.shape
+    values = shape == own or (target.regression and shape == () and own == (1,))
+    return array.astype(np.float64) if array.dtype.kind in "iu" and values else array
 
 
 def input_examples(signature: Signature, data: Dataset) -> Examples:

@@ -23,12 +23,19 @@ class Array:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What the loss of an output compares with, and the name of the program's input for it."""
+    """What the loss of an output compares with, and the name of the program's input for it.
+
+    Attributes
+    ----------
+    regression : bool
+        Whether it holds values, so that whole numbers are no labels.
+    """
 
     output: str
     input: str
     scores: Array
     wanted: Array
+    regression: bool
 
     @property
     def labels(self) -> bool:
@@ -64,14 +71,12 @@ def signature_of(graph: Graph, objective: Objective | None) -> Signature:
     if objective is None:
         return Signature(inputs, outputs)
     types = {name: value.type for name, value in graph.outputs}
-    targets = tuple(
-        Target(
-            output, suffixed("target", output, objective), outputs[output], array_of(loss.target(types[output]))
-        )
-        for output, loss in objective.losses.items()
-    )
+    targets: list[Target] = []
+    for output, loss in objective.losses.items():
+        wanted, name = array_of(loss.target(types[output])), suffixed("target", output, objective)
+        targets.append(Target(output, name, outputs[output], wanted, loss.metric == "mae"))
     summed = any(loss.summed for loss in objective.losses.values())
-    return Signature(inputs, outputs, targets, metrics_of(graph, objective), summed)
+    return Signature(inputs, outputs, tuple(targets), metrics_of(graph, objective), summed)
 
 
 def array_of(type: TensorType) -> Array:

@@ -1,0 +1,148 @@
+"""Runs: what their directories keep, and how they go on."""
+
+import json
+import os
+import signal
+
+import pytest
+
+import nngraph as ng
+from nngraph.run.tape import Tape
+from nngraph.train import run_directory
+from tests.train.networks import examples, model, same
+
+X, Y = examples(200)
+HELD_OUT = examples(37, seed=1)
+OPTIONS = {"epochs": 8, "batch_size": 16, "validation": HELD_OUT, "standardize": True}
+FILES = ("model.json", "config.json", "last.safetensors", "best.safetensors")
+
+
+def new_model():
+    return model(threads=1, optimizer=ng.Adam(ng.Cosine(0.02)))
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    path = tmp_path_factory.mktemp("runs") / "unbroken"
+    m = new_model()
+    history = m.fit(X, Y, **OPTIONS, run=path)
+    return m, history, path
+
+
+def lines(path):
+    found = [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
+    return [{name: value for name, value in line.items() if name != "seconds"} for line in found]
+
+
+def test_a_directory_keeps_everything(unbroken):
+    m, history, path = unbroken
+    assert sorted(os.listdir(path)) == sorted((*FILES, "metrics.jsonl"))
+    assert json.loads((path / "model.json").read_text())["name"] == "classifier"
+    config = json.loads((path / "config.json").read_text())
+    assert config["epochs"] == 8
+    assert config["optimizer"]["learning_rate"]["type"] == "cosine"
+    assert [line["epoch"] for line in lines(path)] == list(range(1, 9))
+    assert [line["validation_loss"] for line in lines(path)] == history["validation_loss"]
+    assert same(ng.load_model(path).parameters(), m.parameters())
+    best = ng.load_model(path / "best.safetensors")
+    assert best.evaluate(*HELD_OUT)["loss"] == pytest.approx(min(history["validation_loss"]), rel=1e-6)
+    assert best.history.epochs == history.best_epoch
+
+
+def stopped_after(monkeypatch, steps):
+    """Ctrl-C as soon as a run of the tape has so many steps done in all."""
+    start = Tape.start
+    total = 0
+
+    def interrupted(self, segments, threads=None):
+        nonlocal total
+        cut, left = [], steps - total
+        for segment in segments:
+            taken = min(segment.steps, left)
+            left -= taken
+            if taken:
+                cut.append(type(segment)(segment.program, taken, segment.cursor))
+        total = steps - left
+        if not left:
+            os.kill(os.getpid(), signal.SIGINT)
+        return start(self, cut or segments[:1], threads)
+
+    monkeypatch.setattr(Tape, "start", interrupted)
+
+
+@pytest.mark.parametrize("steps", [1, 5, 17, 31, 60])
+def test_goes_on_as_if_it_had_not_been_interrupted(unbroken, steps, tmp_path, monkeypatch):
+    """In the midst of an epoch, at its end, and in the midst of its validation."""
+    m, history, path = unbroken
+    with monkeypatch.context() as patch:
+        stopped_after(patch, steps)
+        first = new_model()
+        with pytest.raises(KeyboardInterrupt):
+            first.fit(X, Y, **OPTIONS, run=tmp_path / "run")
+    taken = first.trainee.position.epoch * 13 + first.trainee.position.step
+    assert taken <= steps
+    assert len(lines(tmp_path / "run")) == first.history.epochs
+    other = ng.load_model(tmp_path / "run", threads=2)
+    again = other.fit(X, Y, **OPTIONS, run=tmp_path / "run", resume=True)
+    assert same(m.parameters(), other.parameters())
+    assert history == again
+    for name in FILES:
+        assert (path / name).read_bytes() == (tmp_path / "run" / name).read_bytes(), name
+    assert lines(path) == lines(tmp_path / "run")
+
+
+def test_goes_on_in_the_same_process(unbroken, monkeypatch):
+    m, history, _ = unbroken
+    other = new_model()
+    with monkeypatch.context() as patch:
+        stopped_after(patch, 20)
+        with pytest.raises(KeyboardInterrupt):
+            other.fit(X, Y, **OPTIONS)
+    assert other.fit(X, Y, **OPTIONS, resume=True) == history
+    assert same(m.parameters(), other.parameters())
+
+
+def test_early_stopping_goes_on_too(tmp_path):
+    def fit(m, path, epochs=60, **options):
+        return m.fit(X, Y, epochs=epochs, validation=HELD_OUT, early_stopping=3, run=path, **options)
+
+    whole, part = model(threads=1, optimizer=ng.Adam(0.1)), model(threads=1, optimizer=ng.Adam(0.1))
+    history = fit(whole, tmp_path / "whole")
+    assert history.stopped
+    cut = history.best_epoch + 1
+
+    def interrupt(epoch, metrics):
+        if epoch == cut:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(part, tmp_path / "part", callbacks=interrupt)
+    for _ in range(2):  # the second finds that nothing is left to do
+        other = ng.load_model(tmp_path / "part" / "last.safetensors", threads=1)
+        again = fit(other, tmp_path / "part", resume=True)
+        assert again == history
+        assert again.stopped == history.stopped
+        assert same(whole.parameters(), other.parameters())
+    assert same(ng.load_model(tmp_path / "part").parameters(), whole.parameters())
+
+
+def test_last_is_written_while_training_goes_on(tmp_path, monkeypatch, unbroken):
+    monkeypatch.setattr(run_directory, "SECONDS", 0.0)
+    m = new_model()
+    m.fit(X, Y, **OPTIONS, run=tmp_path / "run")
+    assert same(m.parameters(), unbroken[0].parameters())
+
+
+def test_a_process_that_was_killed_has_measured_more_than_it_saved(tmp_path, unbroken):
+    m = new_model()
+    m.fit(X, Y, **{**OPTIONS, "epochs": 3}, run=tmp_path / "run")
+    with (tmp_path / "run" / "metrics.jsonl").open("a") as file:
+        file.write('{"epoch": 4}\n')
+    other = ng.load_model(tmp_path / "run")
+    other.fit(X, Y, **{**OPTIONS, "epochs": 5}, run=tmp_path / "run", resume=True)
+    assert [line["epoch"] for line in lines(tmp_path / "run")] == [1, 2, 3, 4, 5]
+
+
+def test_a_run_is_not_written_over(unbroken):
+    with pytest.raises(ng.OptionError, match="holds a run already; choose another, or resume it"):
+        new_model().fit(X, Y, **OPTIONS, run=unbroken[2])
