@@ -217,7 +217,7 @@ def test_options_out_of_range(options, message):
         (X[:, :4], Y, r"input 'x': has samples of shape \(4,\), but the model's input expects \(6,\)"),
         (X, Y + 1, "has the label 3 at row .*, but the model's output has 3 units"),
         (X, Y[:50], "lengths differ"),
-        (np.where(X == X[3, 1], np.nan, X), Y, "holds NaN at row 3, column 1"),
+        (np.where(X[3, 1] == X, np.nan, X), Y, "holds NaN at row 3, column 1"),
         (X, None, "has no targets"),
         (X, X[:, :3], "holds floats that are not one-hot"),
     ],
