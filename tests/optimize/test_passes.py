@@ -9,14 +9,14 @@ from nngraph.ir.builder import Builder
 from nngraph.ir.graph import Graph, Value
 from nngraph.ir.interpret import interpret
 from nngraph.ir.text import to_text
-from nngraph.ir.types import TensorType
+from nngraph.ir.types import BATCH, TensorType
 from nngraph.lower.lower import lower
 from nngraph.ops.optimizer import optimizer_from
 from nngraph.optimize import PASSES
 from tests import compiled
 from tests import random_checks as checks
 from tests.goldens import check_golden
-from tests.optimize.graphs import GRAPHS
+from tests.optimize.graphs import DTYPE, GRAPHS
 from tests.random_graphs import draw, draw_inputs, draw_recipe, draw_states
 
 named = pytest.mark.parametrize("step", PASSES, ids=lambda step: step.name)
@@ -114,6 +114,17 @@ def test_what_a_product_multiplies_is_not_left_to_its_epilogue():
     first, last = fused.nodes
     assert first.op.name == "tanh"
     assert [node.op.name for node in last.attributes["graph"].nodes] == ["exp", "matmul", "add"]
+
+
+def test_cheap_work_waits_for_all_that_it_reads():
+    """The comparison with the largest of all is cheap, but that number comes from a later kernel than softmax."""
+    b = Builder(dtype=DTYPE)
+    x = Value("x", TensorType((BATCH, 8), DTYPE))
+    h = b.add("softmax", x)
+    mask = b.add("cast", b.add("equal", h, b.add("max", h)), dtype=DTYPE)
+    outputs = (("mask", mask), ("h", h), ("number", b.add("sum", mask)))
+    graph = Graph("g", (x,), tuple(b.nodes), outputs)
+    assert checks.check_passes(graph, {"x": draw((3, 8), (-2, 2), 0, "x")}, {}) == []
 
 
 def test_an_operand_may_lose_axes_of_size_one_in_front():
