@@ -176,7 +176,7 @@ class Programs:
             return self.arena.view(memory.plan.placements[root].offset, shape, value.type.dtype)
         if root in memory.constants:
             return memory.constants[root].reshape(shape)
-        name = next(s.name for s in self.store.states.values() if s.old.name == root.name)
+        name = next(state.name for state in memory.states if state.old is root)
         return self.store.arrays[name].reshape(shape)
 
     def loads(self, c: Compilation, memory: Memory, feed: Feed) -> list[Launch]:

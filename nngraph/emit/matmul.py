@@ -16,8 +16,9 @@ from nngraph_kernels.target import lanes
 class EpilogueNames(Names):
     """In an epilogue everything is a vector: `acc` the product, `x0` an operand, `s0` a number."""
 
-    def __init__(self, statements: Sequence[Statement], width: int) -> None:
-        super().__init__(statements, width, vectors_from=0)
+    def __init__(self, statements: Sequence[Statement], product_dtype: str) -> None:
+        super().__init__(statements, lanes(product_dtype), vectors_from=0)
+        self.product_dtype = product_dtype
 
     def vector(self, k: int) -> str:
         statement = self.statements[k]
@@ -26,12 +27,18 @@ class EpilogueNames(Names):
         return f"x{statement.operand}" if statement.kind == "load" else f"v{k}"
 
     def vector_constant(self, expr: Expr, dtype: str) -> str:
-        return f"s{expr.value}" if expr.op == "number" else super().vector_constant(expr, dtype)
+        if expr.op != "number":
+            return super().vector_constant(expr, dtype)
+        if dtype == self.product_dtype:
+            return f"s{expr.value}"
+        name = f"m{expr.value}_{dtype}"
+        self.hoisted[name] = f"splat({dtype}(s{expr.value}_number), {self.lanes})"
+        return name
 
 
 def matmul_source(name: str, spec: MatmulEpilogueSpec) -> str:
     """The module of one product kernel."""
-    names = EpilogueNames(spec.statements, lanes(spec.product.dtype))
+    names = EpilogueNames(spec.statements, spec.product.dtype)
     lines: list[str] = []
     constants: list[str] = []
     for k, statement in enumerate(spec.statements):

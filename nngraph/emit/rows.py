@@ -93,7 +93,7 @@ class RowWriter:
         stores = [
             (p, k)
             for p, k in zip(self.outputs, self.spec.stores, strict=True)
-            if self.is_wide(p) and self.phase_of[k] == number
+            if self.is_wide(p) and self.store_phase(k) == number
         ]
         folds = [
             (k, s)
@@ -112,6 +112,14 @@ class RowWriter:
         phase.folds.extend((f"s{k}", s.kind, self.names.vector(s.operand), s.dtype) for k, s in folds)
         phase.stores.extend((p, self.names.vector(k)) for p, k in stores)
         return phase
+
+    def store_phase(self, k: int) -> int:
+        """The walk in which a statement is stored: as soon as it is known, or, where the row stays in registers, in
+        the last one, so that everything is read before anything is written.
+        """
+        if self.spec.chunk in ("single", "exact"):
+            return max(self.phase_of)
+        return self.phase_of[k]
 
     def positions(self) -> tuple[str, ...]:
         expressions = [statement.expr for statement in self.spec.statements]

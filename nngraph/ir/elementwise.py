@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -10,31 +11,51 @@ from nngraph.ir.graph import Node
 from nngraph.ir.op import Op
 
 
-def expression_of(node: Node) -> Expr:
+@dataclass(frozen=True, slots=True)
+class Elementwise:
+    """An expression and what is often asked of it.
+
+    Attributes
+    ----------
+    size : int
+        Operations in it.
+    positional : bool
+        Whether the value depends on where in the tensor it stands.
+    transcendental : bool
+        Whether it is costly to compute again.
+    """
+
+    expr: Expr
+    size: int
+    positional: bool
+    transcendental: bool
+
+
+def elementwise_of(node: Node) -> Elementwise:
     """What an elementwise node computes of its inputs."""
-    return expression(node.op, len(node.inputs), tuple(node.attributes.items()))
+    attributes = tuple(node.attributes.items())
+    try:
+        return cached(node.op, len(node.inputs), attributes)
+    except TypeError:  # an attribute that has no hash
+        return analyzed(node.op, len(node.inputs), attributes)
 
 
-@lru_cache(maxsize=4096)
-def expression(op: Op, arity: int, attributes: tuple[tuple[str, Any], ...]) -> Expr:
+def analyzed(op: Op, arity: int, attributes: tuple[tuple[str, Any], ...]) -> Elementwise:
     assert op.expr is not None
-    return op.expr(*map(argument, range(arity)), **dict(attributes))
+    tree: Expr = op.expr(*map(argument, range(arity)), **dict(attributes))
+    ops = operations(tree)
+    work = [name for name in ops if name not in ("argument", "constant", "index", "cast")]
+    costly = not TRANSCENDENTAL.isdisjoint(ops)
+    return Elementwise(tree, len(work), "index" in ops or "uniform" in ops, costly)
 
 
-@lru_cache(maxsize=4096)
-def size(tree: Expr) -> int:
-    """Operations in `tree`."""
-    own = tree.op not in ("argument", "constant", "index", "cast")
-    return own + sum(map(size, tree.args))
+cached = lru_cache(maxsize=4096)(analyzed)
 
 
-@lru_cache(maxsize=4096)
-def positional(tree: Expr) -> bool:
-    """Whether the value depends on where in the tensor it stands."""
-    return tree.op in ("index", "uniform") or any(map(positional, tree.args))
+def operations(tree: Expr) -> list[str]:
+    return [tree.op, *(op for arg in tree.args for op in operations(arg))]
 
 
-@lru_cache(maxsize=4096)
-def transcendental(tree: Expr) -> bool:
-    """Whether the value is costly to compute again."""
-    return tree.op in TRANSCENDENTAL or any(map(transcendental, tree.args))
+def is_positional(node: Node) -> bool:
+    """Whether what the node computes depends on where in the tensor it stands."""
+    return bool(node.op.expr) and elementwise_of(node).positional

@@ -162,5 +162,13 @@ def cast(x: Expr, dtype: str) -> Expr:
 
 
 def index(axis: int = -1) -> Expr:
-    """The position along `axis` (counted from the last), as int32."""
+    """The position along the last axis, as int32.
+
+    Raises
+    ------
+    ValueError
+        For any other axis: move it to the end, or compare with a constant of positions.
+    """
+    if axis != -1:
+        raise ValueError(f"index: axis {axis} given, only the last (-1) can be counted")
     return Expr("index", value=axis)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -139,15 +139,16 @@ class Kernel:
     """
 
     __slots__ = ("family", "spec")
-    known: ClassVar[dict[tuple[str, Any], Kernel]] = {}
+    known: ClassVar[dict[tuple[str, Any], Any]] = {}
     family: str
     spec: Any
 
-    def __new__(cls, family: str, spec: Any) -> Kernel:
+    def __new__(cls, family: str, spec: Any) -> Self:
         found = cls.known.get((family, spec))
         if found is None:
-            found = cls.known[family, spec] = super().__new__(cls)
-            found.family, found.spec = family, spec
+            fresh = super().__new__(cls)
+            fresh.family, fresh.spec = family, spec
+            found = cls.known.setdefault((family, spec), fresh)
         return found
 
     def __repr__(self) -> str:
@@ -156,10 +157,11 @@ class Kernel:
 
 @dataclass(frozen=True, slots=True)
 class Operand:
-    """A pointer argument: the first element of `value`, moved on by `offset` elements."""
+    """A pointer argument: the first element of `value`, moved on by `offset` and `fixed` elements together."""
 
     value: Value
     offset: Dim = 0
+    fixed: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

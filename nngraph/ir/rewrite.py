@@ -26,7 +26,7 @@ def rewrite(graph: Graph, rules: dict[str, Rule]) -> Graph:
     A rule sees the node with its inputs already rewritten. It returns the values that stand for the node's
     results, having appended what it needs to the builder, or None to keep the node as it is.
     """
-    b = Builder.of(replace(graph, nodes=()))
+    b = Builder.of(replace(graph, nodes=()), dtype=float_of(graph))
     b.reserve(graph)
     stands_for: dict[Value, Value] = {}
     for node in graph.nodes:
@@ -59,3 +59,9 @@ def substitute(graph: Graph, nodes: Sequence[Node], stands_for: dict[Value, Valu
         for state in graph.states
     )
     return Graph(graph.name, graph.inputs, tuple(nodes), outputs, states)
+
+
+def float_of(graph: Graph) -> str:
+    """What "float" is in `graph`: float64 as soon as an input or a parameter is."""
+    held = [*graph.inputs, *(state.old for state in graph.states)]
+    return "float64" if any(value.type.dtype == "float64" for value in held) else "float32"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from nngraph.ir.builder import Builder
+from nngraph.ir.elementwise import is_positional
 from nngraph.ir.graph import Graph, Node, Value
 from nngraph.ir.op import REGISTRY
 from nngraph.ir.rewrite import Rule, rewrite
@@ -68,6 +69,8 @@ def elementwise(b: Builder, node: Node, makers: dict[Value, Node]) -> tuple[Valu
     """x + 0, x · 1 and the like are x; operands are broadcast in place, and after the work where that is less."""
     if (same := neutral(node, makers)) is not None:
         return (same,)
+    if node.op.random or is_positional(node):
+        return None
     inputs = tuple(unbroadcast(value, makers) for value in node.inputs)
     if inputs == node.inputs:
         return None
@@ -76,8 +79,6 @@ def elementwise(b: Builder, node: Node, makers: dict[Value, Node]) -> tuple[Valu
     if inferred == result:
         b.nodes.append(Node(node.id, node.op, inputs, node.results, node.attributes))
         return node.results
-    if node.op.random:
-        return None
     (small,) = b.append(node.op, inputs, (inferred,), node.attributes)
     if size_of(inferred.shape) == size_of(result.shape):
         return (b.add("view", small, shape=result.shape),)

@@ -6,7 +6,8 @@ import heapq
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from nngraph.ir.elementwise import expression_of, positional, transcendental
+from nngraph.errors import VerificationError
+from nngraph.ir.elementwise import elementwise_of, is_positional
 from nngraph.ir.graph import Graph, Node, Value
 from nngraph.ir.op import REGISTRY
 from nngraph.ir.types import Shape
@@ -18,12 +19,12 @@ from nngraph.optimize.groups import (
     accepts_column_reduction,
     accepts_elementwise,
     accepts_row_reduction,
-    collapses,
-    is_positional,
+    mergeable,
     mixes_floats,
 )
 
 REDUCTIONS = ("sum", "max", "min")
+POOLED = 24  # members of a group of unrelated small work
 
 
 def fuse(graph: Graph) -> Graph:
@@ -55,15 +56,38 @@ class Fuser:
         self.pools: dict[tuple[int, Shape], Group] = {}
         self.readers = readers_of(graph)
         self.read_elsewhere: set[Value] = set()
+        self.random: set[Value] = set()
 
     def place(self, node: Node) -> None:
         """Put `node` into a group."""
         if self.is_free(node):
             self.scalars[node.result] = node
             return
-        if is_cheap(node) and node.result not in self.in_memory and node.inputs[0] not in self.cheap:
+        if node.op.random:
+            self.random.update(node.results)
+        if is_cheap(node) and node.result not in self.in_memory and not self.is_made_for_it(node.inputs[0]):
             self.cheap[node.result] = node
             return
+        group = self.group_for(node)
+        while refused := [value for value in node.inputs if value in self.cheap and not self.clones(group, value)]:
+            for value in refused:
+                self.materialize(value)
+            group = self.group_for(node)
+        self.join(group, node)
+
+    def is_made_for_it(self, value: Value) -> bool:
+        """Whether keeping a mask is better than keeping what it is a mask of: random numbers, or another mask."""
+        return value in self.cheap or value in self.random
+
+    def clones(self, group: Group, value: Value) -> bool:
+        """Whether a cheap value can be computed again in `group`."""
+        if value in group.made:
+            return True
+        return group.kind in ("rows", "matmul") and accepts_clone(group, self.cheap[value])
+
+    def materialize(self, value: Value) -> None:
+        """A cheap value that some kernel cannot compute for itself has a place in memory like any other."""
+        node = self.cheap.pop(value)
         self.join(self.group_for(node), node)
 
     def group_for(self, node: Node) -> Group:
@@ -86,24 +110,27 @@ class Fuser:
 
     def producers(self, node: Node) -> tuple[list[Group], int]:
         """The groups of highest rank that `node` reads from, and that rank; cheap values count by their inputs."""
-        sources = [self.cheap[value].inputs[0] if value in self.cheap else value for value in node.inputs]
-        groups = {self.makers[value]: None for value in sources if value in self.makers}
+        groups: dict[Group, None] = {}
+        for value in node.inputs:
+            for source in self.cheap[value].inputs if value in self.cheap else (value,):
+                if source in self.makers:
+                    groups[self.makers[source]] = None
         rank = max((group.rank for group in groups), default=0)
         return [group for group in groups if group.rank == rank], rank
 
     def place_elementwise(self, node: Node, candidates: list[Group], rank: int) -> Group:
         shape = node.result.type.shape
         if self.feeds_row_reductions(node) and any(group.kind == "matmul" for group in candidates):
-            return self.pool(Group("rows", shape, rank + 1))
+            return self.pool(node, Group("rows", shape, rank + 1))
         if candidates and all(accepts_elementwise(group, node) for group in candidates):
             if len(candidates) == 1:
                 return candidates[0]
-            if mergeable(candidates):
+            if mergeable(candidates, node):
                 return self.merge(candidates)
             if (product := only_product(candidates)) is not None:
                 return product
         group = Group("rows", shape, rank + 1)
-        return self.pool(group) if shape == () else self.open(group)
+        return self.pool(node, group) if shape == () else self.open(group)
 
     def feeds_row_reductions(self, node: Node) -> bool:
         """Whether all that reads `node` are reductions over the last axis, which will have a kernel of their own."""
@@ -113,12 +140,15 @@ class Fuser:
             r.op.name in REDUCTIONS and r.attributes["axis"][-1] == last for r in readers
         )
 
-    def pool(self, group: Group) -> Group:
+    def pool(self, node: Node, group: Group) -> Group:
         """The group of this rank and space that small work is gathered in, though its parts are unrelated."""
         found = self.pools.get((group.rank, group.space))
-        if found is None or not found.members or len(found.members) > 24 or found.kind != "rows":
-            found = self.pools[group.rank, group.space] = self.open(group)
-        return found
+        if found is not None and found.members and found.kind == "rows" and len(found.members) < POOLED:
+            inner = len(node.attributes["axis"]) if node.op.name in REDUCTIONS else 0
+            if accepts_row_reduction(found, node, inner) if inner else accepts_elementwise(found, node):
+                return found
+        self.pools[group.rank, group.space] = self.open(group)
+        return group
 
     def place_reduction(self, node: Node, candidates: list[Group], rank: int) -> Group:
         """Over the last axes: one of the reductions of a row kernel. Over others: a column kernel."""
@@ -126,12 +156,7 @@ class Fuser:
         if axes[-1] == len(shape) - 1:
             inner = len(axes)
             if not (candidates and accepts_row_reduction(candidates[0], node, inner)):
-                fresh = self.pool(Group("rows", shape, rank + 1))
-                candidates = [
-                    fresh
-                    if accepts_row_reduction(fresh, node, inner)
-                    else self.open(Group("rows", shape, rank + 1))
-                ]
+                candidates = [self.pool(node, Group("rows", shape, rank + 1))]
             candidates[0].inner, candidates[0].anchored = inner, True
             return candidates[0]
         inner = len(shape) - 1 - axes[-1]
@@ -157,29 +182,26 @@ class Fuser:
         return group
 
     def join(self, group: Group, node: Node) -> None:
-        """Add `node`, and before it the cheap values that it reads: computed again here, or else in memory."""
+        """Add `node`, and before it the cheap values that it reads, computed again here."""
         for value in node.inputs:
             if value in self.cheap and value not in group.made:
                 cheap = self.cheap[value]
-                if group.kind in ("rows", "matmul") and accepts_clone(group, cheap):
-                    self.note_reader(cheap.inputs[0], group)
-                    group.add(cheap)
-                else:
-                    del self.cheap[value]
-                    self.join(self.group_for(cheap), cheap)
+                for source in cheap.inputs:
+                    self.note_reader(source, group, cheap)
+                group.add(cheap)
         for value in node.inputs:
-            self.note_reader(value, group)
+            self.note_reader(value, group, node)
         if node.results[0] not in group.made:  # a cheap one may be there already
             group.add(node)
         for value in node.results:
             self.makers[value] = group
 
-    def note_reader(self, value: Value, group: Group) -> None:
-        """`group` reads `value`: where nothing else reads the group that makes it, the two become one."""
+    def note_reader(self, value: Value, group: Group, node: Node) -> None:
+        """`node`, about to join `group`, reads `value`: if nothing else reads its group, the two become one."""
         maker = self.makers.get(value)
         if maker is None or maker is group:
             return
-        if maker.readers <= {group} and (mergeable([group, maker]) or enters_epilogue(group, maker)):
+        if maker.readers <= {group} and (mergeable([group, maker], node) or enters_epilogue(group, maker)):
             self.absorb(group, maker)
         else:
             maker.readers.add(group)
@@ -226,14 +248,14 @@ class Fuser:
         """The nodes that make these scalars, in order."""
         found: dict[Node, None] = {}
 
-        def visit(value: Value) -> None:
-            node = self.scalars[value]
-            for source in node.inputs:
-                visit(source)
-            found.setdefault(node)
-
-        for value in needed:
-            visit(value)
+        pending = [(self.scalars[value], False) for value in reversed(list(needed))]
+        while pending:
+            node, ready = pending.pop()
+            if ready:
+                found.setdefault(node)
+            elif node not in found:
+                pending.append((node, True))
+                pending += [(self.scalars[source], False) for source in reversed(node.inputs)]
         return list(found)
 
 
@@ -255,26 +277,12 @@ def is_cheap(node: Node) -> bool:
     tensors = [value for value in node.inputs if value.type.shape != ()]
     if len(tensors) != 1 or node.inputs[0] is not tensors[0]:
         return False
-    tree = expression_of(node)
-    return not transcendental(tree) and (node.result.type.dtype == "bool" or positional(tree))
-
-
-def mergeable(groups: list[Group]) -> bool:
-    """Row kernels over one space, with reductions over the same axes if any."""
-    if any(group.kind != "rows" or group.space != groups[0].space for group in groups):
-        return False
-    inner = {group.inner for group in groups if group.anchored}
-    if len(inner) > 1 or sum(len(group.members) for group in groups) >= MEMBERS:
-        return False
-    axes = max(inner, default=0)
-    read = {value for group in groups for value in group.read}
-    return len(read) < POINTERS and (
-        axes < 2 or all(collapses(v.type.shape, groups[0].space, axes) for v in read)
-    )
+    found = elementwise_of(node)
+    return not found.transcendental and (node.result.type.dtype == "bool" or found.positional)
 
 
 def read_from_outside(graph: Graph, groups: list[Group]) -> set[Value]:
-    """What has to be in memory: roots, and what a group reads that it does not make, cheap nodes of its own included."""
+    """What has to be in memory: roots, and what a group reads without making it, its own cheap nodes included."""
     found = set(graph.roots())
     for group in groups:
         found.update(value for node in group.members for value in node.inputs if value not in group.made)
@@ -342,6 +350,8 @@ def ordered(graph: Graph, fuser: Fuser) -> list[Group]:
             waits[reader] -= 1
             if not waits[reader]:
                 heapq.heappush(ready, (*wanted[reader], reader))
+    if len(result) < len(groups):
+        raise VerificationError(f"graph '{graph.name}': kernels that wait for each other came out of fusion")
     return result
 
 

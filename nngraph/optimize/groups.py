@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from nngraph.ir.elementwise import expression_of, positional
+from nngraph.ir.elementwise import is_positional
 from nngraph.ir.graph import Node, Value
-from nngraph.ir.types import Shape, without_leading_ones
+from nngraph.ir.types import FLOATS, Shape, without_leading_ones
 
 MEMBERS, POINTERS = (
     48,
@@ -29,6 +29,8 @@ class Group:
         "rows": elementwise work and reductions over the last `inner` axes of `space`; "columns": one reduction
         that keeps the last `inner` axes, work before it in `space`, after it in `after`; "matmul": a product
         and work on its result, of shape `space`; "alone": one node that fuses with nothing.
+    float : str
+        The dtype of its floating-point tensors, empty without any.
     """
 
     kind: str
@@ -41,9 +43,11 @@ class Group:
     made: set[Value] = field(default_factory=set[Value])
     read: set[Value] = field(default_factory=set[Value])
     readers: set[Group] = field(default_factory=lambda: set[Group]())
+    float: str = ""
 
     def add(self, node: Node) -> None:
         self.members.append(node)
+        self.float = self.float or float_of(node)
         self.made.update(node.results)
         self.read.update(value for value in node.inputs if value not in self.made)
 
@@ -80,28 +84,31 @@ def accepts_clone(group: Group, node: Node) -> bool:
     return fits_rows(group, node) if group.kind == "rows" else not is_positional(node)
 
 
-def is_positional(node: Node) -> bool:
-    """Whether the node's expression depends on where in the tensor it is: only row kernels can tell."""
-    return bool(node.op.expr) and positional(expression_of(node))
-
-
 def mixes_floats(group: Group, node: Node) -> bool:
     """float32 and float64 meet in scalars only: elsewhere their vectors have different lengths."""
-    if node.result.type.shape == () and group.space == ():
-        return False
-    floats = {
-        v.type.dtype
-        for n in (node, *group.members[:1])
-        for v in (*n.inputs, *n.results)
-        if v.type.shape != ()
-    }
-    return {"float32", "float64"} <= floats
+    found = float_of(node)
+    return bool(found and group.float and found != group.float)
+
+
+def float_of(node: Node) -> str:
+    """The dtype of the floating-point tensors that `node` reads and makes; empty if it has none, "both" if two."""
+    floats = ""
+    for value in (*node.inputs, *node.results):
+        dtype = value.type.dtype
+        if dtype in FLOATS and value.type.shape != () and dtype != floats:
+            floats = "both" if floats else dtype
+    return floats
 
 
 def fits_rows(group: Group, node: Node) -> bool:
-    """What enters from outside must be whole rows, one number a row, or the same row every time."""
+    """What enters from outside must be whole rows, one number a row, or the same row every time.
+
+    In rows of several axes there is no telling where along the last axis an element is.
+    """
     if group.inner < 2:
         return True
+    if is_positional(node):
+        return False
     outside = (value for value in node.inputs if value not in group.made)
     return all(collapses(value.type.shape, group.space, group.inner) for value in outside)
 
@@ -120,8 +127,9 @@ def accepts_row_reduction(group: Group, node: Node, inner: int) -> bool:
         return group.inner == inner
     if inner == 1:
         return True
-    outside = group.read
-    return all(collapses(value.type.shape, group.space, inner) for value in outside)
+    if any(is_positional(member) for member in group.members):
+        return False
+    return all(collapses(value.type.shape, group.space, inner) for value in group.read)
 
 
 def accepts_column_reduction(group: Group, node: Node, inner: int) -> bool:
@@ -139,3 +147,24 @@ def simple_operand(shape: Shape, space: Shape, inner: int) -> bool:
     if padded == space or all(dim == 1 for dim in padded):
         return True
     return all(dim == 1 for dim in padded[:-inner]) and padded[-inner:] == space[-inner:]
+
+
+def mergeable(groups: list[Group], added: Node | None = None) -> bool:
+    """Row kernels over one space, with reductions over the same axes if any; `added` is about to join them."""
+    first = groups[0]
+    if any(group.kind != "rows" or group.space != first.space for group in groups):
+        return False
+    inner = {group.inner for group in groups if group.anchored}
+    floats = {group.float for group in groups if group.float} | ({float_of(added)} - {""} if added else set[str]())
+    if len(inner) > 1 or len(floats) > 1 or sum(len(group.members) for group in groups) >= MEMBERS:
+        return False
+    read = {value for group in groups for value in group.read}
+    if added:
+        read.update(value for value in added.inputs if not any(value in group.made for group in groups))
+    if len(read) >= POINTERS:
+        return False
+    axes = max(inner, default=0)
+    return axes < 2 or (
+        all(collapses(value.type.shape, first.space, axes) for value in read)
+        and not any(is_positional(node) for group in groups for node in group.members)
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nngraph.errors import CompilationError
 from nngraph.ir.graph import State, Value
 from nngraph.ir.program import KernelCall, Schedule
 
@@ -70,7 +71,8 @@ def in_safe_order(copies: list[tuple[Value, Value]]) -> list[tuple[Value, Value]
         read = set(waiting.values())
         ready = [old for old in waiting if old not in read]
         if not ready:
-            raise ValueError(f"states {', '.join(old.name for old in waiting)} change places, which takes a third")
+            names = ", ".join(old.name for old in waiting)
+            raise CompilationError(f"states {names}: each becomes what another was; write one of them as a new value")
         found += [(waiting.pop(old), old) for old in ready]
     return found
 

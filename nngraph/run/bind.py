@@ -47,6 +47,7 @@ class Memory:
         self.scratch = arena + plan.scratch
         self.constants = {value: as_constant(array) for value, array in schedule.constants.items()}
         self.aliases = schedule.aliases
+        self.states = schedule.graph.states
         self.fixed = {state.old: store.address(state.name) for state in schedule.graph.states}
         self.fixed |= {value: array.ctypes.data for value, array in self.constants.items()}
         self.fixed |= {new: self.fixed[old] for new, old in plan.in_store.items()}
@@ -58,9 +59,10 @@ class Memory:
 
     def operand(self, operand: Operand) -> int:
         start = self.address(operand.value)
-        if operand.offset == 0:
+        if operand.offset == 0 and operand.fixed == 0:
             return start
-        return start + evaluate(operand.offset, self.plan.batch) * ITEM_SIZE[operand.value.type.dtype]
+        elements = evaluate(operand.offset, self.plan.batch) + operand.fixed
+        return start + elements * ITEM_SIZE[operand.value.type.dtype]
 
 
 def as_constant(array: np.ndarray) -> np.ndarray:

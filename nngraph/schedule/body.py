@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from nngraph.ir.elementwise import expression_of, positional, size
+from nngraph.ir.elementwise import elementwise_of
 from nngraph.ir.expr import Expr
 from nngraph.ir.graph import Node, Value
 from nngraph.ir.program import FULL, ROW, UNIFORM, Statement
-from nngraph.ir.types import Dim
+from nngraph.ir.types import Dim, Shape
 
 REDUCTIONS = ("sum", "max", "min")
 INLINE = (0.0, 1.0, -1.0, 2.0, 0.5)
@@ -26,10 +26,14 @@ class Body:
         For each statement the name of the value that it computes or loads.
     operands : list of Value
         What is loaded, in order; each at the level that `load_level` gave when it was first needed.
+    positions : set of str
+        "index" and "uniform", where statements depend on their place along the last axis or in the tensor.
     """
 
-    def __init__(self, load_level: Callable[[Value], int]) -> None:
+    def __init__(self, load_level: Callable[[Value], int], space: Shape = ()) -> None:
         self.load_level = load_level
+        self.space = space
+        self.positions: set[str] = set()
         self.statements: list[Statement] = []
         self.origins: list[str] = []
         self.position: dict[Value, int] = {}
@@ -63,19 +67,18 @@ class Body:
         elif node.op.name == "constant":
             self.compute(node, Expr("constant", value=node.attributes["value"]))
         else:
-            self.compute(node, expression_of(node))
+            found = elementwise_of(node)
+            self.flops += found.size
+            self.compute(node, found.expr, found.positional and any(dim != 1 for dim in self.space))
 
-    def compute(self, node: Node, tree: Expr) -> None:
+    def compute(self, node: Node, tree: Expr, positional: bool = False) -> None:
         """Append `tree` over the node's inputs, its constants turned into arguments."""
         sources = tuple(map(self.load, node.inputs))
-        self.flops += size(tree)
         value = node.results[0]
         level = max((self.statements[source].level for source in sources), default=UNIFORM)
-        if positional(tree):
-            level = FULL
-        self.put(
-            value, Statement("compute", level, value.type.dtype, self.bind(tree, sources, value.type.dtype))
-        )
+        dtype = value.type.dtype
+        bound = self.bind(tree, sources, dtype)
+        self.put(value, Statement("compute", FULL if positional else level, dtype, bound))
 
     def reduction(self, node: Node) -> None:
         source = self.load(node.inputs[0])
@@ -88,6 +91,10 @@ class Body:
             return Expr("argument", value=sources[tree.value])
         if tree.op == "constant":
             return self.number(tree.value)
+        if tree.op == "index" and self.space[-1:] in ((), (1,)):
+            return Expr("constant", value=0.0)
+        if tree.op in ("index", "uniform"):
+            self.positions.add(tree.op)
         args = tuple(self.bind(arg, sources, dtype) for arg in tree.args)
         if tree.op == "uniform":
             self.keys += tree.value
@@ -96,7 +103,7 @@ class Body:
 
     def number(self, value: Any) -> Expr:
         """A constant of every formula is written out; any other becomes an argument."""
-        if isinstance(value, (int, float)) and float(value) in INLINE:
+        if isinstance(value, (int, float)) and float(value) in INLINE and str(float(value)) != "-0.0":
             return Expr("constant", value=float(value))
         if value not in self.numbers:
             self.numbers.append(value)

@@ -8,7 +8,7 @@ from itertools import product
 
 from nngraph.ir.graph import Node, Value
 from nngraph.ir.program import FULL, UNIFORM, Kernel, KernelCall, MatmulEpilogueSpec, Operand, Statement
-from nngraph.ir.types import Batch, Dim, Shape, evaluate, multiply
+from nngraph.ir.types import Batch, Dim, Shape, evaluate
 from nngraph.schedule.body import Body
 from nngraph.schedule.region import Region, traffic
 from nngraph.schedule.strides import Strides, broadcast_strides, collapse
@@ -47,8 +47,8 @@ def lead_strides(value: Value, space: Shape) -> Strides:
     return broadcast_strides(padded, (*space[:-2], *padded[-2:]))[:-2]
 
 
-def batches(lead: Shape, walks: list[Strides]) -> Iterator[tuple[Dim, list[Dim], list[Dim]]]:
-    """(number of products, stride of each operand from one to the next, offset of each operand) of each call."""
+def batches(lead: Shape, walks: list[Strides]) -> Iterator[tuple[Dim, list[Dim], list[tuple[Dim, int]]]]:
+    """Of each call: number of products, stride of each operand from one to the next, where each operand starts."""
     axes: list[int] = []
     while True:
         rest = [axis for axis in range(len(lead)) if axis not in axes]
@@ -62,22 +62,21 @@ def batches(lead: Shape, walks: list[Strides]) -> Iterator[tuple[Dim, list[Dim],
         yield size, steps, [offset(walk, axes, place) for walk in walks]
 
 
-def offset(walk: Strides, axes: list[int], place: tuple[int, ...]) -> Dim:
-    """Where an operand starts; along the unrolled axes its strides are all fixed, or all multiples of the batch."""
-    total: Dim = 0
+def offset(walk: Strides, axes: list[int], place: tuple[int, ...]) -> tuple[Dim, int]:
+    """Where an operand starts: a multiple of the batch, and a fixed number of elements."""
+    batched = fixed = 0
     for axis, index in zip(axes, place, strict=True):
-        step = multiply(walk[axis], index) if index and walk[axis] != 0 else 0
-        if isinstance(step, Batch) or isinstance(total, Batch):
-            parts = [part.factor for part in (step, total) if isinstance(part, Batch)]
-            total = Batch(sum(parts))
+        step = walk[axis]
+        if isinstance(step, Batch):
+            batched += step.factor * index
         else:
-            total += step
-    return total
+            fixed += step * index
+    return Batch(batched) if batched else 0, fixed
 
 
 def build_call(
     region: Region, node: Node, body: Body, values: list[Value], batch_size: Dim, batch_strides: list[Dim],
-    offsets: list[Dim],
+    offsets: list[tuple[Dim, int]],
 ) -> KernelCall:  # fmt: skip
     m, n = region.space[-2:]
     a, b = node.inputs
@@ -96,7 +95,7 @@ def build_call(
         strides += [step, row_stride(value)]
     for value, step, access in zip(body.operands, batch_strides[count + 2 :], accesses, strict=True):
         strides += [step, row_stride(value)][: {"full": 2, "row": 2, "column": 1, "scalar": 0}[access]]
-    operands = [Operand(value, start) for value, start in zip(values, offsets, strict=True)]
+    operands = [Operand(value, *start) for value, start in zip(values, offsets, strict=True)]
     return KernelCall(
         Kernel("matmul", spec), tuple(operands[:count]), tuple(operands[count:]),
         (batch_size, m, n, k, a.type.shape[-1], b.type.shape[-1], *batch_strides[count : count + 2], *strides),

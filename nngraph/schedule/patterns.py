@@ -6,6 +6,8 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from nngraph.ir.graph import Value
 from nngraph.ir.program import KernelCall, Operand
 from nngraph.schedule.region import Region
@@ -57,7 +59,7 @@ def signature(kind: str, region: Region, places: dict[Value, int]) -> Hashable:
 
 def distinct(item: tuple[str, Any]) -> Any:
     """An attribute, where 0.0 and −0.0, which Python holds equal, are two."""
-    return item if item[1] else (item[0], repr(item[1]))
+    return (item[0], repr(item[1])) if isinstance(item[1], (float, list, np.ndarray)) else item
 
 
 def pattern_of(call: KernelCall, places: dict[Value, int]) -> Pattern:
@@ -73,8 +75,8 @@ def pattern_of(call: KernelCall, places: dict[Value, int]) -> Pattern:
 def about(pattern: Pattern, values: list[Value], ids: tuple[str, ...]) -> KernelCall:
     """The pattern's call on these values."""
     call = pattern.call
-    outputs = [Operand(values[k], o.offset) for k, o in zip(pattern.outputs, call.outputs, strict=True)]
-    inputs = [Operand(values[k], o.offset) for k, o in zip(pattern.inputs, call.inputs, strict=True)]
+    outputs = [Operand(values[k], o.offset, o.fixed) for k, o in zip(pattern.outputs, call.outputs, strict=True)]
+    inputs = [Operand(values[k], o.offset, o.fixed) for k, o in zip(pattern.inputs, call.inputs, strict=True)]
     return KernelCall(
         call.kernel, tuple(outputs), tuple(inputs), call.integers, call.numbers, ids, call.scratch, call.in_place,
         call.flops, call.traffic, call.parallel, call.reports, tuple([values[k].name for k in pattern.origins]),

@@ -25,7 +25,7 @@ def row_body(region: Region) -> Body:
     space = region.space
     trailing = next((k for k, dim in enumerate(reversed(space)) if dim != 1), 0)
     inner = region.inner or trailing + 1
-    body = Body(lambda value: level_in(space, inner, value.type.shape))
+    body = Body(lambda value: level_in(space, inner, value.type.shape), space)
     for node in region.members:
         body.add(node)
     return body
@@ -48,7 +48,7 @@ def build_call(
     region: Region, body: Body, values: list[Value], walks: list[Strides], offsets: tuple[Dim, ...] = ()
 ) -> KernelCall:
     """The call, given how each value walks over the space and where in its memory it starts."""
-    sizes, strides = collapse(region.space, walks, region.inner)
+    sizes, strides = collapse(region.space, walks, region.inner or int("index" in body.positions))
     if region.inner and len(sizes) == 1:
         sizes, strides = [1, *sizes], [[0, *own] for own in strides]
     outer = max(len(sizes) - 1, 0)
@@ -68,8 +68,8 @@ def build_call(
     return KernelCall(
         Kernel("rows", spec), tuple(operands[:count]), tuple(operands[count:]), tuple(integers),
         tuple(body.numbers), region.ids, in_place=in_place(spec, accesses, strides, count),
-        flops=multiply(size_of(region.space), body.flops), traffic=traffic(values), parallel=spec.chunk != "scalar",
-        origins=tuple(body.origins),
+        flops=multiply(size_of(region.space), body.flops), traffic=traffic(values),
+        parallel=spec.chunk != "scalar" and sizes[0] != 1, origins=tuple(body.origins),
     )  # fmt: skip
 
 

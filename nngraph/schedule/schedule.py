@@ -90,6 +90,6 @@ def on_memory(call: KernelCall, aliases: dict[Value, Value]) -> KernelCall:
         return call
 
     def resolve(operands: tuple[Operand, ...]) -> tuple[Operand, ...]:
-        return tuple(Operand(aliases.get(o.value, o.value), o.offset) for o in operands)
+        return tuple(Operand(aliases.get(o.value, o.value), o.offset, o.fixed) for o in operands)
 
     return replace(call, outputs=resolve(call.outputs), inputs=resolve(call.inputs))

@@ -180,6 +180,37 @@ def several_readers(g):
     g.output(h)
 
 
+def rows_in_registers(g):
+    """Rows of exactly one vector, and of a little less: what is stored early must not be over what is read late."""
+    for k, width in enumerate((16, 15, 8)):
+        x, z = g.input(f"registers{k}", shape=(width,)), g.input(f"late{k}", shape=(width,))
+        e = g.exp(x, name=f"early{k}")
+        share = g.divide(e, g.sum(e, axis=-1, keepdims=True))
+        g.output(e)
+        g.output(g.multiply(g.tanh(share), z, name=f"shares{k}"))
+
+
+def rows_of_several_axes(g):
+    """Work on rows of two axes, and on the last axis alone, side by side."""
+    x = g.input("planes", shape=(3, 5))
+    bias = g.constant([1.0, 2.0, 3.0, 4.0, 5.0])
+    g.output(g.add(g.layer_norm(x, axis=(1, 2)), bias, name="normalized"))
+    product = g.matmul(x, x, transpose_b=True)
+    other = g.matmul(x, g.multiply(x, 0.5), transpose_b=True)
+    g.output(g.sum(g.multiply(product, 2.0), axis=(1, 2)), name="sums")
+    g.output(g.max(g.add(other, g.constant([3.0, 1.0, 2.0])), axis=2), name="largest")
+
+
+def thresholds(g):
+    """Masks that depend on a computed number, on labels, on random numbers of one example."""
+    x, labels = g.input("signal", shape=(6,)), g.input("marks", shape=(7,), dtype="int32")
+    t = g.exp(x)
+    h = g.linear(t, 7)
+    g.output(g.where(g.greater(x, g.mean(h)), t, 0.0, name="above"))
+    g.output(g.where(g.equal(labels, 3), h, 0.0, name="marked"))
+    g.output(g.argmax(g.linear(x, 1)), name="only")
+
+
 def dropouts(g):
     h = g.dropout(g.input("x", shape=(33,)), rate=0.5, name="first")
     h = g.relu(g.linear(h, 20))
@@ -190,7 +221,8 @@ NETWORKS = (
     input_is_output, constants_are_outputs, views_are_outputs, one_value_under_two_names,
     inputs_and_nodes_that_nothing_reads, reductions_over_all_kinds_of_axes, reductions_of_single_elements,
     work_before_and_after_reductions, products, attention, integers, masks, both_floats, movement, single_elements,
-    embeddings, shared_layers, deep, wide, several_readers, dropouts,
+    embeddings, shared_layers, deep, wide, several_readers, dropouts, rows_in_registers, rows_of_several_axes,
+    thresholds,
 )  # fmt: skip
 TRAINED = (attention, embeddings, shared_layers, deep, wide, several_readers, dropouts)
 

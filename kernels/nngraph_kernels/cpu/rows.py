@@ -108,6 +108,7 @@ def source(name: str, rows: Rows) -> str:
     body = [*arguments(rows), *rows.uniform, *rows.hoisted]
     if rows.chunk == "scalar":
         body += [f"store({p.name}, 0, {v})" for p, v in rows.row_stores]
+        body = ["element = int64(0)"] * ("uniform" in rows.positions) + body
         body = ["if thread > 0:", "    return", *body]
     elif rows.outer == 0:
         body += flat(rows)
