@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from nngraph.train.history import VALIDATION
 if TYPE_CHECKING:
     from nngraph.train.loop import Loop
 
+SECONDS = 0.09  # from one drawing to the next
 
 
 def display(wanted: bool | None, title: str = "") -> BarDisplay | LineDisplay | None:
@@ -64,11 +66,16 @@ class BarDisplay:
         self.first = 0
         self.shown = ""
         self.closed = False
+        self.drawn = 0.0
 
     def tick(self, loop: Loop, steps: int, loss: float) -> None:
         self.show(loop, steps, self.shown or f"loss {loss:.4f}")
 
     def show(self, loop: Loop, steps: int, shown: str) -> None:
+        """Draw, unless that was just done: drawing takes longer than many an epoch."""
+        if time.monotonic() - self.drawn < SECONDS:
+            return
+        self.drawn = time.monotonic()
         epoch = min(loop.epochs, steps // loop.steps + 1)
         description = f"{self.title} epoch {epoch}/{loop.epochs}".strip()
         if self.task is None:
