@@ -108,11 +108,11 @@ def build_call(
 
 def access_of(value: Value, space: Shape) -> Access:
     """How an operand of the epilogue varies over the last two axes of the product."""
+    if all(dim == 1 for dim in value.type.shape):
+        return "scalar"  # before "full": work on single numbers is done once a call
     shape = ((1, 1) + value.type.shape)[-2:]
     if shape == space[-2:]:
         return "full"
-    if all(dim == 1 for dim in value.type.shape):
-        return "scalar"
     return "column" if shape[1] == space[-1] and space[-1] != 1 else "row"
 
 

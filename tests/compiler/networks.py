@@ -139,6 +139,13 @@ def single_elements(g):
     g.output(g.concat([x, x], name="pair"))
 
 
+def single_weights(g):
+    """Products whose results are one number an example, with weights that are one number."""
+    h = g.tanh(g.linear(g.input("x", shape=(3,)), 1, name="first"))
+    h = g.linear(h, 1, name="second", regularizer={"type": "elastic_net", "strength": 0.1})
+    g.output(g.concat([h, g.multiply(h, -1.0)], name="scores"))
+
+
 def embeddings(g):
     words = g.input("words", shape=(6,), dtype="int32")
     e = g.embedding(words, vocabulary=7, units=5, name="e")
@@ -221,10 +228,10 @@ NETWORKS = (
     input_is_output, constants_are_outputs, views_are_outputs, one_value_under_two_names,
     inputs_and_nodes_that_nothing_reads, reductions_over_all_kinds_of_axes, reductions_of_single_elements,
     work_before_and_after_reductions, products, attention, integers, masks, both_floats, movement, single_elements,
-    embeddings, shared_layers, deep, wide, several_readers, dropouts, rows_in_registers, rows_of_several_axes,
-    thresholds,
+    single_weights, embeddings, shared_layers, deep, wide, several_readers, dropouts, rows_in_registers,
+    rows_of_several_axes, thresholds,
 )  # fmt: skip
-TRAINED = (attention, embeddings, shared_layers, deep, wide, several_readers, dropouts)
+TRAINED = (attention, single_weights, embeddings, shared_layers, deep, wide, several_readers, dropouts)
 
 
 def declared(network) -> ng.Graph:

@@ -41,7 +41,12 @@ def step(network, optimizer, dtype):
 
 
 STEPS = [
-    (TRAINED[k % len(TRAINED)], OPTIMIZERS[(k + k // len(TRAINED)) % len(OPTIMIZERS)], DTYPES[k % 2]) for k in range(14)
+    (
+        TRAINED[k % len(TRAINED)],
+        OPTIMIZERS[(k + k // len(TRAINED)) % len(OPTIMIZERS)],
+        DTYPES[(k + k // len(TRAINED)) % 2],
+    )
+    for k in range(2 * len(TRAINED))
 ]
 
 
