@@ -259,7 +259,9 @@ def brought_within(d: Drawing, id: str, domain: Any) -> str:
     if domain in (FLOAT, (-2, 2), "distinct"):
         if d.chance(0.3):
             return d.add("tanh", id)
-        return d.add("multiply", id, float(np.float32(1.9 / np.abs(d.arrays[id]).max())))
+        # Not always to the same extreme: that of one value would tie with that of another.
+        extreme = float(d.rng.uniform(1.4, 1.95))
+        return d.add("multiply", id, float(np.float32(extreme / np.abs(d.arrays[id]).max())))
     if low == high:
         return d.add("clip", id, low=low, high=high)
     squeezed = d.add("sigmoid", id)
@@ -332,9 +334,7 @@ def choose(d: Drawing, op: Op, place: int, domain: Any) -> str | float | None:
         low, high = FLOAT if domain == "distinct" else domain
         return float(np.float32(d.rng.uniform(low, high)))
     exact = kind_of(domain) != "float32"
-    return d.pick(
-        lambda id: d.type(id).dtype == kind_of(domain) and (not exact or within(d.arrays[id], domain))
-    )
+    return d.pick(lambda id: d.type(id).dtype == kind_of(domain) and (not exact or within(d.arrays[id], domain)))
 
 
 def fits(d: Drawing, op: Op, operands: Sequence[str | float], attributes: Mapping[str, Any]) -> bool:

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from nngraph.plan.allocator import ALIGNMENT, Allocator, aligned
 
 
-@given(st.lists(st.tuples(st.integers(0, 700), st.integers(0, 30))))
+@given(st.lists(st.tuples(st.integers(1, 700), st.integers(0, 30))))
 def test_what_is_held_never_overlaps(requests):
     """Each request is a number of bytes and how many requests later they are given back."""
     allocator = Allocator()
