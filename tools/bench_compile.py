@@ -1,7 +1,7 @@
 """Times what happens before the first step: a graph never seen, its kernels cached; and chains of many layers.
 
-    python tools/bench_compile.py first-step
-    python tools/bench_compile.py chain
+python tools/bench_compile.py first-step
+python tools/bench_compile.py chain
 """
 
 from __future__ import annotations

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -88,6 +87,8 @@ def save(graph: Graph, path: str | PathLike[str], format: str = "model") -> None
 
 
 def write(target: Path, content: str) -> None:
+    import tempfile  # takes longer to import than most of what a first step needs
+
     descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:

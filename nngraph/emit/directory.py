@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
@@ -51,6 +50,8 @@ def distrust(directory: Path) -> str | None:
 def write_file(path: Path, data: bytes) -> None:
     """Write a file so that any reader finds either all of it or the one before."""
     path.parent.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
+    import tempfile  # takes longer to import than most of what a first step needs
+
     number, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with open(number, "wb") as file:

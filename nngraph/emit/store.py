@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 import weakref
 from collections.abc import Mapping
 from pathlib import Path
@@ -81,6 +80,8 @@ class Store:
         return files
 
     def _use_temporary_folder(self) -> None:
+        import tempfile  # takes longer to import than most of what a first step needs
+
         self.folder = Path(tempfile.mkdtemp(prefix="nngraph-"))
         self._readable.append(self.folder)
         weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)

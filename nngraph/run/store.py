@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+
 import numpy as np
 
 from nngraph.ir.graph import State

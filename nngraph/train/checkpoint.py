@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import tempfile
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -137,6 +136,8 @@ class temporary(contextlib.AbstractContextManager[str]):  # noqa: N801
         self.path = path
 
     def __enter__(self) -> str:
+        import tempfile  # takes longer to import than most of what a first step needs
+
         descriptor, self.name = tempfile.mkstemp(prefix=f".{self.path.name}.", dir=self.path.parent)
         os.close(descriptor)
         return self.name

@@ -17,7 +17,7 @@ class Trainer:
         self.x, self.y = pytensor.shared(x), pytensor.shared(y)
         self.function = self.compiled()
 
-    def compiled(self):  # noqa: ANN201
+    def compiled(self):
         start = pt.lscalar("start")
         batch = self.work.batch
         x, y = self.x[start : start + batch], self.y[start : start + batch]
