@@ -68,6 +68,8 @@ def size_of(shape: Shape) -> Dim:
 
 def broadcast_shapes(*shapes: Shape) -> Shape:
     """The shape that NumPy's broadcasting rules give; ValueError where they give none."""
+    if shapes and all(shape == shapes[0] for shape in shapes):
+        return shapes[0]
     rank = max(map(len, shapes), default=0)
     result: list[Dim] = [1] * rank
     for shape in shapes:

@@ -25,7 +25,8 @@ def plan(schedule: Schedule, batch: int, threads: int = 1) -> Plan:
     """
     lives = lifetimes(schedule)
     placements, allocator = place(schedule, lives, batch)
-    scratch = max((aligned(call.scratch(batch)) for call in schedule.calls if call.scratch), default=0)
+    sizes = {call.scratch for call in schedule.calls if call.scratch}  # few: equal calls share one
+    scratch = max((aligned(size(batch)) for size in sizes), default=0)
     return Plan(
         batch, threads, allocator.nbytes + scratch * threads, placements, lives.in_store, tuple(lives.copies),
         allocator.nbytes, scratch,

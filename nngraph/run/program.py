@@ -53,7 +53,10 @@ def pack_arguments(blocks: Sequence[Sequence[int | float]]) -> tuple[Words, Word
     flat = [value for block in blocks for value in block]
     words = aligned_zeros(max(1, len(flat)), np.int64)
     floats = [at for at, value in enumerate(flat) if isinstance(value, float)]
-    words[: len(flat)] = np.array([0 if isinstance(value, float) else value for value in flat], np.int64)
+    whole = flat.copy()
+    for at in floats:
+        whole[at] = 0
+    words[: len(flat)] = whole
     words.view(np.float64)[floats] = [flat[at] for at in floats]
     starts = np.cumsum([0, *(len(block) for block in blocks)])[: len(blocks)]
     return words, words.ctypes.data + 8 * starts.astype(np.int64)
