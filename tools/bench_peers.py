@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 import click
+from peers.works import WORKS
 
 HERE = Path(__file__).parent / "peers"
 WORKER = """
@@ -83,9 +84,6 @@ class Peer:
 @click.option("--pytensor", help="Interpreter of an environment with PyTensor.")
 def main(works: tuple[str, ...], threads: int, turns: int, seconds: float, pytensor: str | None) -> None:
     """Print the median and best step of each peer, and how many times nngraph is faster."""
-    sys.path.insert(0, str(HERE))
-    from works import WORKS
-
     for name in works or WORKS:
         modules = [("with_nngraph", sys.executable), ("with_numpy", sys.executable)]
         if pytensor:

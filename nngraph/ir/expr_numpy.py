@@ -71,7 +71,7 @@ def evaluate_expr(expr: Expr, arguments: Sequence[np.ndarray], shape: tuple[int,
         What "index" and "uniform" count in.
     """
     if expr.op == "argument":
-        return arguments[expr.value]
+        return arguments[expr.value]  # pyright: ignore[reportUnknownVariableType]
     if expr.op == "constant":
         return expr.value
     if expr.op == "index":

@@ -59,7 +59,8 @@ def signature(kind: str, region: Region, places: dict[Value, int]) -> Hashable:
 
 def distinct(item: tuple[str, Any]) -> Any:
     """An attribute, where 0.0 and −0.0, which Python holds equal, are two."""
-    return (item[0], repr(item[1])) if isinstance(item[1], (float, list, np.ndarray)) else item
+    name, value = item
+    return (name, repr(value)) if isinstance(value, (float, list, np.ndarray)) else item  # pyright: ignore[reportUnknownArgumentType]
 
 
 def pattern_of(call: KernelCall, places: dict[Value, int]) -> Pattern:
