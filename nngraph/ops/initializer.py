@@ -69,10 +69,10 @@ def fans(shape: tuple[int, ...]) -> tuple[int, int]:
     return shape[-1] * window, shape[0] * window
 
 
-@dataclass(frozen=True, slots=True)
 class Scaled(Initializer):
     """Draws of variance gain / fan; the fan is that of the inputs, or its mean with that of the outputs."""
 
+    __slots__ = ()
     gain: ClassVar[float] = 1.0
     both: ClassVar[bool] = False
 
@@ -81,72 +81,72 @@ class Scaled(Initializer):
         return math.sqrt(self.gain / max(1.0, (inputs + outputs) / 2 if self.both else inputs))
 
 
-@dataclass(frozen=True, slots=True)
 class ScaledNormal(Scaled):
     """Normal draws, not truncated."""
 
+    __slots__ = ()
     def draw(self, random: np.random.Generator, part: tuple[int, ...], whole: tuple[int, ...]) -> np.ndarray:
         return random.standard_normal(part) * self.deviation(whole)
 
 
-@dataclass(frozen=True, slots=True)
 class ScaledUniform(Scaled):
     """Uniform draws within √3 deviations."""
 
+    __slots__ = ()
     def draw(self, random: np.random.Generator, part: tuple[int, ...], whole: tuple[int, ...]) -> np.ndarray:
         limit = math.sqrt(3) * self.deviation(whole)
         return random.uniform(-limit, limit, part)
 
 
 @INITIALIZERS.register
-@dataclass(frozen=True, slots=True)
 class HeNormal(ScaledNormal):
     """Variance 2 / fan-in, for rectifiers (He et al. 2015, eq. 10)."""
 
+    __slots__ = ()
     type: ClassVar[str] = "he_normal"
     gain: ClassVar[float] = 2.0
 
 
 @INITIALIZERS.register
-@dataclass(frozen=True, slots=True)
 class HeUniform(ScaledUniform):
     """Variance 2 / fan-in (He et al. 2015, eq. 10)."""
 
+    __slots__ = ()
     type: ClassVar[str] = "he_uniform"
     gain: ClassVar[float] = 2.0
 
 
 @INITIALIZERS.register
-@dataclass(frozen=True, slots=True)
 class GlorotNormal(ScaledNormal):
     """Variance 2 / (fan-in + fan-out) (Glorot and Bengio 2010, eq. 12)."""
 
+    __slots__ = ()
     type: ClassVar[str] = "glorot_normal"
     both: ClassVar[bool] = True
 
 
 @INITIALIZERS.register
-@dataclass(frozen=True, slots=True)
 class GlorotUniform(ScaledUniform):
     """Variance 2 / (fan-in + fan-out) (Glorot and Bengio 2010, eq. 16)."""
 
+    __slots__ = ()
     type: ClassVar[str] = "glorot_uniform"
     both: ClassVar[bool] = True
 
 
 @INITIALIZERS.register
-@dataclass(frozen=True, slots=True)
 class LeCunNormal(ScaledNormal):
     """Variance 1 / fan-in (LeCun et al. 1998, section 4.6)."""
 
+    __slots__ = ()
     type: ClassVar[str] = "lecun_normal"
 
 
 @INITIALIZERS.register
-@dataclass(frozen=True, slots=True)
 class LeCunUniform(ScaledUniform):
     """Variance 1 / fan-in (LeCun et al. 1998, section 4.6)."""
 
+    __slots__ = ()
     type: ClassVar[str] = "lecun_uniform"
 
 

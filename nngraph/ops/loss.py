@@ -132,26 +132,26 @@ class MulticlassHinge(Loss):
 
 
 @LOSSES.register
-@dataclass(frozen=True, slots=True)
 class SumSquaredError(Loss):
     """Σ (scores − target)², summed over units and batch."""
 
+    __slots__ = ()
     type: ClassVar[str] = "sum_squared_error"
 
 
 @LOSSES.register
-@dataclass(frozen=True, slots=True)
 class MeanSquaredError(Loss):
     """The mean of (scores − target)² over units and batch."""
 
+    __slots__ = ()
     type: ClassVar[str] = "mean_squared_error"
 
 
 @LOSSES.register
-@dataclass(frozen=True, slots=True)
 class L1Loss(Loss):
     """The mean of |scores − target| over units and batch."""
 
+    __slots__ = ()
     type: ClassVar[str] = "l1"
 
 
@@ -165,10 +165,10 @@ class Huber(Loss):
 
 
 @LOSSES.register
-@dataclass(frozen=True, slots=True)
 class BinaryCrossEntropy(Loss):
     """−t log σ(s) − (1 − t) log(1 − σ(s)) of scores before the sigmoid; mean over units and batch."""
 
+    __slots__ = ()
     type: ClassVar[str] = "binary_cross_entropy"
     metric: ClassVar[str] = "accuracy"
 

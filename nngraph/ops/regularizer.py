@@ -55,10 +55,10 @@ def regularizer_from(spec: Any) -> Regularizer:
 
 
 @REGULARIZERS.register
-@dataclass(frozen=True, slots=True)
 class L1(Regularizer):
     """λ Σ|W|."""
 
+    __slots__ = ()
     type: ClassVar[str] = "l1"
 
     def term(self, b: Builder, x: Value) -> Value:
@@ -66,10 +66,10 @@ class L1(Regularizer):
 
 
 @REGULARIZERS.register
-@dataclass(frozen=True, slots=True)
 class L2(Regularizer):
     """λ ΣW², without a factor of one half."""
 
+    __slots__ = ()
     type: ClassVar[str] = "l2"
 
     def term(self, b: Builder, x: Value) -> Value:
