@@ -5,6 +5,7 @@ Each is compiled when it is first needed, and planned and bound for each batch s
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -98,14 +99,19 @@ class Programs:
     bound: dict[tuple[Purpose, int], Bound] = field(
         init=False, default_factory=dict[tuple[Purpose, int], Bound]
     )
+    lock: threading.RLock = field(init=False, default_factory=threading.RLock)
     _tape: Tape | None = field(init=False, default=None)
+    _thread_count: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
         self.store = Store(self.seed)
 
     @property
     def thread_count(self) -> int:
-        return available_cores() if self.threads is None else self.threads
+        """How many threads programs are planned for and run on: found once, for scratch memory depends on it."""
+        if not self._thread_count:
+            self._thread_count = available_cores() if self.threads is None else self.threads
+        return self._thread_count
 
     @property
     def tape(self) -> Tape:
@@ -223,12 +229,16 @@ class Programs:
 
     def call(self, purpose: Purpose, inputs: Mapping[str, np.ndarray], batch: int) -> dict[str, np.ndarray]:
         """Run one step of a program that changes no state, on these inputs; the outputs are copies."""
-        bound = self.bind(purpose, batch)
-        for name, view in bound.inputs.items():
-            view[...] = inputs[name]
-        outcome = self.tape.run([Segment(bound.program, 1)], self.thread_count)
-        self.check(outcome, purpose, bound)
-        return {name: view.copy() for name, view in bound.outputs.items()}
+        with self.lock:
+            bound = self.bind(purpose, batch)
+
+            def prepare() -> None:
+                for name, view in bound.inputs.items():
+                    view[...] = inputs[name]
+
+            outcome = self.tape.run([Segment(bound.program, 1)], self.thread_count, prepare)
+            self.check(outcome, purpose, bound)
+            return {name: view.copy() for name, view in bound.outputs.items()}
 
     def check(self, outcome: Outcome, purpose: Purpose, bound: Bound) -> None:
         """Raise what a kernel reported.

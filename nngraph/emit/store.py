@@ -6,6 +6,7 @@ import json
 import shutil
 import weakref
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -35,6 +36,8 @@ class Store:
         self.directory = directory
         self.fingerprint = fingerprint
         self.folder = directory / fingerprint.digest
+        with suppress(OSError):  # before it is judged, so that it is this user's alone, whatever the umask
+            directory.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
         self.complaint = distrust(directory) or distrust(self.folder)
         self._readable = [] if self.complaint else [self.folder]
         if self.complaint:

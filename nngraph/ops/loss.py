@@ -75,24 +75,23 @@ def one_hot(b: Builder, labels: Value, scores: Value) -> Value:
 
 
 def label_correct(b: Builder, scores: Value, labels: Value) -> Value:
-    """1 where the right class scores highest: no argmax, and the row's maximum is softmax's own.
-
-    A tie for the highest score counts as right.
-    """
+    """1 where the right class scores higher than all others, which takes sums but no argmax; a tie is wrong."""
     own = b.add("sum", b.add("multiply", one_hot(b, labels, scores), scores), axis=-1, keepdims=True)
-    return highest(b, scores, own)
+    return number_is(b, b.add("cast", b.add("greater_equal", scores, own), dtype=scores.type.dtype), 1.0)
 
 
 def one_hot_correct(b: Builder, scores: Value, target: Value) -> Value:
-    """1 where a class of the largest target scores highest."""
+    """1 where a class of the largest target scores higher than all classes that are not."""
     wanted = b.add("equal", target, b.add("max", target, axis=-1, keepdims=True))
     own = b.add("max", b.add("where", wanted, scores, LOWEST), axis=-1, keepdims=True)
-    return highest(b, scores, own)
+    reached = b.add("cast", b.add("greater_equal", scores, own), dtype=scores.type.dtype)
+    return number_is(b, b.add("where", wanted, 0.0, reached), 0.0)
 
 
-def highest(b: Builder, scores: Value, own: Value) -> Value:
-    winners = b.add("equal", own, b.add("max", scores, axis=-1, keepdims=True))
-    return b.add("cast", winners, dtype=scores.type.dtype)
+def number_is(b: Builder, ones: Value, number: float) -> Value:
+    """1 where so many of a row's numbers are 1, the others 0."""
+    count = b.add("sum", ones, axis=-1, keepdims=True)
+    return b.add("cast", b.add("equal", count, number), dtype=ones.type.dtype)
 
 
 @LOSSES.register

@@ -51,8 +51,11 @@ def lifetimes(schedule: Schedule) -> Lifetimes:
     reads |= {new: end for _, new in changed if new in outside}
     in_store: dict[Value, Value] = {}
     copies: list[tuple[Value, Value]] = []
+    loss = loss_of(schedule)
+    known = BEFORE if loss is None else first.get(loss, BEFORE)
     for state, new in changed:
-        if new not in outputs and writes_in_place(state, new, first, reads, calls, in_store):
+        allowed = new not in outputs and first.get(new, BEFORE) > known
+        if allowed and writes_in_place(state, new, first, reads, calls, in_store):
             in_store[new] = state.old
         else:
             copies.append((new, state.old))
@@ -61,6 +64,12 @@ def lifetimes(schedule: Schedule) -> Lifetimes:
     for value in in_store:
         del first[value], last[value]
     return Lifetimes(first, last, in_store, in_safe_order(copies))
+
+
+def loss_of(schedule: Schedule) -> Value | None:
+    """What must be known before a state changes: a loss that is not finite leaves all states as they were."""
+    loss = dict(schedule.graph.outputs).get("loss")
+    return None if loss is None else schedule.aliases.get(loss, loss)
 
 
 def in_safe_order(copies: list[tuple[Value, Value]]) -> list[tuple[Value, Value]]:

@@ -107,12 +107,19 @@ class Tape:
         """Address of the word where a kernel writes a code that is not 0 to end the run."""
         return self._address + 8 * layout.ERROR
 
-    def run(self, segments: Sequence[Segment], threads: int = 1) -> Outcome:
-        """Run on the calling thread, and on others beside it if ``threads`` is more than 1."""
+    def run(self, segments: Sequence[Segment], threads: int = 1, prepare: Callable[[], None] | None = None) -> Outcome:
+        """Run on the calling thread, and on others beside it if ``threads`` is more than 1.
+
+        `prepare` is called before, when no other run can begin or be under way.
+        """
         running = Running(self._driver, self._control, self._address, self._busy, segments, threads)
-        running.begin(first=1)
-        running.enter(0)
-        running.leave()
+        try:
+            if prepare:
+                prepare()
+            running.begin(first=1)
+            running.enter(0)
+        finally:  # Ctrl-C comes when native code returns: the run is over, and the next must be possible
+            running.leave()
         running.wait()
         return running.outcome
 
