@@ -117,10 +117,14 @@ class Tape:
             if prepare:
                 prepare()
             running.begin(first=1)
+        except BaseException:
+            running.abandon()
+            raise
+        try:
             running.enter(0)
         finally:  # Ctrl-C comes when native code returns: the run is over, and the next must be possible
             running.leave()
-        running.wait()
+            running.wait()
         return running.outcome
 
     def start(self, segments: Sequence[Segment], threads: int | None = None) -> Running:
@@ -165,6 +169,11 @@ class Running:
         if first == self._threads:
             return
         submit([Task(partial(self.enter, thread), self.leave) for thread in range(first, self._threads)])
+
+    def abandon(self) -> None:
+        """Let another run begin in place of this one, which has not."""
+        _live.discard(self)
+        self._busy.release()
 
     def enter(self, thread: int) -> None:
         self._driver(self._block, thread, self._threads)
