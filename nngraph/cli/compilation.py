@@ -22,7 +22,8 @@ TOTAL_STEPS: Final = 1000  # what schedules without a length of their own run ov
 purpose_option = click.option(
     "--purpose",
     type=click.Choice(PURPOSES),
-    help="Which of the model's programs.  [default: train, or predict if the model names no loss]",
+    help="Which of the model's programs.  "
+    "[default: train, but predict for the table of nodes and for a model without a loss]",
 )
 loss_option = click.option("--loss", help="Loss of the only output, by name.  [default: the model's]")
 batch_option = click.option(

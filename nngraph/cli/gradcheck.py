@@ -42,7 +42,7 @@ def command(
     \b
     nngraph gradcheck models/digits_mlp.json
     nngraph gradcheck models/*.json
-    nngraph gradcheck models/twenty_line_net.json --full --batch 2
+    nngraph gradcheck models/twenty_line_net.py --full --batch 2
     """
     from nngraph.cli.progress import steps_progress
     from nngraph.gradcheck import check_gradients

@@ -50,7 +50,7 @@ def command(model: Path | None, resume: Path | None, run: Path | None, quiet: bo
     \b
     nngraph train models/digits_mlp.json
     nngraph train models/digits_mlp.json --optimizer sgd:momentum=0.9 --learning-rate 0.05 --epochs 40
-    nngraph train models/classify2d.json --data spirals:n=400,noise=0.05 --regularizer l2:strength=0.001
+    nngraph train models/classify2d_0.001.json --data spirals:n=400,noise=0.05 --regularizer l2:strength=0.001
     nngraph train model.json --data iris.csv:target=species --patience 10 --validation-split 0.2
     nngraph train --resume runs/digits_mlp-20260101-120000
     """

@@ -185,6 +185,24 @@ def register_op(op: Op) -> Op:
     ------
     DeclarationError
         If the name is taken or the record cannot be run: no expand, expr, decompose or kernel.
+
+    Examples
+    --------
+    A composite says in `expand` which ops it is made of; ``b.add(name, *values)`` adds one, numbers included.
+
+    >>> import numpy as np
+    >>> import nngraph as ng
+    >>> softsign = ng.Op(
+    ...     "softsign", "x / (1 + |x|)", "activation", ("x",),
+    ...     infer=lambda x: x,
+    ...     reference=lambda x: x / (1 + np.abs(x)),
+    ...     expand=lambda b, x: b.add("divide", x, b.add("add", b.add("abs", x), 1.0)),
+    ... )
+    >>> g = ng.Graph("net")
+    >>> ng.register_op(softsign) is softsign
+    True
+    >>> g.softsign(g.input("x", shape=(3,)))
+    <softsign_1: float[batch, 3]>
     """
     if op.name in REGISTRY:
         raise DeclarationError(f"op '{op.name}': already registered; choose another name")
