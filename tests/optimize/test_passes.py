@@ -1,5 +1,6 @@
 """What each pass does to a small graph, and that no pass changes what a graph means."""
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -74,7 +75,9 @@ def test_updates_of_random_networks_are_kept(seed, optimizer):
     inputs, public = draw_inputs(recipe, graph), draw_states(graph.states, 0)
     states = {s.name: abs(public[s.name]) if s.kind == "moment" else public[s.name] for s in graph.states}
     held = {s.name: s.from_public(states[s.name]) for s in graph.states}
-    if checks.well_conditioned(checks.trial_of(recipe)):
+    outputs, following = interpret(graph, inputs, held)
+    finite = all(np.isfinite(array).all() for array in (*outputs.values(), *following.values()))
+    if finite and checks.well_conditioned(checks.trial_of(recipe)):  # other states than the trial's: a log may fail
         assert checks.check_passes(graph, inputs, held, 1e-7) == []
 
 
