@@ -126,7 +126,8 @@ def _numbers(path: Path, line: int, header: list[str], row: list[str], kept: lis
     where = f"{path}: line {line}, column {header[k]!r}"
     if not row[k].strip():
         raise DataError(f"{where}: is empty; fill in a number or remove the row")
-    mend = f"drop the column with drop={header[k]} or encode it as numbers"
+    name = header[k] if header[k].isprintable() else repr(header[k])
+    mend = f"drop the column with drop={name} or encode it as numbers"
     raise DataError(f"{where}: {row[k]!r} is not a number; {mend}")
 
 

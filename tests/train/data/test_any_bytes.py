@@ -31,6 +31,7 @@ def answer(name: str, content: bytes, options: str = "") -> Dataset | None:
 @settings(max_examples=150, deadline=None)
 @given(st.text(st.sampled_from('ay,"\n\r\t ;1-.en\0٣_\x85\u2028'), max_size=60))
 @example("a,y\n1,\0\n")
+@example('"1\n1"\r;')
 @example("a\x85b,y\n1,2\n")
 @example("a,y\n" + "9" * 400 + ",1\n")
 @example("a,y\n1," + "9" * 400 + "\n")
