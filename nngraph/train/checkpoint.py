@@ -89,6 +89,8 @@ def assign_states(store: Store, given: Mapping[str, np.ndarray], path: Path) -> 
         If a parameter is missing, unknown, or of another shape.
     """
     own = {name: array for name, array in given.items() if ":" not in name}
+    later = {name.partition(":")[2]: array for name, array in given.items() if ":" in name}
+    own |= {name: later.pop(name) for name in list(later) if name in store.states}  # a training step is compiled
     for name, state in store.states.items():
         if name not in own:
             raise CheckpointError(f"{path}: has no '{name}', which its graph needs; the file is not whole")
@@ -99,7 +101,7 @@ def assign_states(store: Store, given: Mapping[str, np.ndarray], path: Path) -> 
     if unknown is not None:
         raise CheckpointError(f"{path}: holds '{unknown}', which its graph does not have")
     store.assign(own)
-    store.waiting = {name.partition(":")[2]: array for name, array in given.items() if ":" in name}
+    store.waiting = later
 
 
 def write(path: Path, checkpoint: Checkpoint) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from nngraph.errors import OptionError
 from nngraph.ops.specification import to_spec
-from nngraph.train.checkpoint import Checkpoint, assign_states, states_of
+from nngraph.train.checkpoint import Checkpoint, assign_states, read, states_of
 from nngraph.train.data.standardizer import (
     Standardizer,
     fit_standardizer,
@@ -20,6 +20,7 @@ from nngraph.train.examples import Examples, examples, named_like
 from nngraph.train.fit import Settings, Training
 from nngraph.train.history import History
 from nngraph.train.position import Position
+from nngraph.train.run_directory import LAST
 
 if TYPE_CHECKING:
     from nngraph.declare.graph import Graph
@@ -97,6 +98,8 @@ def train(
     optimizer = need_optimizer(trainee)
     if not settings.resume:
         trainee.history, trainee.position = History(), Position(trainee.position.epoch)
+    elif settings.run and (settings.run / LAST).is_file():
+        take_up(trainee, settings.run / LAST)
     trainee.classes = training.classes or trainee.classes
     if standardized and trainee.standardizer is None:
         trainee.standardizer = fit_standardizer(training)
@@ -112,6 +115,18 @@ def train(
     finally:
         trainee.position = job.position
     return trainee.history
+
+
+def take_up(trainee: Trainee, last: Path) -> None:
+    """Before a run goes on: an untrained model becomes what the run has last saved, any other has to be it."""
+    kept, position = read(last), trainee.position
+    if position.epoch == position.step == 0:
+        restore(trainee, kept, last)
+    elif (position.epoch, position.step) != (kept.position.epoch, kept.position.step):
+        raise OptionError(
+            f"resume: {last} is at epoch {kept.position.epoch}, step {kept.position.step}, but the model is at epoch "
+            f"{position.epoch}, step {position.step}; load the model from that file, or choose another run"
+        )
 
 
 def config_of(trainee: Trainee) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 
+import numpy as np
 import pytest
 
 import nngraph as ng
@@ -146,3 +147,27 @@ def test_a_process_that_was_killed_has_measured_more_than_it_saved(tmp_path, unb
 def test_a_run_is_not_written_over(unbroken):
     with pytest.raises(ng.OptionError, match="holds a run already; choose another, or resume it"):
         new_model().fit(X, Y, **OPTIONS, run=unbroken[2])
+
+
+@pytest.mark.parametrize("failed", [False, True])
+def test_a_new_model_takes_up_what_the_run_has_saved(unbroken, failed, tmp_path):
+    """A step that failed leaves moments behind, which are those of the run too."""
+    new_model().fit(X, Y, **{**OPTIONS, "epochs": 3}, run=tmp_path / "run")
+    m, again = new_model(), new_model()
+    if failed:
+        with pytest.raises(ng.ExecutionError):
+            m.fit(np.full_like(X, 3e38), Y, epochs=1)
+    again.fit(X, Y, **{**OPTIONS, "epochs": 3})
+    again.fit(X, Y, **OPTIONS, resume=True)
+    history = m.fit(X, Y, **OPTIONS, run=tmp_path / "run", resume=True)
+    assert history == again.history
+    assert same(m.parameters(), again.parameters())
+    assert [line["epoch"] for line in lines(tmp_path / "run")] == list(range(1, 9))
+
+
+def test_a_model_that_is_elsewhere_is_refused(tmp_path):
+    new_model().fit(X, Y, **{**OPTIONS, "epochs": 2}, run=tmp_path / "run")
+    other = new_model()
+    other.fit(X, Y, epochs=1, batch_size=16)
+    with pytest.raises(ng.OptionError, match="is at epoch 2, step 0, but the model is at epoch 1, step 0"):
+        other.fit(X, Y, **OPTIONS, run=tmp_path / "run", resume=True)
