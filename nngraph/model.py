@@ -241,7 +241,7 @@ class Model:
         """
         need_objective(self.trainee, "fit")
         need_optimizer(self.trainee)
-        data = dataset_of(self.signature, inputs, targets, sample_weight, class_weight, "fit")
+        data = dataset_of(self.signature, inputs, targets, sample_weight, class_weight, "fit", self.classes)
         training, held_out = parts_of(self.signature, data, validation, self.programs.seed)
         epochs = checks.check_count("epochs", epochs) + (0 if resume else self.trainee.position.epoch)
         settings = Settings(
@@ -310,7 +310,7 @@ class Model:
         """
         rows = ROWS if batch_size is None else checks.check_count("batch_size", batch_size)
         need_objective(self.trainee, "evaluate")
-        data = dataset_of(self.signature, inputs, targets, sample_weight, name="evaluate")
+        data = dataset_of(self.signature, inputs, targets, sample_weight, name="evaluate", classes=self.classes)
         return evaluate(self.programs, self.signature, prepared(self.trainee, data), rows)
 
     def loss_and_gradients(
@@ -327,7 +327,7 @@ class Model:
             By parameter, in the public layouts; frozen parameters have none.
         """
         need_objective(self.trainee, "loss_and_gradients")
-        data = dataset_of(self.signature, inputs, targets, sample_weight, name="loss_and_gradients")
+        data = dataset_of(self.signature, inputs, targets, sample_weight, None, "loss_and_gradients", self.classes)
         given = prepared(self.trainee, data)
         outputs = self.programs.call("gradients", given.arrays, given.count)
         states = self.programs.store.states

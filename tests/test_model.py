@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import nngraph as ng
+from nngraph.errors import DataError
 from tests.train.networks import CLASSES, INPUTS, classifier, examples, model, same
 
 X, Y = examples()
@@ -173,3 +174,20 @@ def test_predict_refuses_what_does_not_fit():
         model().predict(np.zeros((3, 4)))
     with pytest.raises(ng.OptionError, match="batch_size: 0 given"):
         model().predict(X, batch_size=0)
+
+
+def test_labels_that_are_text_keep_their_numbers():
+    """In data that lacks the first class, and in validation; a label never seen is refused."""
+    random = np.random.default_rng(0)
+    x = random.normal(size=(60, INPUTS)).astype(np.float32)
+    y = np.array(list("abc"))[np.argmax(x[:, :3], axis=1)]
+    g = ng.Graph("letters")
+    g.output(g.linear(g.input("x", shape=(INPUTS,)), 3, name="scores"))
+    model = ng.compile(g, loss="cross_entropy", optimizer="adam")
+    some = y != "a"
+    history = model.fit(x, y, epochs=1, validation=(x[some], y[some]))
+    right = np.argmax(model.predict(x[some]), axis=1) == np.array([ord(label) - ord("a") for label in y[some]])
+    assert model.evaluate(x[some], y[some])["accuracy"] == pytest.approx(right.mean())
+    assert history["validation_accuracy"][-1] == pytest.approx(right.mean())
+    with pytest.raises(DataError, match="the classes are 'a', 'b', 'c'"):
+        model.evaluate(x, np.char.upper(y))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,13 +33,17 @@ def dataset_of(
     sample_weight: ArrayLike | None = None,
     class_weight: ClassWeight | None = None,
     name: str = "data",
+    classes: Sequence[str] = (),
 ) -> Dataset:
-    """What a user gives as a checked dataset; a `Dataset` stands for inputs and targets together."""
+    """What a user gives as a checked dataset; a `Dataset` stands for inputs and targets together.
+
+    Labels that are text are looked up in `classes`, those of earlier data, so that they keep their numbers.
+    """
     if isinstance(inputs, Dataset):
         data = inputs
     else:
         task = "classification" if signature.targets and all(t.labels for t in signature.targets) else None
-        data = from_arrays(inputs, regression_targets(signature, targets), name=name, task=task)
+        data = from_arrays(inputs, regression_targets(signature, targets), name=name, task=task, classes=classes)
     if sample_weight is not None or class_weight is not None:
         return weighted(data, sample_weight, class_weight)
     return data

@@ -96,6 +96,7 @@ class Training:
 
     def run(self) -> None:
         """Train; states, `position` and `history` agree whatever is raised."""
+        self.check_sizes()
         best = self.best() if self.settings.early_stopping or self.settings.run else None
         directory = self.directory(best) if self.settings.run and best else None
         shown = display(self.settings.progress, self.settings.title)
@@ -113,6 +114,14 @@ class Training:
             best.restore()
             if directory:
                 directory.note_restored()
+
+    def check_sizes(self) -> None:
+        """The rest of an epoch is that of the same batches; before anything is written."""
+        count, sizes = self.training.count, self.position.sizes
+        batch = min(self.settings.batch_size, count)
+        if sizes is not None and sizes != (batch, count):
+            was = f"the epoch to go on with has batches of {sizes[0]} of {sizes[1]} examples"
+            raise OptionError(f"resume: batches of {batch} of {count} examples given, but {was}; give those again")
 
     def loop(self, observers: list[Observer]) -> Loop:
         """Compile, plan and bind."""
@@ -177,7 +186,7 @@ def parts_of(
     if isinstance(validation, Dataset):
         return data, validation
     if isinstance(validation, tuple) and len(validation) in (2, 3):
-        return data, dataset_of(signature, *validation, name="validation")
+        return data, dataset_of(signature, *validation, name="validation", classes=data.classes)
     expected = "a pair (inputs, targets) or a share between 0 and 1 expected"
     raise OptionError(f"validation: {type(validation).__name__} given, {expected}")
 
