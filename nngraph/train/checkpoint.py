@@ -43,6 +43,8 @@ class Checkpoint:
         Epochs finished.
     rows : ndarray or None
         What the steps of the next epoch have left so far.
+    sizes : (batch, count) or None
+        Examples of a step and of an epoch where `rows` were taken.
     history : mapping of str to list of float
     """
 
@@ -54,10 +56,11 @@ class Checkpoint:
     history: Mapping[str, list[float]] = field(default_factory=dict[str, "list[float]"])
     classes: tuple[str, ...] = ()
     standardizer: Mapping[str, np.ndarray] = field(default_factory=dict[str, np.ndarray])
+    sizes: tuple[int, int] | None = None
 
     @property
     def position(self) -> Position:
-        return Position(self.epoch, self.rows)
+        return Position(self.epoch, self.rows, self.sizes)
 
 
 def states_of(store: Store, optimizer: bool, instead: Mapping[str, np.ndarray] | None = None) -> dict[str, np.ndarray]:
@@ -121,7 +124,7 @@ def write(path: Path, checkpoint: Checkpoint) -> None:
     about = {
         "format": FORMAT, "version": VERSION, "graph": checkpoint.graph, "config": checkpoint.config,
         "classes": checkpoint.classes, "epoch": checkpoint.epoch, "history": checkpoint.history,
-        "crc32": checksum(tensors),
+        "sizes": checkpoint.sizes, "crc32": checksum(tensors),
     }  # fmt: skip
     metadata = {"nngraph": json.dumps(about)}  # one entry: safetensors puts several in any order
     try:
@@ -189,11 +192,11 @@ def read(path: Path) -> Checkpoint:
         raise CheckpointError(f"{path}: version {about['version']}, at most {VERSION} expected; update nngraph")
     if checksum(tensors) != about["crc32"]:
         raise CheckpointError(f"{path}: is damaged (its checksum differs); use another checkpoint")
-    rows = tensors.pop(ROWS, None)
+    rows, sizes = tensors.pop(ROWS, None), about.get("sizes")
     standardizer = {name: tensors.pop(name) for name in list(tensors) if name.startswith(STANDARDIZER)}
     return Checkpoint(
         about["graph"], about["config"], tensors, about["epoch"], rows, about["history"], tuple(about["classes"]),
-        standardizer,
+        standardizer, None if sizes is None else (sizes[0], sizes[1]),
     )  # fmt: skip
 
 

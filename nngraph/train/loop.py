@@ -199,7 +199,8 @@ class Loop:
         if finished:
             table = rows[: finished * self.steps].reshape(finished, self.steps, -1)
             self.history.extend(self.measured(table))
-        self.position = Position(self.position.epoch + finished, rest if len(rest) else None)
+        epoch, sizes = self.position.epoch + finished, (self.training.batch, self.training.examples.count)
+        self.position = Position(epoch, rest, sizes) if len(rest) else Position(epoch)
 
     def measured(self, table: np.ndarray) -> dict[str, np.ndarray]:
         """Metrics of epochs from what their steps left."""

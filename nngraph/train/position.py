@@ -16,10 +16,13 @@ class Position:
     epoch : int
     rows : ndarray or None
         The scalar outputs of the steps of epoch `epoch` that have been taken, a row each.
+    sizes : (batch, count) or None
+        Examples of a step and of an epoch where `rows` were taken; None with them.
     """
 
     epoch: int = 0
     rows: np.ndarray | None = None
+    sizes: tuple[int, int] | None = None
 
     @property
     def step(self) -> int:

@@ -146,7 +146,7 @@ def checkpoint_of(trainee: Trainee, position: Position, optimizer: bool = True) 
     standardizer = {} if trainee.standardizer is None else trainee.standardizer.tensors()
     return Checkpoint(
         trainee.graph.to_json(), config_of(trainee), states_of(trainee.programs.store, optimizer), position.epoch,
-        position.rows, trainee.history, trainee.classes, standardizer,
+        position.rows, trainee.history, trainee.classes, standardizer, position.sizes,
     )  # fmt: skip
 
 

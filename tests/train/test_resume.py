@@ -10,6 +10,7 @@ import pytest
 import nngraph as ng
 from nngraph.run.tape import Tape
 from nngraph.train import run_directory
+from nngraph.train.position import Position
 from tests.train.networks import examples, model, same
 
 X, Y = examples(200)
@@ -171,3 +172,15 @@ def test_a_model_that_is_elsewhere_is_refused(tmp_path):
     other.fit(X, Y, epochs=1, batch_size=16)
     with pytest.raises(ng.OptionError, match="is at epoch 2, step 0, but the model is at epoch 1, step 0"):
         other.fit(X, Y, **OPTIONS, run=tmp_path / "run", resume=True)
+
+
+@pytest.mark.parametrize(("batch", "count", "message"), [(32, 200, "32 of 200"), (16, 150, "16 of 150")])
+def test_an_epoch_goes_on_with_the_same_batches(batch, count, message, tmp_path):
+    first = new_model()
+    first.fit(X, Y, epochs=1, batch_size=16)
+    first.trainee.position = Position(1, np.ones((5, 2)), (16, 200))  # as if stopped after five steps
+    first.save(tmp_path / "part")
+    for m in (first, ng.load_model(tmp_path / "part")):
+        with pytest.raises(ng.OptionError, match=f"batches of {message} examples given, but .* of 16 of 200 examples"):
+            m.fit(X[:count], Y[:count], epochs=3, batch_size=batch, resume=True)
+        assert m.fit(X, Y, epochs=3, batch_size=16, resume=True).epochs == 3
