@@ -311,7 +311,7 @@ class Model:
         rows = ROWS if batch_size is None else checks.check_count("batch_size", batch_size)
         need_objective(self.trainee, "evaluate")
         data = dataset_of(self.signature, inputs, targets, sample_weight, name="evaluate", classes=self.classes)
-        return evaluate(self.programs, self.signature, prepared(self.trainee, data), rows)
+        return evaluate(self.programs, self.signature, prepared(self.trainee, data)[0], rows)
 
     def loss_and_gradients(
         self, inputs: Given | Dataset, targets: Given | None = None, *, sample_weight: ArrayLike | None = None
@@ -328,7 +328,7 @@ class Model:
         """
         need_objective(self.trainee, "loss_and_gradients")
         data = dataset_of(self.signature, inputs, targets, sample_weight, None, "loss_and_gradients", self.classes)
-        given = prepared(self.trainee, data)
+        given = prepared(self.trainee, data)[0]
         outputs = self.programs.call("gradients", given.arrays, given.count)
         states = self.programs.store.states
         named = {name.removeprefix("gradient/"): x for name, x in outputs.items() if name.startswith("gradient/")}

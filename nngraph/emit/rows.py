@@ -5,11 +5,9 @@ from __future__ import annotations
 from nngraph.emit.across import across_source
 from nngraph.emit.imports import module
 from nngraph.emit.statements import Names, closure, phases_of, uses
-from nngraph.ir.program import FULL, ROW, UNIFORM, RowsSpec, Statement
+from nngraph.ir.program import FULL, REDUCTIONS, ROW, UNIFORM, RowsSpec, Statement
 from nngraph_kernels.cpu import rows as template
 from nngraph_kernels.target import lanes
-
-REDUCTIONS = ("sum", "max", "min")
 
 
 def rows_source(name: str, spec: RowsSpec) -> str:

@@ -17,6 +17,7 @@ from nngraph.ir.graph import Graph, Value
 from nngraph.ir.types import Dim
 
 UNIFORM, ROW, FULL = 0, 1, 2
+REDUCTIONS = ("sum", "max", "min")
 
 
 @dataclass(frozen=True, slots=True)

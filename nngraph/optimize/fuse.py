@@ -10,6 +10,7 @@ from nngraph.errors import VerificationError
 from nngraph.ir.elementwise import elementwise_of, is_positional
 from nngraph.ir.graph import Graph, Node, Value
 from nngraph.ir.op import REGISTRY
+from nngraph.ir.program import REDUCTIONS
 from nngraph.ir.types import Shape
 from nngraph.optimize.groups import (
     MEMBERS,
@@ -23,7 +24,6 @@ from nngraph.optimize.groups import (
     mixes_floats,
 )
 
-REDUCTIONS = ("sum", "max", "min")
 POOLED = 24  # members of a group of unrelated small work
 
 

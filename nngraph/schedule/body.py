@@ -8,10 +8,9 @@ from typing import Any
 from nngraph.ir.elementwise import elementwise_of
 from nngraph.ir.expr import Expr
 from nngraph.ir.graph import Node, Value
-from nngraph.ir.program import FULL, ROW, UNIFORM, Statement
+from nngraph.ir.program import FULL, REDUCTIONS, ROW, UNIFORM, Statement
 from nngraph.ir.types import Dim, Shape
 
-REDUCTIONS = ("sum", "max", "min")
 INLINE = (0.0, 1.0, -1.0, 2.0, 0.5)
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from nngraph.ir.graph import Value
-from nngraph.ir.program import FULL, ROW, UNIFORM, Access, ColumnsSpec, Kernel, KernelCall, Operand
+from nngraph.ir.program import FULL, REDUCTIONS, ROW, UNIFORM, Access, ColumnsSpec, Kernel, KernelCall, Operand
 from nngraph.ir.types import Dim, Shape, multiply, size_of
-from nngraph.schedule.body import REDUCTIONS, Body
+from nngraph.schedule.body import Body
 from nngraph.schedule.region import Region, spec_dtype, traffic
 from nngraph.schedule.strides import broadcast_strides, collapse
 from nngraph_kernels.target import lanes

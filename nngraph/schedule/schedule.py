@@ -8,9 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from nngraph.ir.graph import Graph, Node, Value
-from nngraph.ir.program import KernelCall, Operand, Schedule
+from nngraph.ir.program import REDUCTIONS, KernelCall, Operand, Schedule
 from nngraph.ir.types import Shape
-from nngraph.schedule.body import REDUCTIONS
 from nngraph.schedule.columns import schedule_columns
 from nngraph.schedule.matmul import schedule_matmul
 from nngraph.schedule.movement import schedule_copy, schedule_gather, schedule_scatter_add

@@ -25,6 +25,7 @@ FORMAT, VERSION = "nngraph-checkpoint", 1
 PREFIXES = {"parameter": "", "statistic": "", "moment": "moment:", "step": "counter:"}
 ROWS = "training:rows"
 STANDARDIZER = "standardizer/"
+FIELDS = ("version", "graph", "config", "classes", "epoch", "history", "crc32")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -188,6 +189,9 @@ def read(path: Path) -> Checkpoint:
             raise KeyError("format")
     except (KeyError, TypeError, ValueError):
         raise CheckpointError(f"{path}: is no checkpoint of nngraph; give one that `train` or `save` wrote") from None
+    missing = next((name for name in FIELDS if name not in about), None)
+    if missing is not None:
+        raise CheckpointError(f"{path}: its metadata has no '{missing}'; the file is not whole, use another checkpoint")
     if about["version"] > VERSION:
         raise CheckpointError(f"{path}: version {about['version']}, at most {VERSION} expected; update nngraph")
     if checksum(tensors) != about["crc32"]:

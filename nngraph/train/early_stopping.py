@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from nngraph.errors import OptionError
+from nngraph.train.history import VALIDATION
 
 RISING = ("accuracy",)
 
@@ -58,7 +59,7 @@ class Watch:
     @property
     def rising(self) -> bool:
         """Whether more is better."""
-        return any(word in self.monitor for word in RISING)
+        return self.monitor.partition("/")[0].removeprefix(VALIDATION) in RISING  # an output may have any name
 
     def see(self, epoch: int, value: float) -> bool:
         """Take the value of an epoch; whether it is the best so far."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -75,7 +75,9 @@ class Training:
     optimizer : Optimizer
         As it was given: lengths of schedules may be in epochs.
     position, history
-        Where it begins; once it has ended, however it ended, where and how.
+        Where it begins; the history grows.
+    moved : callable
+        Is told of each new position.
     graph, config : str, dict
         Of the model, for the run's directory.
     take : callable
@@ -93,9 +95,10 @@ class Training:
     graph: str
     config: dict[str, Any]
     take: Take
+    moved: Callable[[Position], None]
 
     def run(self) -> None:
-        """Train; states, `position` and `history` agree whatever is raised."""
+        """Train; states, the last position and `history` agree whatever is raised."""
         self.check_sizes()
         best = self.best() if self.settings.early_stopping or self.settings.run else None
         directory = self.directory(best) if self.settings.run and best else None
@@ -106,7 +109,6 @@ class Training:
         try:
             loop.run()
         finally:
-            self.position = loop.position
             loop.close()
             if directory:
                 directory.save(loop)
@@ -131,7 +133,7 @@ class Training:
         self.programs.use(optimizer=self.optimizer.resolve(steps, steps * self.settings.epochs))
         return Loop(
             self.programs, self.signature, sweep, self.validation_sweep(batch), self.settings.epochs,
-            self.position, self.history, observers, self.settings.shuffle,
+            self.position, self.history, observers, self.moved, self.settings.shuffle,
         )  # fmt: skip
 
     def validation_sweep(self, batch: int) -> Sweep | None:

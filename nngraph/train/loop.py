@@ -69,6 +69,8 @@ class Loop:
         How many epochs there are in all, those before a resumption included.
     position : Position
         How far it has come; always that of the states in the store.
+    moved : callable
+        Is told of each new position, before the observers are.
     group, largest : int
         Epochs of the next run of the tape, and of any.
     before : int
@@ -83,6 +85,7 @@ class Loop:
     position: Position
     history: History
     observers: list[Observer]
+    moved: Callable[[Position], None]
     shuffled: bool = True
     orders: Orders = field(init=False)
     ring: np.ndarray = field(init=False)
@@ -201,6 +204,7 @@ class Loop:
             self.history.extend(self.measured(table))
         epoch, sizes = self.position.epoch + finished, (self.training.batch, self.training.examples.count)
         self.position = Position(epoch, rest, sizes) if len(rest) else Position(epoch)
+        self.moved(self.position)
 
     def measured(self, table: np.ndarray) -> dict[str, np.ndarray]:
         """Metrics of epochs from what their steps left."""

@@ -70,11 +70,11 @@ class RunDirectory:
     def close(self) -> None: ...
 
     def save(self, loop: Loop) -> None:
-        """Write `last`, and `best` where it has changed."""
-        write(self.path / LAST, self.take(loop, None))
+        """Write `best` where it has changed, then `last`, which says that there is such a best epoch."""
         if self.best.snapshot and self.written != self.best.watch.best_epoch:
             write(self.path / BEST, self.take(loop, self.best))
             self.written = self.best.watch.best_epoch
+        write(self.path / LAST, self.take(loop, None))
         self.saved = time.monotonic()
 
 

@@ -77,11 +77,11 @@ def standardized(trainee: Trainee, data: Dataset) -> Dataset:
     return standardize(named_like(data, trainee.standardizer.mean), trainee.standardizer)
 
 
-def prepared(trainee: Trainee, data: Dataset) -> Examples:
-    """`data` as the programs take it; the objective takes weights from when there are some."""
+def prepared(trainee: Trainee, *sets: Dataset) -> list[Examples]:
+    """Data as the programs take it; the objective takes weights from when there are some in any set."""
     objective = need_objective(trainee, "fit")
-    weights = objective.sample_weights or data.weights is not None
-    found = examples(trainee.signature, standardized(trainee, data), weights)
+    weights = objective.sample_weights or any(data.weights is not None for data in sets)
+    found = [examples(trainee.signature, standardized(trainee, data), weights) for data in sets]
     if weights:
         trainee.programs.use(objective=replace(objective, sample_weights=True))
     return found
@@ -103,17 +103,14 @@ def train(
     trainee.classes = training.classes or trainee.classes
     if standardized and trainee.standardizer is None:
         trainee.standardizer = fit_standardizer(training)
-    given = prepared(trainee, training)
-    checked = None if held_out is None else prepared(trainee, held_out)
+    given, *checked = prepared(trainee, training, *(() if held_out is None else (held_out,)))
     text = trainee.graph.to_json() if settings.run else ""
     job = Training(
-        trainee.programs, trainee.signature, optimizer, settings, given, checked, trainee.position,
+        trainee.programs, trainee.signature, optimizer, settings, given, next(iter(checked), None), trainee.position,
         trainee.history, text, config_of(trainee), partial(checkpoint_of_loop, trainee),
+        partial(setattr, trainee, "position"),
     )  # fmt: skip
-    try:
-        job.run()
-    finally:
-        trainee.position = job.position
+    job.run()
     return trainee.history
 
 

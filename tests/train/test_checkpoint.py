@@ -112,3 +112,26 @@ def test_damage_is_found(trained, tmp_path):
     (tmp_path / "short").write_bytes(content[:-100])
     with pytest.raises(ng.CheckpointError, match="not whole"):
         ng.load_model(tmp_path / "short")
+
+
+def test_what_a_callback_saves_can_be_gone_on_with(tmp_path):
+    m = model(threads=1)
+
+    def save(epoch, metrics):
+        m.save(tmp_path / str(epoch))
+
+    m.fit(X, Y, epochs=4, batch_size=32, callbacks=save)
+    other = ng.load_model(tmp_path / "2", threads=1)
+    assert (other.trainee.position.epoch, other.history.epochs) == (2, 2)
+    assert other.fit(X, Y, epochs=4, batch_size=32, resume=True) == m.history
+    assert same(m.parameters(), other.parameters())
+
+
+@pytest.mark.parametrize("name", ["crc32", "history"])
+def test_metadata_that_are_missing(trained, name, tmp_path):
+    tensors, metadata = open_file(trained[1])
+    about = json.loads(metadata["nngraph"])
+    del about[name]
+    save_file(tensors, tmp_path / "part", {"nngraph": json.dumps(about)})
+    with pytest.raises(ng.CheckpointError, match=f"its metadata has no '{name}'"):
+        ng.load_model(tmp_path / "part")

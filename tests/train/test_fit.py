@@ -6,6 +6,7 @@ import pytest
 import nngraph as ng
 from nngraph.train import loop
 from nngraph.train.data import epoch_order, from_arrays
+from nngraph.train.early_stopping import Watch
 from tests.train.networks import CLASSES, INPUTS, classifier, examples, model, same
 
 X, Y = examples()
@@ -98,6 +99,15 @@ def test_ones_as_weights_change_nothing():
     assert same(plain, trained(epochs=2, sample_weight=np.ones(len(X)))[0])
 
 
+def test_weights_of_the_validation_alone():
+    weights = np.arange(37.0)
+    m = model(threads=1)
+    history = m.fit(X, Y, epochs=2, validation=(*HELD_OUT, weights))
+    assert same(m.parameters(), trained(epochs=2)[0])
+    expected = m.evaluate(*HELD_OUT, sample_weight=weights)["loss"]
+    assert history["validation_loss"][-1] == pytest.approx(expected, rel=1e-6)
+
+
 def test_early_stopping_goes_back_to_the_best():
     m = model(threads=1, optimizer=ng.Adam(0.2))
     kept = {}
@@ -115,6 +125,11 @@ def test_early_stopping_by_a_metric_that_rises():
     stopping = ng.EarlyStopping(2, "accuracy", min_delta=0.5, restore_best=False)
     _, history = trained(epochs=50, early_stopping=stopping)
     assert history.stopped.startswith("accuracy not better")
+
+
+def test_only_an_accuracy_rises():
+    rising = {name: Watch(name).rising for name in ("validation_accuracy/z", "accuracy", "loss/accuracy", "mae")}
+    assert rising == {"validation_accuracy/z": True, "accuracy": True, "loss/accuracy": False, "mae": False}
 
 
 def test_a_callback_ends_training():

@@ -184,3 +184,10 @@ def test_an_epoch_goes_on_with_the_same_batches(batch, count, message, tmp_path)
         with pytest.raises(ng.OptionError, match=f"batches of {message} examples given, but .* of 16 of 200 examples"):
             m.fit(X[:count], Y[:count], epochs=3, batch_size=batch, resume=True)
         assert m.fit(X, Y, epochs=3, batch_size=16, resume=True).epochs == 3
+
+
+def test_the_best_is_written_before_the_last_that_counts_on_it(tmp_path, monkeypatch):
+    written = []
+    monkeypatch.setattr(run_directory, "write", lambda path, checkpoint: written.append(path.name))
+    new_model().fit(X, Y, epochs=1, run=tmp_path / "run")
+    assert written == ["best.safetensors", "last.safetensors"]
