@@ -52,10 +52,12 @@ def product_of(call: KernelCall) -> str | None:
 
 def slots_of(call: KernelCall) -> list[str]:
     """What stands in each argument slot, in the order in which a call is bound."""
-    slots = [describe(operand) for operand in (*call.outputs, *call.inputs)]
+    fixed = len(call.inputs) - call.listed
+    slots = [describe(operand) for operand in (*call.outputs, *call.inputs[:fixed])]
     slots += ["scratch"] * bool(call.scratch) + ["error word"] * call.reports
     slots += [str(dim) for dim in call.integers]
-    return slots + [format_number(number) for number in call.numbers]
+    slots += [format_number(number) for number in call.numbers]
+    return slots + [describe(operand) for operand in call.inputs[fixed:]]
 
 
 def describe(operand: Operand) -> str:

@@ -174,6 +174,9 @@ class KernelCall:
     kernel : Kernel
     outputs, inputs : tuple of Operand
         In the order of the kernel's pointer arguments.
+    listed : int
+        How many of the last inputs form a list whose length is no part of the kernel: their addresses come after
+        all other arguments.
     integers : tuple of Dim
     numbers : tuple of float or Dim
     scratch : callable or None
@@ -205,6 +208,7 @@ class KernelCall:
     parallel: bool = True
     reports: bool = False
     origins: tuple[str, ...] = ()
+    listed: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

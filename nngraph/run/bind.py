@@ -112,13 +112,16 @@ def bind_schedule(
 def launch_of(call: KernelCall, memory: Memory, entries: Mapping[Kernel, int], plan: Plan) -> Launch:
     batch = plan.batch
     slots: list[int | float] = [memory.operand(operand) for operand in call.outputs]
-    slots += [memory.operand(operand) for operand in call.inputs]
+    inputs = [memory.operand(operand) for operand in call.inputs]
+    fixed = len(inputs) - call.listed
+    slots += inputs[:fixed]
     if call.scratch:
         slots.append(memory.scratch)
     if call.reports:
         slots.append(memory.error)
     slots += [evaluate(dim, batch) for dim in call.integers]
     slots += [float(evaluate(number, batch)) for number in call.numbers]
+    slots += inputs[fixed:]
     return Launch(entries[call.kernel], tuple(slots), plan.threads > 1 and worth_sharing(call, batch))
 
 

@@ -81,4 +81,5 @@ def about(pattern: Pattern, values: list[Value], ids: tuple[str, ...]) -> Kernel
     return KernelCall(
         call.kernel, tuple(outputs), tuple(inputs), call.integers, call.numbers, ids, call.scratch, call.in_place,
         call.flops, call.traffic, call.parallel, call.reports, tuple([values[k].name for k in pattern.origins]),
+        call.listed,
     )  # fmt: skip
