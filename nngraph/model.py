@@ -22,7 +22,7 @@ from nngraph.report.source import source_text
 from nngraph.train import checks
 from nngraph.train.checkpoint import read, write
 from nngraph.train.data.dataset import Dataset
-from nngraph.train.data.weights import ClassWeight
+from nngraph.train.data.weights import ClassWeight, weighted
 from nngraph.train.early_stopping import EarlyStopping
 from nngraph.train.evaluation import ROWS, evaluate
 from nngraph.train.examples import Given, dataset_of, input_examples
@@ -33,12 +33,12 @@ from nngraph.train.run_directory import checkpoint_in
 from nngraph.train.signature import signature_of
 from nngraph.train.trainee import (
     Trainee,
+    as_trained,
     checkpoint_of,
     need_objective,
     need_optimizer,
     prepared,
     restore,
-    standardized,
     train,
 )
 
@@ -208,7 +208,7 @@ class Model:
         sample_weight : array_like, optional
             A factor of each example's loss.
         class_weight : "balanced" or mapping, optional
-            A factor of the loss of each class's examples.
+            A factor of the loss of each class's examples, validation apart; "balanced" counts the training part.
         shuffle : bool
             Whether each epoch has an order of its own, which depends on the seed and its number alone.
         early_stopping : EarlyStopping or int, optional
@@ -229,6 +229,7 @@ class Model:
         Returns
         -------
         History
+            A loss that is summed over the batch stands there, for validation too, for `batch_size` examples.
 
         Raises
         ------
@@ -241,8 +242,10 @@ class Model:
         """
         need_objective(self.trainee, "fit")
         need_optimizer(self.trainee)
-        data = dataset_of(self.signature, inputs, targets, sample_weight, class_weight, "fit", self.classes)
+        data = dataset_of(self.signature, inputs, targets, sample_weight, "fit", self.classes)
         training, held_out = parts_of(self.signature, data, validation, self.programs.seed)
+        if class_weight is not None:  # what is validated with keeps the weights that it has
+            training = weighted(training, class_weight=class_weight)
         epochs = checks.check_count("epochs", epochs) + (0 if resume else self.trainee.position.epoch)
         settings = Settings(
             epochs, checks.check_count("batch_size", batch_size), shuffle, stopping_of(early_stopping),
@@ -279,7 +282,7 @@ class Model:
         """
         checks.check_count("batch_size", batch_size)
         data = dataset_of(self.signature, inputs, None, name="predict")
-        given = input_examples(self.signature, standardized(self.trainee, data))
+        given = input_examples(self.signature, as_trained(self.trainee, data))
         parts = [
             self.programs.call("predict", {name: x[k : k + batch_size] for name, x in given.arrays.items()},
                                min(batch_size, given.count - k))
@@ -299,7 +302,8 @@ class Model:
         inputs, targets : array_like, or mapping of str to array_like
             Targets by output where several outputs have losses.
         batch_size : int, optional
-            Examples in a batch; where a loss is a sum over the batch, all are in one.
+            Examples in a batch; more need more memory. A loss that is a sum over the batch is the sum over all
+            examples whatever it is.
         sample_weight : array_like, optional
             Factors of the examples' losses; metrics are unweighted.
 
@@ -327,7 +331,7 @@ class Model:
             By parameter, in the public layouts; frozen parameters have none.
         """
         need_objective(self.trainee, "loss_and_gradients")
-        data = dataset_of(self.signature, inputs, targets, sample_weight, None, "loss_and_gradients", self.classes)
+        data = dataset_of(self.signature, inputs, targets, sample_weight, "loss_and_gradients", self.classes)
         given = prepared(self.trainee, data)[0]
         outputs = self.programs.call("gradients", given.arrays, given.count)
         states = self.programs.store.states

@@ -5,6 +5,7 @@ import pytest
 
 import nngraph as ng
 from nngraph.errors import DataError
+from nngraph.train.data import from_arrays
 from tests.train.networks import CLASSES, INPUTS, classifier, examples, model, same
 
 X, Y = examples()
@@ -174,6 +175,57 @@ def test_predict_refuses_what_does_not_fit():
         model().predict(np.zeros((3, 4)))
     with pytest.raises(ng.OptionError, match="batch_size: 0 given"):
         model().predict(X, batch_size=0)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (None, "predict: input 'x': None given, an array of examples expected"),
+        (X[0], r"predict: input 'x': shape \(6,\) given, which is one example .* give it as x\[np.newaxis\]"),
+        (X[0].tolist(), r"give it as x\[np.newaxis\]"),
+        ({"x": X, "z": X}, "predict: the input 'z' is given, but only 'x' is expected"),
+    ],
+)
+@pytest.mark.parametrize("trained", [False, True])
+def test_inputs_that_predict_refuses(given, message, trained):
+    m = model()
+    if trained:
+        m.fit(X, Y, epochs=1, standardize=True)
+    with pytest.raises(ng.DataError, match=message):
+        m.predict(given)
+
+
+def test_evaluate_refuses_names_that_the_model_does_not_have():
+    with pytest.raises(ng.DataError, match="evaluate: the input 'z' is given, but only 'x' is expected"):
+        model().evaluate({"x": X, "z": X}, Y)
+    with pytest.raises(ng.DataError, match="evaluate: the target 'class' is given, but only 'logits' is expected"):
+        model().evaluate(X, {"logits": Y, "class": Y})
+
+
+def test_columns_go_by_name(tmp_path):
+    """In validation, predictions and evaluation, after a checkpoint too; others are refused."""
+    names = list("abcdef")
+    data = from_arrays(X, Y, columns=names)
+    order = [3, 0, 5, 1, 4, 2]
+    moved = from_arrays(X[:, order], Y, columns=[names[k] for k in order])
+    m = model(dropout=0.0)
+    history = m.fit(data, epochs=3, validation=moved, standardize=True)
+    assert history["validation_loss"][-1] == pytest.approx(m.evaluate(data)["loss"], rel=1e-6)
+    m.save(tmp_path / "model.safetensors")
+    for known in (m, ng.load_model(tmp_path / "model.safetensors")):
+        assert np.array_equal(known.predict(moved), known.predict(X))
+        assert known.evaluate(moved) == known.evaluate(X, Y)
+        for columns, message in (
+            ("abcdeg", "table: lacks the column 'f', which the model was trained on, but has 'g'; name the columns"),
+            ("abcde", "table: lacks the column 'f', which"),
+            ("abcdefgh", r"table: has the columns 'g', 'h', which .* not trained on; .* drop=g\+h or as the target"),
+        ):
+            table = from_arrays(np.zeros((4, len(columns))), [0, 1, 2, 0], columns=list(columns), name="table")
+            for call in (known.predict, known.evaluate):
+                with pytest.raises(ng.DataError, match=message):
+                    call(table)
+    m.fit(moved, epochs=1)
+    assert m.trainee.columns == tuple(names)
 
 
 def test_labels_that_are_text_keep_their_numbers():

@@ -101,9 +101,7 @@ def by_name(loss: Any, outputs: list[str]) -> dict[str, Any]:
             raise OptionError("loss: none given, expected one for at least one output")
         return dict(given)
     if len(outputs) != 1:
-        raise OptionError(
-            f"loss: one given for outputs {', '.join(outputs)}; name the output: {{output: loss}}"
-        )
+        raise OptionError(f"loss: one given for outputs {', '.join(outputs)}; name the output: {{output: loss}}")
     return {outputs[0]: loss}
 
 
@@ -117,7 +115,8 @@ def append_objective(b: Builder, graph: Graph, objective: Objective) -> Appended
 
     Inputs are called ``target``, outputs ``loss`` and ``correct`` (number of right examples) or
     ``absolute_error`` (a sum). Where there are several losses, their targets, parts and metrics are called
-    ``<name>/<output>``. Metrics are unweighted.
+    ``<name>/<output>``. A loss that is summed over the batch has its part among the outputs where a regularizer
+    is added to it too: only one of the two depends on the batch's size. Metrics are unweighted.
     """
     scores = dict(graph.outputs)
     targets = targets_of(graph, objective)
@@ -135,11 +134,10 @@ def append_objective(b: Builder, graph: Graph, objective: Objective) -> Appended
         if loss.metric:
             terms = loss.measure(b, scores[output], targets[output])
             measured.append((suffixed(COUNTS[loss.metric], output, objective), b.add("sum", terms)))
-    if len(parts) > 1:
-        measured = [
-            (f"loss/{output}", part) for output, part in zip(objective.losses, parts, strict=True)
-        ] + measured
-    total = total_of(b, [*parts, *penalties(b, graph, objective)])
+    added = list(penalties(b, graph, objective))
+    if len(parts) > 1 or (added and any(loss.summed for loss in objective.losses.values())):
+        measured = [(f"loss/{output}", part) for output, part in zip(objective.losses, parts, strict=True)] + measured
+    total = total_of(b, [*parts, *added])
     b.prefix = ""
     return Appended(tuple(inputs), total, (("loss", total), *measured))
 

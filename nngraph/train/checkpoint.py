@@ -47,6 +47,8 @@ class Checkpoint:
     sizes : (batch, count) or None
         Examples of a step and of an epoch where `rows` were taken.
     history : mapping of str to list of float
+    columns : tuple of str
+        Names of the features of the data that the model was trained on.
     """
 
     graph: str
@@ -58,6 +60,7 @@ class Checkpoint:
     classes: tuple[str, ...] = ()
     standardizer: Mapping[str, np.ndarray] = field(default_factory=dict[str, np.ndarray])
     sizes: tuple[int, int] | None = None
+    columns: tuple[str, ...] = ()
 
     @property
     def position(self) -> Position:
@@ -125,7 +128,7 @@ def write(path: Path, checkpoint: Checkpoint) -> None:
     about = {
         "format": FORMAT, "version": VERSION, "graph": checkpoint.graph, "config": checkpoint.config,
         "classes": checkpoint.classes, "epoch": checkpoint.epoch, "history": checkpoint.history,
-        "sizes": checkpoint.sizes, "crc32": checksum(tensors),
+        "sizes": checkpoint.sizes, "columns": checkpoint.columns, "crc32": checksum(tensors),
     }  # fmt: skip
     metadata = {"nngraph": json.dumps(about)}  # one entry: safetensors puts several in any order
     try:
@@ -200,7 +203,7 @@ def read(path: Path) -> Checkpoint:
     standardizer = {name: tensors.pop(name) for name in list(tensors) if name.startswith(STANDARDIZER)}
     return Checkpoint(
         about["graph"], about["config"], tensors, about["epoch"], rows, about["history"], tuple(about["classes"]),
-        standardizer, None if sizes is None else (sizes[0], sizes[1]),
+        standardizer, None if sizes is None else (sizes[0], sizes[1]), tuple(about.get("columns", ())),
     )  # fmt: skip
 
 

@@ -13,11 +13,9 @@ from nngraph.train.sweep import Sweep, bind_all, measures
 ROWS = 1024  # of a batch, unless a user says otherwise
 
 
-def evaluate(
-    programs: Programs, signature: Signature, examples: Examples, batch_size: int = ROWS
-) -> dict[str, float]:
-    """Run the evaluation program over `examples`."""
-    sweep = Sweep(programs, "evaluate", examples, batch_rows(signature, examples, batch_size))
+def evaluate(programs: Programs, signature: Signature, examples: Examples, batch_size: int = ROWS) -> dict[str, float]:
+    """Run the evaluation program over `examples`; a loss that is summed over a batch is over all of them."""
+    sweep = Sweep(programs, "evaluate", examples, min(batch_size, examples.count))
     ring = np.zeros((sweep.steps, sweep.columns))
     bind_all([(sweep, np.arange(examples.count))], ring)
     programs.tape.step = 0
@@ -25,9 +23,5 @@ def evaluate(
     outcome = run_to_end(programs, [segment for _, _, segment in parts])
     programs.check(outcome, "evaluate", parts[outcome.segment][1])
     names = [name for name, _ in scalar_outputs(programs.compile("evaluate"))]
-    return {name: float(x[0]) for name, x in measures(signature, names, sweep.rows, ring[np.newaxis]).items()}
-
-
-def batch_rows(signature: Signature, examples: Examples, wanted: int) -> int:
-    """Rows of a batch: all at once where a loss is a sum over the batch."""
-    return examples.count if signature.summed else min(wanted, examples.count)
+    found = measures(signature, names, sweep.rows, ring[np.newaxis], examples.count)
+    return {name: float(column[0]) for name, column in found.items()}

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from nngraph.errors import DataError
 from nngraph.train.data.dataset import Dataset, from_arrays
 from nngraph.train.data.fit import check_fit, one_hot
-from nngraph.train.data.weights import ClassWeight, weighted
+from nngraph.train.data.weights import weighted
 from nngraph.train.signature import Array, Signature, Target
 
 Given = ArrayLike | Mapping[str, ArrayLike]
@@ -31,7 +31,6 @@ def dataset_of(
     inputs: Given | Dataset,
     targets: Given | None,
     sample_weight: ArrayLike | None = None,
-    class_weight: ClassWeight | None = None,
     name: str = "data",
     classes: Sequence[str] = (),
 ) -> Dataset:
@@ -42,11 +41,33 @@ def dataset_of(
     if isinstance(inputs, Dataset):
         data = inputs
     else:
+        check_inputs(signature, inputs, name)
         task = "classification" if signature.targets and all(t.labels for t in signature.targets) else None
         data = from_arrays(inputs, regression_targets(signature, targets), name=name, task=task, classes=classes)
-    if sample_weight is not None or class_weight is not None:
-        return weighted(data, sample_weight, class_weight)
-    return data
+    return data if sample_weight is None else weighted(data, sample_weight)
+
+
+def check_inputs(signature: Signature, inputs: Given | None, where: str) -> None:
+    """Whether there are inputs, each with an axis that counts the examples."""
+    first = next(iter(signature.inputs), "x")
+    by_name: Mapping[str, Any] = inputs if isinstance(inputs, Mapping) else {first: inputs}
+    for name, given in by_name.items():
+        if given is None:
+            raise DataError(f"{where}: input {name!r}: None given, an array of examples expected")
+        wanted = signature.inputs.get(first if len(by_name) == 1 else name)
+        if wanted and wanted.shape and wanted.shape[0] != 1 and shape_of(given) == wanted.shape:
+            raise DataError(
+                f"{where}: input {name!r}: shape {wanted.shape} given, which is one example without an axis that "
+                "counts examples; give it as x[np.newaxis]"
+            )
+
+
+def shape_of(given: ArrayLike) -> tuple[int, ...] | None:
+    """None where rows differ in length."""
+    try:
+        return np.shape(given)
+    except ValueError:
+        return None
 
 
 def regression_targets(signature: Signature, targets: Given | None) -> Any:

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from nngraph.errors import OptionError
 from nngraph.ops.optimizer import Optimizer
 from nngraph.programs import Programs
+from nngraph.train import checks
 from nngraph.train.best import Best
 from nngraph.train.checkpoint import read
 from nngraph.train.data.dataset import Dataset
 from nngraph.train.data.splits import split
 from nngraph.train.display import display
 from nngraph.train.early_stopping import EarlyStopping, watch_of
-from nngraph.train.evaluation import ROWS, batch_rows
+from nngraph.train.evaluation import ROWS
 from nngraph.train.examples import Examples, dataset_of
 from nngraph.train.history import VALIDATION, History
 from nngraph.train.loop import Callback, Callbacks, Loop, Observer
 from nngraph.train.position import Position
-from nngraph.train.run_directory import BEST, RunDirectory, Take, is_run
+from nngraph.train.run_directory import BEST, RunDirectory, Take, has_epochs
 from nngraph.train.signature import Signature
 from nngraph.train.sweep import Sweep
 
@@ -100,22 +103,30 @@ class Training:
     def run(self) -> None:
         """Train; states, the last position and `history` agree whatever is raised."""
         self.check_sizes()
+        self.check_columns()
         best = self.best() if self.settings.early_stopping or self.settings.run else None
         directory = self.directory(best) if self.settings.run and best else None
         shown = display(self.settings.progress, self.settings.title)
         callbacks = Callbacks(self.settings.callbacks) if self.settings.callbacks else None
         observers: list[Observer] = [o for o in (best, directory, callbacks, shown) if o is not None]
-        loop = self.loop(observers)
-        try:
-            loop.run()
-        finally:
-            loop.close()
-            if directory:
-                directory.save(loop)
+        self.go_through(self.loop(observers), directory)
         if best and self.settings.early_stopping and self.settings.early_stopping.restore_best:
             best.restore()
             if directory:
                 directory.note_restored()
+
+    def go_through(self, loop: Loop, directory: RunDirectory | None) -> None:
+        """Run the loop; what it comes to is saved, unless it fails at the first step."""
+        begun, kept = self.position, True
+        try:
+            loop.run()
+        except Exception:
+            kept = (loop.position.epoch, loop.position.step) != (begun.epoch, begun.step)
+            raise
+        finally:
+            loop.close()
+            if directory and kept:
+                directory.save(loop)
 
     def check_sizes(self) -> None:
         """The rest of an epoch is that of the same batches; before anything is written."""
@@ -124,6 +135,14 @@ class Training:
         if sizes is not None and sizes != (batch, count):
             was = f"the epoch to go on with has batches of {sizes[0]} of {sizes[1]} examples"
             raise OptionError(f"resume: batches of {batch} of {count} examples given, but {was}; give those again")
+
+    def check_columns(self) -> None:
+        """All epochs of a history have the same metrics."""
+        validated, epochs = "validation_loss" in self.history, self.history.epochs
+        if epochs and validated != (self.validation is not None):
+            was, mend = ("were", "give some again") if validated else ("were not", "leave it out")
+            given = "none given" if validated else "given"
+            raise OptionError(f"validation: {given}, but the epochs to go on from {was} validated; {mend}")
 
     def loop(self, observers: list[Observer]) -> Loop:
         """Compile, plan and bind."""
@@ -141,8 +160,8 @@ class Training:
         examples = self.validation
         if examples is None:
             return None
-        rows = batch_rows(self.signature, examples, ROWS)
-        if not self.signature.summed and rows > batch:
+        rows = min(ROWS, examples.count)
+        if rows > batch:
             room = self.programs.plan("train", batch).nbytes
             needed = max(1, self.programs.plan("evaluate", batch).nbytes)
             rows = min(rows, max(batch, room // needed * batch))
@@ -152,8 +171,9 @@ class Training:
         """Who keeps the best epoch; epochs before a resumption count."""
         names = metric_names(self.signature, self.validation is not None)
         watch = watch_of(self.settings.early_stopping, names)
+        before = self.position.epoch - self.history.epochs
         for epoch in range(1, self.history.epochs + 1):
-            watch.see(epoch, self.history.line(epoch)[watch.monitor])
+            watch.see(before + epoch, self.history.line(epoch)[watch.monitor])
         best = Best(self.programs.store, watch, self.settings.early_stopping)
         if self.settings.run and (self.settings.run / BEST).is_file() and watch.best_epoch:
             best.recall(read(self.settings.run / BEST).states)
@@ -163,9 +183,9 @@ class Training:
 
     def directory(self, best: Best) -> RunDirectory:
         assert self.settings.run
-        if is_run(self.settings.run) and not self.settings.resume:
+        if has_epochs(self.settings.run) and not self.settings.resume:
             raise OptionError(f"run: {self.settings.run} holds a run already; choose another, or resume it")
-        directory = RunDirectory(self.settings.run, self.take, best)
+        directory = RunDirectory(self.settings.run, self.take, best, self.position.epoch)
         directory.begin(self.graph, {**self.config, **self.settings.plain()}, self.history)
         return directory
 
@@ -177,33 +197,36 @@ def metric_names(signature: Signature, validated: bool) -> list[str]:
     return names + [VALIDATION + name for name in names] if validated else names
 
 
-def parts_of(
-    signature: Signature, data: Dataset, validation: Validation, seed: int
-) -> tuple[Dataset, Dataset | None]:
+def parts_of(signature: Signature, data: Dataset, validation: Validation, seed: int) -> tuple[Dataset, Dataset | None]:
     """The data to train on, and that to validate with."""
     if validation is None:
         return data, None
-    if isinstance(validation, float):
-        return split(data, validation, seed=seed)
+    if isinstance(validation, float | np.floating):
+        if not 0 < validation < 1:
+            raise OptionError(f"validation: {validation:g} given, a share of the data between 0 and 1 expected")
+        return split(data, float(validation), seed=seed)
     if isinstance(validation, Dataset):
         return data, validation
     if isinstance(validation, tuple) and len(validation) in (2, 3):
         return data, dataset_of(signature, *validation, name="validation", classes=data.classes)
-    expected = "a pair (inputs, targets) or a share between 0 and 1 expected"
-    raise OptionError(f"validation: {type(validation).__name__} given, {expected}")
+    expected = "a pair (inputs, targets), a Dataset, or a share of the data between 0 and 1 expected"
+    given = repr(validation) if checks.is_int(validation) else type(validation).__name__
+    raise OptionError(f"validation: {given} given, {expected}")
 
 
 def functions_of(callbacks: Sequence[Callback] | Callback) -> tuple[Callback, ...]:
-    functions = (callbacks,) if callable(callbacks) else tuple(callbacks)
+    given: Any = (callbacks,) if callable(callbacks) or not isinstance(callbacks, Iterable) else callbacks
+    functions: tuple[Any, ...] = tuple(given)
     for function in functions:
         if not callable(function):
-            raise OptionError(f"callbacks: {function!r} given, functions of epoch and metrics expected")
+            raise OptionError(f"callbacks: {function!r} given, a function of epoch and metrics, or several, expected")
     return functions
 
 
 def stopping_of(given: Any) -> EarlyStopping | None:
     if given is None or isinstance(given, EarlyStopping):
         return given
-    return EarlyStopping(given)
-
-
+    if not (checks.is_int(given) and given >= 1):
+        expected = "a patience, which is a number of epochs from 1, EarlyStopping(...) or None expected"
+        raise OptionError(f"early_stopping: {given!r} given, {expected}")
+    return EarlyStopping(int(given))

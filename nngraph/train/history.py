@@ -16,7 +16,7 @@ class History(dict[str, list[float]]):
     epochs : int
         Epochs finished.
     best_epoch : int or None
-        The epoch, counted from 1, whose monitored metric was best.
+        The epoch whose monitored metric was best; epochs of earlier trainings of the model count, as for callbacks.
     stopped : str
         Why training ended before its last epoch, or "".
     seconds : float

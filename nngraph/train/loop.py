@@ -93,7 +93,7 @@ class Loop:
     largest: int = field(init=False)
     names: list[str] = field(init=False)
     before: int = field(init=False)
-
+    interruption: Interruption = field(init=False, default_factory=Interruption)
 
     def __post_init__(self) -> None:
         count, remaining = self.training.examples.count, max(1, self.epochs - self.position.epoch)
@@ -123,13 +123,12 @@ class Loop:
         ExecutionError
             Where a step failed; they are what they were before it.
         """
-        with Interruption() as interruption:
+        with self.interruption as interruption:
             while self.position.epoch < self.epochs and not self.history.stopped:
                 first = self.position.epoch
                 outcome, segments = self.run_group(interruption)
                 self.absorb(outcome)
-                with interruption.at_once():
-                    self.report(first)
+                self.report(first)
                 if outcome.reason == "failed":
                     self.fail(outcome, segments[outcome.segment])
                 if interruption.wanted:
@@ -208,10 +207,10 @@ class Loop:
 
     def measured(self, table: np.ndarray) -> dict[str, np.ndarray]:
         """Metrics of epochs from what their steps left."""
-        own = self.training.steps
-        found = measures(self.signature, self.names, self.training.rows, table[:, :own])
+        own, batch = self.training.steps, self.training.batch
+        found = measures(self.signature, self.names, self.training.rows, table[:, :own], batch)
         if self.validation:
-            held_out = measures(self.signature, self.names, self.validation.rows, table[:, own:])
+            held_out = measures(self.signature, self.names, self.validation.rows, table[:, own:], batch)
             found |= {VALIDATION + name: column for name, column in held_out.items()}
         return found
 
@@ -251,7 +250,8 @@ class Callbacks:
     def tick(self, loop: Loop, steps: int, loss: float) -> None: ...
 
     def epoch(self, loop: Loop, epoch: int, metrics: Metrics) -> bool:
-        answers = [function(epoch, dict(metrics)) for function in self.functions]  # each is called
+        with loop.interruption.at_once():
+            answers = [function(epoch, dict(metrics)) for function in self.functions]  # each is called
         return any(answer is True for answer in answers)
 
     def wants_stop(self) -> bool:

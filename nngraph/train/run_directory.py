@@ -33,14 +33,17 @@ class RunDirectory:
         Makes a checkpoint of where the loop stands, or of the best epoch.
     best : Best
         Who knows the best epoch's parameters.
+    epochs : int
+        Those before the first that it is to be told of.
     """
 
     between = True
 
-    def __init__(self, path: Path, take: Take, best: Best) -> None:
+    def __init__(self, path: Path, take: Take, best: Best, epochs: int = 0) -> None:
         self.path, self.take, self.best = path, take, best
         self.saved = time.monotonic()
         self.written = best.watch.best_epoch
+        self.reported = epochs
 
     def begin(self, graph: str, config: Mapping[str, Any], history: History) -> None:
         """Write what is known before the first step, and the metrics of epochs before a resumption."""
@@ -56,9 +59,16 @@ class RunDirectory:
     def tick(self, loop: Loop, steps: int, loss: float) -> None: ...
 
     def epoch(self, loop: Loop, epoch: int, metrics: Mapping[str, float]) -> bool:
-        with (self.path / METRICS).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(metrics_line(loop, epoch, metrics)) + "\n")
+        self.report(loop, epoch)
         return False
+
+    def report(self, loop: Loop, last: int) -> None:
+        """Write the metrics of all epochs up to `last` that are not written yet."""
+        with (self.path / METRICS).open("a", encoding="utf-8") as file:
+            for epoch in range(self.reported + 1, last + 1):
+                metrics = loop.history.line(epoch - loop.before)
+                file.write(json.dumps(metrics_line(loop, epoch, metrics)) + "\n")
+                self.reported = epoch
 
     def wants_stop(self) -> bool:
         return time.monotonic() - self.saved > SECONDS
@@ -71,12 +81,12 @@ class RunDirectory:
 
     def save(self, loop: Loop) -> None:
         """Write `best` where it has changed, then `last`, which says that there is such a best epoch."""
+        self.report(loop, loop.position.epoch)  # an epoch too that an error kept from being told of
         if self.best.snapshot and self.written != self.best.watch.best_epoch:
             write(self.path / BEST, self.take(loop, self.best))
             self.written = self.best.watch.best_epoch
         write(self.path / LAST, self.take(loop, None))
         self.saved = time.monotonic()
-
 
     def note_restored(self) -> None:
         """The model has the best epoch's parameters: the directory stands for them from here on."""
@@ -120,6 +130,12 @@ def read_config(path: Path) -> dict[str, Any]:
 def is_run(path: Path) -> bool:
     """Whether the directory holds a run already."""
     return any((path / name).exists() for name in (CONFIG, LAST, METRICS))
+
+
+def has_epochs(path: Path) -> bool:
+    """Whether it holds what a training came to: one that failed before its first step leaves nothing to protect."""
+    metrics = path / METRICS
+    return (path / LAST).exists() or (metrics.is_file() and metrics.stat().st_size > 0)
 
 
 def checkpoint_in(path: Path) -> Path:

@@ -29,6 +29,8 @@ class Target:
     ----------
     regression : bool
         Whether it holds values, so that whole numbers are no labels.
+    summed : bool
+        Whether the loss is summed over the batch, so that its value depends on the batch's size.
     """
 
     output: str
@@ -36,6 +38,7 @@ class Target:
     scores: Array
     wanted: Array
     regression: bool
+    summed: bool = False
 
     @property
     def labels(self) -> bool:
@@ -53,15 +56,12 @@ class Signature:
     targets : tuple of Target
         One for each output that has a loss.
     metrics : tuple of Metric
-    summed : bool
-        Whether a loss is summed over the batch, so that its value depends on the batch's size.
     """
 
     inputs: Mapping[str, Array]
     outputs: Mapping[str, Array]
     targets: tuple[Target, ...] = ()
     metrics: tuple[Metric, ...] = ()
-    summed: bool = False
 
 
 def signature_of(graph: Graph, objective: Objective | None) -> Signature:
@@ -74,9 +74,8 @@ def signature_of(graph: Graph, objective: Objective | None) -> Signature:
     targets: list[Target] = []
     for output, loss in objective.losses.items():
         wanted, name = array_of(loss.target(types[output])), suffixed("target", output, objective)
-        targets.append(Target(output, name, outputs[output], wanted, loss.metric == "mae"))
-    summed = any(loss.summed for loss in objective.losses.values())
-    return Signature(inputs, outputs, tuple(targets), metrics_of(graph, objective), summed)
+        targets.append(Target(output, name, outputs[output], wanted, loss.metric == "mae", loss.summed))
+    return Signature(inputs, outputs, tuple(targets), metrics_of(graph, objective))
 
 
 def array_of(type: TensorType) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,7 +89,9 @@ def bind_all(sweeps: list[tuple[Sweep, np.ndarray]], ring: np.ndarray) -> None:
             return
 
 
-def measures(signature: Signature, names: list[str], rows: np.ndarray, table: np.ndarray) -> dict[str, np.ndarray]:
+def measures(
+    signature: Signature, names: list[str], rows: np.ndarray, table: np.ndarray, summed_over: int
+) -> dict[str, np.ndarray]:
     """Loss and metrics of passes.
 
     Parameters
@@ -99,17 +101,36 @@ def measures(signature: Signature, names: list[str], rows: np.ndarray, table: np
     rows : ndarray, (steps,)
         Examples of each step.
     table : ndarray, (passes, steps, outputs)
+    summed_over : int
+        Examples that a loss is given for that is summed over them, whatever the batches were.
 
     Returns
     -------
     dict of str to ndarray
-        For each pass. A loss is the mean over the examples of the loss of their batch.
+        For each pass. A loss is the mean over the examples of the loss of their batch; one that is summed over
+        the batch is the sum over the examples, times `summed_over` / examples.
     """
     columns = np.ascontiguousarray(table.transpose(2, 0, 1))  # a step's place in the sum never depends on others
     count = rows.sum()
-    found = {
-        name: (columns[k] * rows).sum(axis=-1) / count for k, name in enumerate(names) if name.startswith("loss")
-    }
+    found = losses(signature, dict(zip(names, columns, strict=True)), rows, summed_over)
     for metric in signature.metrics:
         found[metric.name] = columns[names.index(metric.output)].sum(axis=-1) / (count * metric.terms)
     return found
+
+
+def losses(
+    signature: Signature, columns: Mapping[str, np.ndarray], rows: np.ndarray, summed_over: int
+) -> dict[str, np.ndarray]:
+    """The loss and, where there are several, that of each output."""
+    count, targets = rows.sum(), signature.targets
+    named = {target.output: f"loss/{target.output}" for target in targets}
+    if len(targets) == 1 and named[targets[0].output] not in columns:
+        named[targets[0].output] = "loss"  # no regularizer is added to it
+    found = {name: (columns[name] * rows).sum(axis=-1) / count for name in ("loss", *named.values())}
+    for target in targets:
+        if target.summed:  # in place of a mean over batches, which says how large they are
+            name, mean = named[target.output], found[named[target.output]]
+            part = columns[name].sum(axis=-1) * (summed_over / count)
+            found |= {name: part, "loss": found["loss"] - mean + part} if name != "loss" else {name: part}
+    several = len(targets) > 1
+    return {name: column for name, column in found.items() if several or name == "loss"}

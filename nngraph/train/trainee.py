@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nngraph.errors import OptionError
+from nngraph.errors import DataError, OptionError
 from nngraph.ops.specification import to_spec
 from nngraph.train.checkpoint import Checkpoint, assign_states, read, states_of
+from nngraph.train.data.columns import in_order_of
 from nngraph.train.data.standardizer import (
     Standardizer,
     fit_standardizer,
@@ -47,6 +49,8 @@ class Trainee:
         Names of the classes of the data that it was trained on.
     standardizer : Standardizer or None
         What all of its data goes through.
+    columns : tuple of str
+        Names of the features of the data that it was trained on, in order, where they had names.
     """
 
     graph: Graph
@@ -57,6 +61,7 @@ class Trainee:
     history: History = field(default_factory=History)
     classes: tuple[str, ...] = ()
     standardizer: Standardizer | None = None
+    columns: tuple[str, ...] = ()
 
 
 def need_objective(trainee: Trainee, what: str) -> Objective:
@@ -71,7 +76,9 @@ def need_optimizer(trainee: Trainee) -> Optimizer:
     return trainee.optimizer
 
 
-def standardized(trainee: Trainee, data: Dataset) -> Dataset:
+def as_trained(trainee: Trainee, data: Dataset) -> Dataset:
+    """With columns in the order of the training's data, standardized as that was."""
+    data = in_order_of(data, trainee.columns)
     if trainee.standardizer is None:
         return data
     return standardize(named_like(data, trainee.standardizer.mean), trainee.standardizer)
@@ -81,7 +88,7 @@ def prepared(trainee: Trainee, *sets: Dataset) -> list[Examples]:
     """Data as the programs take it; the objective takes weights from when there are some in any set."""
     objective = need_objective(trainee, "fit")
     weights = objective.sample_weights or any(data.weights is not None for data in sets)
-    found = [examples(trainee.signature, standardized(trainee, data), weights) for data in sets]
+    found = [examples(trainee.signature, as_trained(trainee, data), weights) for data in sets]
     if weights:
         trainee.programs.use(objective=replace(objective, sample_weights=True))
     return found
@@ -100,10 +107,8 @@ def train(
         trainee.history, trainee.position = History(), Position(trainee.position.epoch)
     elif settings.run and (settings.run / LAST).is_file():
         take_up(trainee, settings.run / LAST)
-    trainee.classes = training.classes or trainee.classes
-    if standardized and trainee.standardizer is None:
-        trainee.standardizer = fit_standardizer(training)
-    given, *checked = prepared(trainee, training, *(() if held_out is None else (held_out,)))
+    trainee.history.stopped = ""  # whatever ended the epochs before a resumption
+    given, *checked = learned(trainee, training, () if held_out is None else (held_out,), standardized)
     text = trainee.graph.to_json() if settings.run else ""
     job = Training(
         trainee.programs, trainee.signature, optimizer, settings, given, next(iter(checked), None), trainee.position,
@@ -112,6 +117,20 @@ def train(
     )  # fmt: skip
     job.run()
     return trainee.history
+
+
+def learned(trainee: Trainee, training: Dataset, others: Sequence[Dataset], standardized: bool) -> list[Examples]:
+    """Data as the programs take it, once the model knows what it is told by the training data, if all of it fits."""
+    before = trainee.classes, trainee.columns, trainee.standardizer
+    try:
+        trainee.classes = training.classes or trainee.classes
+        trainee.columns = trainee.columns or training.columns
+        if standardized and trainee.standardizer is None:
+            trainee.standardizer = fit_standardizer(in_order_of(training, trainee.columns))
+        return prepared(trainee, training, *others)
+    except DataError:
+        trainee.classes, trainee.columns, trainee.standardizer = before
+        raise
 
 
 def take_up(trainee: Trainee, last: Path) -> None:
@@ -143,7 +162,7 @@ def checkpoint_of(trainee: Trainee, position: Position, optimizer: bool = True) 
     standardizer = {} if trainee.standardizer is None else trainee.standardizer.tensors()
     return Checkpoint(
         trainee.graph.to_json(), config_of(trainee), states_of(trainee.programs.store, optimizer), position.epoch,
-        position.rows, trainee.history, trainee.classes, standardizer, position.sizes,
+        position.rows, trainee.history, trainee.classes, standardizer, position.sizes, trainee.columns,
     )  # fmt: skip
 
 
@@ -162,5 +181,5 @@ def restore(trainee: Trainee, kept: Checkpoint, path: Path) -> None:
     """Give a model of the same graph what a checkpoint holds."""
     assign_states(trainee.programs.store, kept.states, path)
     trainee.position, trainee.history = kept.position, History(kept.history)
-    trainee.classes = kept.classes
+    trainee.classes, trainee.columns = kept.classes, kept.columns
     trainee.standardizer = standardizer_from_tensors(kept.standardizer)

@@ -5,7 +5,7 @@ import pytest
 
 import nngraph as ng
 from nngraph.train import loop
-from nngraph.train.data import epoch_order, from_arrays
+from nngraph.train.data import epoch_order, from_arrays, split
 from nngraph.train.early_stopping import Watch
 from tests.train.networks import CLASSES, INPUTS, classifier, examples, model, same
 
@@ -94,6 +94,56 @@ def test_weights_of_samples_and_classes():
     assert m.loss_and_gradients(X, Y)[0] == pytest.approx(m.evaluate(X, Y)["loss"], rel=1e-6)
 
 
+def test_class_weights_are_of_the_training_part_alone():
+    weights = {0: 5.0, 2: 0.25}
+    for given in (weights, "balanced"):
+        m = model(threads=1)
+        history = m.fit(X, Y, epochs=2, batch_size=32, validation=0.25, class_weight=given)
+        training, held_out = split(from_arrays(X, Y), 0.25, seed=m.programs.seed)
+        by_hand = model(threads=1)
+        other = by_hand.fit(training.x, training.y, epochs=2, batch_size=32, validation=held_out, class_weight=given)
+        assert history == other
+        assert same(m.parameters(), by_hand.parameters())
+        assert history["validation_loss"][-1] == pytest.approx(m.evaluate(held_out.x, held_out.y)["loss"], rel=1e-6)
+
+
+def linear(regularizer=None, **options):
+    g = ng.Graph("linear")
+    g.output(g.linear(g.input("x", (INPUTS,)), 1, bias=False, name="w"))
+    return ng.compile(g, loss="sum_squared_error", optimizer=ng.SGD(0.0), regularizer=regularizer, **options)
+
+
+@pytest.mark.parametrize("penalty", [0.0, 3.0])
+def test_summed_losses_of_training_and_validation_are_of_as_many_examples(penalty):
+    """Whatever the sizes of the sets and of their batches are: that of a training step, the regularizer once."""
+    m = linear(ng.L2(penalty) if penalty else None)
+    w = m.parameters()["w.weight"].astype(np.float64)
+    errors = (X.astype(np.float64) @ w.T - 1) ** 2
+    for rows in (100, 37, 5):
+        history = m.fit(X, np.ones(100), epochs=1, batch_size=32, validation=(X[:rows], np.ones(rows)))
+        assert list(history) == ["loss", "mae", "validation_loss", "validation_mae"]
+        once = penalty * (w**2).sum()
+        assert history["loss"][0] == pytest.approx(32 * errors.mean() + once, rel=1e-5)
+        assert history["validation_loss"][0] == pytest.approx(32 * errors[:rows].mean() + once, rel=1e-5)
+
+
+def test_a_summed_loss_beside_a_mean():
+    g = ng.Graph("two")
+    x = g.input("x", (INPUTS,))
+    g.output(g.linear(x, 1, name="a"))
+    g.output(g.linear(x, 1, name="b"))
+    losses = {"a": "sum_squared_error", "b": "mean_squared_error"}
+    m = ng.compile(g, loss=losses, optimizer=ng.SGD(0.0), regularizer=ng.L2(0.5))
+    targets = {"a": np.ones(100), "b": np.ones(100)}
+    history = m.fit(X, targets, epochs=1, batch_size=32, validation=(X[:37], {k: t[:37] for k, t in targets.items()}))
+    whole, part = m.evaluate(X, targets), m.evaluate(X[:37], {k: t[:37] for k, t in targets.items()}, batch_size=8)
+    for found, expected, rows, prefix in ((history, whole, 100, ""), (history, part, 37, "validation_")):
+        a = expected["loss/a"] * 32 / rows
+        assert found[f"{prefix}loss/a"][0] == pytest.approx(a, rel=1e-5)
+        assert found[f"{prefix}loss/b"][0] == pytest.approx(expected["loss/b"], rel=1e-5)
+        assert found[f"{prefix}loss"][0] == pytest.approx(expected["loss"] - expected["loss/a"] + a, rel=1e-5)
+
+
 def test_ones_as_weights_change_nothing():
     plain, _ = trained(epochs=2)
     assert same(plain, trained(epochs=2, sample_weight=np.ones(len(X)))[0])
@@ -130,6 +180,41 @@ def test_early_stopping_by_a_metric_that_rises():
 def test_only_an_accuracy_rises():
     rising = {name: Watch(name).rising for name in ("validation_accuracy/z", "accuracy", "loss/accuracy", "mae")}
     assert rising == {"validation_accuracy/z": True, "accuracy": True, "loss/accuracy": False, "mae": False}
+
+
+def test_best_epochs_are_numbered_as_callbacks_number_them(tmp_path):
+    m = model(threads=1)
+    m.fit(X, Y, epochs=2)
+    first = m.fit(X, Y, epochs=2, early_stopping=50, run=tmp_path / "run")
+    assert first.best_epoch == 4
+    again = m.fit(X, Y, epochs=4, early_stopping=50, run=tmp_path / "run", resume=True)
+    assert again.best_epoch == 4
+    assert ng.load_model(tmp_path / "run" / "best.safetensors").trainee.position.epoch == 4
+
+
+def test_a_training_that_a_callback_ended_goes_on():
+    m = model(threads=1)
+    m.fit(X, Y, epochs=6, batch_size=32, callbacks=lambda epoch, metrics: epoch == 4)
+    history = m.fit(X, Y, epochs=6, batch_size=32, resume=True)
+    assert (history.epochs, history.stopped) == (6, "")
+    assert same(m.parameters(), trained()[0])
+
+
+@pytest.mark.parametrize("validated", [False, True])
+def test_validation_is_neither_added_nor_dropped_on_the_way(validated):
+    m = model(threads=1)
+    m.fit(X, Y, epochs=2, validation=HELD_OUT if validated else None)
+    message = "none given, but .* were validated; give" if validated else "given, but .* were not validated; leave it"
+    with pytest.raises(ng.OptionError, match=f"validation: {message}"):
+        m.fit(X, Y, epochs=4, validation=None if validated else HELD_OUT, resume=True)
+    assert m.fit(X, Y, epochs=4, validation=HELD_OUT if validated else None, resume=True).epochs == 4
+
+
+def test_data_that_is_refused_teaches_the_model_nothing():
+    m = model()
+    with pytest.raises(ng.DataError):
+        m.fit(from_arrays(X[:, :4], Y, classes=("a", "b", "c"), columns=list("tuvw")), standardize=True)
+    assert (m.classes, m.trainee.columns, m.trainee.standardizer) == ((), (), None)
 
 
 def test_a_callback_ends_training():
@@ -216,7 +301,11 @@ def test_standardized_once_and_for_all():
         ({"epochs": 0}, "epochs: 0 given, a whole number from 1"),
         ({"batch_size": 2.5}, "batch_size: 2.5 given"),
         ({"validation": "none"}, "validation: str given, a pair"),
-        ({"early_stopping": 0}, "patience: 0 given"),
+        ({"validation": 1.5}, "validation: 1.5 given, a share of the data between 0 and 1 expected"),
+        ({"validation": 20}, "validation: 20 given, a pair .* or a share of the data between 0 and 1 expected"),
+        ({"early_stopping": 0}, "early_stopping: 0 given, a patience"),
+        ({"early_stopping": True}, r"early_stopping: True given, a patience, .* EarlyStopping\(...\) or None expected"),
+        ({"callbacks": 5}, "callbacks: 5 given, a function of epoch and metrics"),
         ({"early_stopping": ng.EarlyStopping(2, "acuracy")}, "monitor: 'acuracy' given, one of loss, accuracy"),
         ({"callbacks": [3]}, "callbacks: 3 given"),
     ],
@@ -234,6 +323,15 @@ def test_options_out_of_range(options, message):
         (X, Y[:50], "lengths differ"),
         (np.where(X[3, 1] == X, np.nan, X), Y, "holds NaN at row 3, column 1"),
         (X, None, "has no targets"),
+        (None, Y, "fit: input 'x': None given, an array of examples expected"),
+        (X[0], Y[0], r"input 'x': shape \(6,\) given, which is one example .*; give it as x\[np.newaxis\]"),
+        (
+            X,
+            Y + 0.5,
+            r"holds fractions \([0-2].5 at row 0\), .*; number them from 0, or for values use a loss like mean_",
+        ),
+        ({"x": X, "z": X}, Y, "fit: the input 'z' is given, but only 'x' is expected"),
+        (X, {"logits": Y, "class": Y}, "fit: the target 'class' is given, but only 'logits' is expected"),
         (X, X[:, :3], "holds floats that are not one-hot"),
     ],
 )

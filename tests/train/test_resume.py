@@ -10,6 +10,8 @@ import pytest
 import nngraph as ng
 from nngraph.run.tape import Tape
 from nngraph.train import run_directory
+from nngraph.train.best import Best
+from nngraph.train.loop import Loop
 from nngraph.train.position import Position
 from tests.train.networks import examples, model, same
 
@@ -184,6 +186,47 @@ def test_an_epoch_goes_on_with_the_same_batches(batch, count, message, tmp_path)
         with pytest.raises(ng.OptionError, match=f"batches of {message} examples given, but .* of 16 of 200 examples"):
             m.fit(X[:count], Y[:count], epochs=3, batch_size=batch, resume=True)
         assert m.fit(X, Y, epochs=3, batch_size=16, resume=True).epochs == 3
+
+
+def test_a_training_that_failed_before_its_first_step_may_be_begun_again(tmp_path, monkeypatch):
+    path = tmp_path / "run"
+    with pytest.raises(ng.ExecutionError):
+        new_model().fit(np.full_like(X, 3e38), Y, epochs=1, run=path)
+    with monkeypatch.context() as patch:
+        patch.setattr(Loop, "__init__", lambda *_: (_ for _ in ()).throw(ng.ExecutionError("no memory")))
+        with pytest.raises(ng.ExecutionError, match="no memory"):
+            new_model().fit(X, Y, epochs=1, run=path)
+    new_model().fit(X, Y, **OPTIONS, run=path)
+    assert [line["epoch"] for line in lines(path)] == list(range(1, 9))
+
+
+def test_no_line_of_metrics_is_lost_to_an_interruption_between_epochs(tmp_path, monkeypatch):
+    """While the best parameters are copied, before the line is written."""
+    take = Best.take
+
+    def interrupted(self):
+        take(self)
+        if self.watch.best_epoch == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(Best, "take", interrupted)
+    m = new_model()
+    with pytest.raises(KeyboardInterrupt):
+        m.fit(X, Y, **OPTIONS, run=tmp_path / "run")
+    assert m.history.epochs == m.trainee.position.epoch == 2
+    assert [line["epoch"] for line in lines(tmp_path / "run")] == [1, 2]
+    assert (tmp_path / "run" / "best.safetensors").is_file()
+
+
+def test_no_line_of_metrics_is_lost_to_an_error_between_epochs(tmp_path, monkeypatch):
+    def fail(self):
+        raise MemoryError
+
+    monkeypatch.setattr(Best, "take", fail)
+    m = new_model()
+    with pytest.raises(MemoryError):
+        m.fit(X, Y, **OPTIONS, run=tmp_path / "run")
+    assert [line["epoch"] for line in lines(tmp_path / "run")] == [1]
 
 
 def test_the_best_is_written_before_the_last_that_counts_on_it(tmp_path, monkeypatch):

@@ -180,8 +180,10 @@ def _target(
         return array, classes
     labels = narrow(array, where)
     if not np.array_equal(labels, array):
-        mend = "use task=regression"
-        raise DataError(f"{where}: holds fractions, but labels of classes are whole numbers; {mend}")
+        row = np.argwhere(labels != array)[0]
+        mend = "number them from 0, or for values use a loss like mean_squared_error (of a file: task=regression)"
+        given = f"holds fractions ({array[tuple(row)]:g} {place(row)})"
+        raise DataError(f"{where}: {given}, but labels of classes are whole numbers; {mend}")
     if labels.size and labels.min() < 0:
         row = np.argwhere(labels < 0)[0]
         raise DataError(f"{where}: has the label {labels.min()} {place(row)}, but labels start at 0")

@@ -80,20 +80,21 @@ def _adapt(
         before, after = arrays[given].shape[1:], result[name].shape[1:]
         if before != after:
             notes.append(f"{data.name}: {kind} {given!r} of shape {before} is taken as {after}")
-    unused = [name for name in arrays if name not in pairs.values()]
-    if unused:
-        notes.append(f"{data.name}: {kind} {names(unused)} not used by the model")
     return result, notes
 
 
 def _pair(where: str, arrays: Arrays, wanted: Signature, kind: str) -> dict[str, str]:
     """The array for each name the model wants."""
     missing = [name for name in wanted if name not in arrays]
+    if len(arrays) == len(wanted) == 1:
+        return {next(iter(wanted)): next(iter(arrays))}
+    side = "output" if kind == "target" else "input"
+    unknown = [name for name in arrays if name not in wanted]
+    if not missing and unknown:
+        known = f"{names(wanted)} {'are' if len(wanted) > 1 else 'is'}"
+        raise DataError(f"{where}: the {kind} {names(unknown)} is given, but only {known} expected; leave it out")
     if not missing:
         return {name: name for name in wanted}
-    if len(arrays) == len(wanted) == 1:
-        return {missing[0]: next(iter(arrays))}
-    side = "output" if kind == "target" else "input"
     raise DataError(
         f"{where}: has the {kind}s {names(arrays)}, but the model's {side}s are {names(wanted)};"
         f" name the {kind}s after them"
@@ -118,7 +119,7 @@ def _check_binary(labels: np.ndarray, where: str) -> None:
     """An output of one unit tells two classes apart, not more."""
     if labels.max() > 1:
         row = np.argwhere(labels > 1)[0]
-        mend = f"end the model in {int(labels.max()) + 1} units, or use task=regression"
+        mend = f"end the model in {int(labels.max()) + 1} units, or for values give floats (of a file: task=regression)"
         given = f"the label {labels[tuple(row)]} {place(row)}"
         raise DataError(f"{where}: has {given}, but the model's output has one unit; {mend}")
 

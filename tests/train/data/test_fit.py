@@ -70,8 +70,11 @@ def test_names():
     fitted = check_fit(data, inputs, {"t": ((2,), F4), "s": ((1,), F4)})
     assert list(fitted.dataset.inputs) == ["b", "a"]
     assert fitted.dataset.inputs["b"].all()
-    part = check_fit(data, {"b": ((1,), F4)}, {"t": ((2,), F4)})
-    assert part.notes == ("data: input 'a' not used by the model", "data: target 's' not used by the model")
+    with pytest.raises(DataError, match="data: the input 'a' is given, but only 'b' is expected; leave it out"):
+        check_fit(data, {"b": ((1,), F4)})
+    with pytest.raises(DataError, match="data: the target 's' is given, but only 't' is expected; leave it out"):
+        check_fit(data, inputs, {"t": ((2,), F4)})
+    assert check_fit(data, inputs).dataset.targets == {}
     with pytest.raises(
         DataError, match="has the inputs 'a', 'b', but the model's inputs are 'a', 'c'; name the inputs"
     ):
