@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from nngraph.errors import DeclarationError, NNGraphError
+from nngraph.errors import DeclarationError, NNGraphError, OptionError
 
 if TYPE_CHECKING:
     from nngraph.declare.graph import Graph
 
 PACKAGED = Path(__file__).parent.parent / "models"
+MODEL_SUFFIXES = (".json", ".py")
 EXPECTED = "a graph named 'graph', a function 'graph' that returns one, or a single graph expected"
 
 model_argument = click.argument("model", type=click.Path(path_type=Path))
 dtype_option = click.option(
     "--dtype", type=click.Choice(["float32", "float64"]), help="What 'float' is.  [default: the model's, or float32]"
 )
-threads_option = click.option(
-    "--threads", type=click.IntRange(1), help="Threads to run on.  [default: all available]"
-)
-seed_option = click.option(
-    "--seed", type=click.IntRange(0), help="Of initial parameters, shuffling and dropout."
-)
+threads_option = click.option("--threads", type=click.IntRange(1), help="Threads to run on.  [default: all available]")
+seed_option = click.option("--seed", type=click.IntRange(0), help="Of initial parameters, shuffling and dropout.")
 
 
 def load_graph(path: Path) -> Graph:
@@ -52,6 +50,22 @@ def existing(path: Path) -> Path:
     return packaged if packaged.is_file() else path
 
 
+def trained(path: Path, command: str) -> Path:
+    """The run or checkpoint of that name; OptionError where it is something else that a command could go on with."""
+    if path.suffix in MODEL_SUFFIXES and not path.is_dir():
+        raise OptionError(
+            f"{path}: is a model file, a run or a checkpoint expected; train it first (nngraph train {path}), then "
+            f"give the run's directory"
+        )
+    parts = sorted(part.parent.name for part in path.glob("split-*/last.safetensors"))
+    if parts and not (path / "last.safetensors").is_file():
+        raise OptionError(
+            f"{path}: holds a run for each split seed ({', '.join(parts)}); name one: nngraph {command} "
+            f"{shlex.quote(str(path / parts[0]))}"
+        )
+    return path
+
+
 def run_declaration(path: Path) -> Graph:
     """Run a Python file, but not what stands under its ``if __name__ == "__main__"``."""
     import runpy
@@ -59,7 +73,9 @@ def run_declaration(path: Path) -> Graph:
     from nngraph.declare.graph import Graph
 
     if not path.is_file():
-        raise DeclarationError(f"{path}: no such file")
+        from nngraph.declare.load import near_file
+
+        raise DeclarationError(f"{path}: no such file{near_file(path)}")
     try:
         found = runpy.run_path(str(path), run_name="nngraph_model")
         graph: Any = found.get("graph")

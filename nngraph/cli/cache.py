@@ -141,9 +141,9 @@ def explain_model(path: Path, options: dict[str, Any]) -> None:
         sources[name] = source
         calls.setdefault(name, []).append(call.nodes[-1])
     reasons = KernelCache().missing(sources)
-    rows = [(name, ", ".join(of[:2]) + (", ..." if len(of) > 2 else ""), reasons.get(name, "in the cache"))
+    rows = [(name, of[0] + (f" +{len(of) - 1}" if len(of) > 1 else ""), reasons.get(name, "in cache"))
             for name, of in calls.items()]  # fmt: skip
-    show_table(("kernel", "computes", "why it would be compiled"), rows)
+    show_table(("kernel", "computes", "state"), rows)
     click.echo(f"\n{len(sources) - len(reasons)} of {len(sources)} kernels are in the cache")
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import click
 
 from nngraph.cli.arguments import load_graph
+from nngraph.errors import OptionError
 
 if TYPE_CHECKING:
     from nngraph.compiler import Compilation, Purpose
@@ -62,6 +63,11 @@ def compilation(
     training = graph.training
     objective = objective_of(graph, loss)
     chosen = purpose or ("predict" if objective is None else "train")
+    if objective is None and chosen != "predict":
+        raise OptionError(
+            f"--loss: none given, and {path} names none, but --purpose {chosen} needs one; give one, for example "
+            "--loss cross_entropy"
+        )
     optimizer = optimizer_from(training.get("optimizer") or "adam").resolve(TOTAL_STEPS, TOTAL_STEPS)
     return Compilation(
         graph.declaration(), cast("Purpose", chosen), objective, optimizer,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nngraph.cli.arguments import threads_option
+from nngraph.cli.arguments import threads_option, trained
 from nngraph.errors import OptionError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def command(run: Path, data: str | None, batch_size: int, threads: int | None) -
     from nngraph.cli.training import described
     from nngraph.model import load_model
 
-    model = load_model(run, threads=threads)
+    model = load_model(trained(run, "evaluate"), threads=threads)
     examples, title = chosen_data(model, run, data)
     found = model.evaluate(examples, batch_size=batch_size)
     click.echo(f"{title}: {described(found)} ({len(examples):,} examples)")

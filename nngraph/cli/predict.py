@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from nngraph.cli.arguments import threads_option
+from nngraph.cli.arguments import threads_option, trained
 
 
 @click.command(short_help="A trained model's outputs for new data.")
@@ -31,7 +31,7 @@ def command(run: Path, data: str, output: Path | None, batch_size: int, threads:
     from nngraph.train.data import load
 
     check_output(output)
-    model = load_model(run, threads=threads)
+    model = load_model(trained(run, "predict"), threads=threads)
     found = model.predict(load(data, classes=model.classes, need_targets=False), batch_size=batch_size)
     outputs = found if isinstance(found, dict) else {next(iter(model.signature.outputs)): found}
     write_predictions(outputs, model.classes, output)

@@ -55,8 +55,13 @@ def table(name: str, array: np.ndarray, outputs: Outputs, classes: tuple[str, ..
     prefix = "" if len(outputs) == 1 else f"{name}/"
     flat = array.reshape(len(array), -1)
     titles = units(array, classes)
-    columns: list[tuple[str, list[Any]]] = [(prefix + t, flat[:, k].tolist()) for k, t in enumerate(titles)]
+    columns: list[tuple[str, list[Any]]] = [(prefix + t, shortest(flat[:, k])) for k, t in enumerate(titles)]
     return [(f"{prefix}class", labels(array, classes)), *columns] if tells_classes(array, classes) else columns
+
+
+def shortest(array: np.ndarray) -> list[Any]:
+    """The items as Python's, numbers in no more digits than tell them from others of their type."""
+    return (array.astype(str).astype(np.float64) if array.dtype == np.float32 else array).tolist()
 
 
 def tells_classes(array: np.ndarray, classes: tuple[str, ...]) -> bool:
@@ -82,7 +87,7 @@ def write_json(file: IO[str], outputs: Outputs, classes: tuple[str, ...]) -> Non
         prefix = "" if len(outputs) == 1 else f"{name}/"
         if tells_classes(array, classes):
             columns[f"{prefix}class"] = labels(array, classes)
-        columns[f"{prefix}output"] = array.tolist()
+        columns[f"{prefix}output"] = shortest(array)
     rows = (dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
     file.write("[\n" + ",\n".join(json.dumps(row, allow_nan=False) for row in rows) + "\n]\n")
 

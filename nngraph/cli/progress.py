@@ -23,6 +23,8 @@ def steps_progress(title: str) -> Generator[Report]:
         if tasks:
             bar.start()
             bar.update(tasks[0], completed=done, total=total)
+            if done == total:
+                bar.stop()  # so that it is gone before another is drawn
 
     try:
         yield report

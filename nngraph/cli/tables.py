@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 UNITS = ("B", "KiB", "MiB", "GiB")
 BARS = "▁▂▃▄▅▆▇█"
+PLAIN_WIDTH = 110  # where output is piped
 
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], total: Sequence[Any] | None = None) -> None:
@@ -44,7 +45,8 @@ def drawn(columns: Sequence[str], rows: list[list[str]], total: list[str] | None
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False, show_edge=False, show_footer=total is not None)
+    table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False, show_edge=False, show_footer=total is not None,
+                  collapse_padding=True)  # fmt: skip
     for k, title in enumerate(columns):
         right = title.startswith(">")
         table.add_column(
@@ -69,12 +71,16 @@ def plain(columns: Sequence[str], rows: list[list[str]], total: list[str] | None
 
 
 def show_list(title: str, items: Sequence[str]) -> None:
-    """Print a titled list in one line, or on a terminal in as many as it needs."""
-    text = f"      {title:<10}" + " ".join(items)
-    if console().is_terminal:
-        width = max(console().width, 40)
-        text = fill(text, width, subsequent_indent=" " * 16, break_on_hyphens=False, break_long_words=False)
-    click.echo(text)
+    """Print a titled list, in as many lines as it needs."""
+    show_titled(title, " ".join(items), indent=6)
+
+
+def show_titled(title: str, text: str, indent: int = 0) -> None:
+    """Print a title and what goes with it, in lines as long as the terminal is wide, or the plain width."""
+    width = max(console().width, 40) if console().is_terminal else PLAIN_WIDTH
+    start = " " * indent + f"{title:<10}"
+    click.echo(fill(text, width, initial_indent=start, subsequent_indent=" " * len(start), break_on_hyphens=False,
+                    break_long_words=False))  # fmt: skip
 
 
 def show_json(given: Any) -> None:

@@ -15,8 +15,9 @@ from nngraph.errors import OptionError
 
 @click.command(short_help="Train a model on data.")
 @click.argument("model", type=click.Path(path_type=Path), required=False)
-@click.option("--data", metavar="SPEC", help="A dataset (digits, moons, circles, spirals, xor, blobs, sine, step) or a "
-              "file (.npz, .csv, IDX), with options after a colon.  [default: the model's, or digits]")  # fmt: skip
+@click.option("--data", metavar="SPEC", help="A dataset (digits, moons, circles, spirals, xor, blobs, sine, step, "
+              "random) or a file (.npz, .csv, IDX), with options after a colon.  "
+              "[default: the model's, or digits]")  # fmt: skip
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the data.  [default: the model's, or 20]")
 @click.option("--batch-size", type=click.IntRange(1), help="Examples in a step.  [default: the model's, or 32]")
 @click.option("--loss", metavar="NAME[:key=value,...]", help="By default the model's, or one that fits the data.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from collections.abc import Generator, Mapping
@@ -80,7 +81,8 @@ def train_all(graph: Graph, options: Options, directory: Path, resume: bool, pro
         results.append(train_one(graph, options, whole, seed, path, resume, progress, introduce=place == 0))
     if several:
         click.echo(f"mean of split seeds {listed(options.split_seeds)}: {summary(results)}")
-    click.echo(f"saved in {directory}")
+    trained = directory / f"split-{options.split_seeds[0]}" if several else directory
+    click.echo(f"saved in {directory}; go on with: nngraph evaluate {shlex.quote(str(trained))}")
 
 
 def train_one(
@@ -93,17 +95,17 @@ def train_one(
 
     training, held_out = split(whole, options.held_out, seed=seed)
     model = model_for(graph, options, path, resume)
-    if introduce:
-        introduction(model, options, training, held_out)
     validation = held_out
     if options.validation_split is not None:
         training, validation = split(training, options.validation_split, seed=seed)
+    if introduce:
+        introduction(model, options, training, validation, held_out)
     if options.class_weight:
         training = weighted(training, class_weight=options.class_weight)  # pyright: ignore[reportArgumentType]
-    begun = time.perf_counter()
+    clock = Clock()
     settings = settings_of(options, seed, path, resume, progress)
     try:
-        with compilation_shown(model, progress):
+        with compilation_shown(model, progress, clock):
             history = train(model.trainee, training, validation, settings, bool(options.standardize))
     except KeyboardInterrupt:
         saved = f"saved in {path}" if (path / LAST).is_file() else "interrupted before the first step"
@@ -112,23 +114,44 @@ def train_one(
     found = model.evaluate(held_out)
     title = f"split seed {seed}: " if len(options.split_seeds) > 1 else ""
     after = f", {history.stopped}" if history.stopped else ""
-    seconds = time.perf_counter() - begun
-    click.echo(f"{title}held-out {described(found)} ({history.epochs} epochs{after}, {seconds:.2f} s)")
+    click.echo(f"{title}held-out {described(found)} ({history.epochs} epochs{after}, {clock.text()})")
     return found
 
 
 @contextmanager
-def compilation_shown(model: Model, progress: bool) -> Generator[None]:
-    """On a terminal there is a bar while kernels are compiled that are not in the cache."""
+def compilation_shown(model: Model, progress: bool, clock: Clock) -> Generator[None]:
+    """On a terminal there is a bar while kernels are compiled that are not in the cache; `clock` takes the time."""
     if not (progress and sys.stderr.isatty()):
+        model.programs.on_progress = clock.compiled
         yield
-        return
-    from nngraph.cli.progress import kernels_progress
+    else:
+        from nngraph.cli.progress import kernels_progress
 
-    with kernels_progress() as report:
-        model.programs.on_progress = report
-        yield
+        with kernels_progress() as report:
+            model.programs.on_progress = lambda done, total: (clock.compiled(done, total), report(done, total))[1]
+            yield
     model.programs.on_progress = None
+
+
+class Clock:
+    """Measures from now on, the time that kernels take to compile apart."""
+
+    def __init__(self) -> None:
+        self.begun = time.perf_counter()
+        self.compiling = 0.0
+        self.last: float | None = None
+
+    def compiled(self, done: int, total: int) -> None:
+        """So many kernels have been compiled; the first call of each compilation says 0."""
+        now = time.perf_counter()
+        if done and self.last is not None:
+            self.compiling += now - self.last
+        self.last = now
+
+    def text(self) -> str:
+        """``1.23 s``, or ``1.23 s + 4.5 s compiling``."""
+        training = time.perf_counter() - self.begun - self.compiling
+        return f"{training:.2f} s" + (f" + {self.compiling:.1f} s compiling" if self.compiling else "")
 
 
 def run_of(path: Path, options: Options) -> Path:
@@ -169,7 +192,7 @@ def settings_of(options: Options, seed: int, path: Path, resume: bool, progress:
     return Settings(
         options.epochs, options.batch_size, early_stopping=stopping, run=path, resume=resume,
         progress=None if several and progress else progress,
-        title=f"split seed {seed}," if several else "", config=config | {"split_seed": seed},
+        title=f"split {seed}," if several else "", config=config | {"split_seed": seed},
     )  # fmt: skip
 
 
@@ -185,23 +208,26 @@ def chosen(graph: Graph, options: Options, data: Dataset) -> Options:
     return replace(options, loss="binary_cross_entropy" if outputs[0].shape[-1:] == (1,) else "cross_entropy")
 
 
-def introduction(model: Model, options: Options, training: Dataset, held_out: Dataset) -> None:
-    """The resolved configuration, in three lines."""
+def introduction(model: Model, options: Options, training: Dataset, validation: Dataset, held_out: Dataset) -> None:
+    """The resolved configuration, in three paragraphs."""
+    from nngraph.cli.tables import show_titled
     from nngraph.train.trainee import config_of
 
     config = config_of(model.trainee)
     threads = model.programs.thread_count
     size = sum(array.size for array in model.parameters().values())
-    click.echo(
-        f"model     {model.graph.name}: {size:,} parameters, {config['dtype']}, "
-        f"{threads} thread{'s' if threads > 1 else ''}, seed {config['seed']}"
+    show_titled(
+        "model",
+        f"{model.graph.name}: {size:,} parameters, {config['dtype']}, "
+        f"{threads} thread{'s' if threads > 1 else ''}, seed {config['seed']}",
     )
-    parts = f"{len(training):,} examples to train on, {len(held_out):,} held out"
-    click.echo(f"data      {options.data}: {parts}{', standardized' if options.standardize else ''}")
+    own = f"{len(validation):,} to validate with, " if validation is not held_out else ""
+    parts = f"{len(training):,} examples to train on, {own}{len(held_out):,} held out"
+    show_titled("data", f"{options.data}: {parts}{', standardized' if options.standardize else ''}")
     losses = ", ".join(brief(loss) for loss in config["loss"].values())
     penalty = f", regularizer {brief(config['regularizer'])}" if config["regularizer"] else ""
     steps = f"{options.epochs} epochs in batches of {options.batch_size}"
-    click.echo(f"training  {losses}, {brief(config['optimizer'])}{penalty}, {steps}")
+    show_titled("training", f"{losses}, {brief(config['optimizer'])}{penalty}, {steps}")
 
 
 def brief(spec: Mapping[str, Any]) -> str:

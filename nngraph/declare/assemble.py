@@ -53,6 +53,8 @@ class Assembly:
         Of the nodes whose inputs exist.
     found : list of (int, str)
         What is wrong, with the place of the node in the file.
+    cause : BaseException or None
+        What the record of an op of the user's own raised.
     """
 
     graph: Graph
@@ -61,6 +63,7 @@ class Assembly:
     ops: dict[str, Op | None] = field(default_factory=dict[str, "Op | None"])
     sources: dict[str, list[str | Number]] = field(default_factory=dict[str, "list[str | Number]"])
     found: list[tuple[int, str]] = field(default_factory=list[tuple[int, str]])
+    cause: BaseException | None = None
 
     def report(self, spec: Spec, *messages: str) -> None:
         place = self.places.get(spec.id, len(self.places))
@@ -104,7 +107,7 @@ def assemble(
     bind_outputs(assembly, outputs)
     messages = [*problems, *(message for _, message in sorted(assembly.found, key=lambda pair: pair[0]))]
     if messages:
-        raise Errors([f"{where}{message}" for message in messages])
+        raise Errors([f"{where}{message}" for message in messages]) from assembly.cause
     return assembly.graph
 
 
@@ -185,19 +188,16 @@ def build(a: Assembly, id: str) -> None:
     if not all(source in types for source in sources if isinstance(source, str)):
         return
     try:
-        types[id], attributes = checked(
-            spec, a.ops[id], [types[x] if isinstance(x, str) else x for x in sources]
-        )
+        types[id], attributes = checked(spec, a.ops[id], [types[x] if isinstance(x, str) else x for x in sources])
     except Problems as problem:
         a.report(spec, *problem.messages)
+        a.cause = a.cause or problem.__cause__
         return
     a.graph.wiring.nodes[id].update({"op": spec.op, **attributes, "type": type_text(types[id])})
     a.graph.wiring.connect(id, sources)
 
 
-def checked(
-    spec: Spec, op: Op | None, types: Sequence[TensorType | Number]
-) -> tuple[TensorType, dict[str, Any]]:
+def checked(spec: Spec, op: Op | None, types: Sequence[TensorType | Number]) -> tuple[TensorType, dict[str, Any]]:
     if op:
         check_operands(op, types)
         return check_node(op, types, spec.attributes)
@@ -256,8 +256,6 @@ def bind_outputs(a: Assembly, outputs: Mapping[str, str]) -> None:
             a.found.append((len(a.places), f"output '{name}': {wrong}"))
         elif id not in a.specs:
             near = did_you_mean(str(id), a.specs)
-            a.found.append(
-                (len(a.places), f"output '{name}': '{id}' given, which is no node of the graph{near}")
-            )
+            a.found.append((len(a.places), f"output '{name}': '{id}' given, which is no node of the graph{near}"))
         else:
             a.graph.wiring.graph["outputs"][name] = id

@@ -17,7 +17,7 @@ from nngraph.ir.attributes import (
     unknown_attribute,
 )
 from nngraph.ir.declaration import Number
-from nngraph.ir.op import REGISTRY, Op
+from nngraph.ir.op import REGISTRY, Op, call_facet
 from nngraph.ir.types import BATCH, Shape, TensorType
 
 FLOAT = "float32"  # stands for "float" in declarations, until lowering knows the model's dtype
@@ -49,8 +49,9 @@ def find_op(name: object) -> Op:
     op = REGISTRY.get(name) if isinstance(name, str) else None
     if op is None or op.internal:
         known = [op.name for op in REGISTRY.values() if not op.internal] + ["input"]
-        near = did_you_mean(str(name), known, "; see `dir(ng.Graph)` for those there are")
-        raise Problems(f"op {name!r} given, the name of a registered op expected{near}")
+        near = did_you_mean(str(name), known, "; `nngraph ops` lists those there are")
+        own = "an op of your own is registered with ng.register_op before a graph or file that names it is read"
+        raise Problems(f"op {name!r} given, the name of a registered op expected{near} ({own})")
     return op
 
 
@@ -64,13 +65,9 @@ def check_operands(op: Op, operands: Sequence[Any]) -> None:
         raise Problems(f"{plural(given, 'input')} given, {least}{several} expected ({names})")
     numbers = [operand for operand in operands if isinstance(operand, (int, float))]
     if numbers and not takes_numbers(op):
-        raise Problems(
-            f"the number {numbers[0]:g} given as an input, a value expected; '{op.name}' takes no numbers"
-        )
+        raise Problems(f"the number {numbers[0]:g} given as an input, a value expected; '{op.name}' takes no numbers")
     if numbers and len(numbers) == given:
-        raise Problems(
-            "only numbers given as inputs, at least one value expected; compute it in Python instead"
-        )
+        raise Problems("only numbers given as inputs, at least one value expected; compute it in Python instead")
 
 
 def takes_numbers(op: Op) -> bool:
@@ -134,10 +131,13 @@ def infer(op: Op, operands: Sequence[TensorType | Number], attributes: Mapping[s
     if attributes.get("dtype") == "float":
         attributes = {**attributes, "dtype": FLOAT}
     try:
-        result: Any = op.infer(*operand_types(operands), **attributes)
+        result: Any = call_facet(op, "infer", *operand_types(operands), **attributes)
     except ValueError as error:
-        raise Problems(str(error)) from None
-    return result[0] if is_list(result) else result
+        raise Problems(str(error)) from error.__cause__
+    first = result[0] if is_list(result) and result else result
+    if not isinstance(first, TensorType):
+        raise Problems(f"its infer gave {shown(result)}, the type of its result expected")
+    return first
 
 
 def operand_types(operands: Sequence[TensorType | Number]) -> list[TensorType]:
@@ -154,9 +154,7 @@ def operand_types(operands: Sequence[TensorType | Number]) -> list[TensorType]:
 
 def check_number(number: Number, dtype: str) -> None:
     if dtype == "int32" and not (float(number).is_integer() and -(2**31) <= number < 2**31):
-        raise Problems(
-            f"the number {number:g} given beside an int32 value, a whole number expected; use cast"
-        )
+        raise Problems(f"the number {number:g} given beside an int32 value, a whole number expected; use cast")
 
 
 @lru_cache(maxsize=4096)

@@ -18,10 +18,7 @@ def schema_text() -> str:
     found = schema()
     definitions = found.pop("$defs")
     head = json.dumps(found, indent=2, ensure_ascii=False).removesuffix("\n}")
-    lines = [
-        f"    {json.dumps(name)}: {json.dumps(item, ensure_ascii=False)}"
-        for name, item in definitions.items()
-    ]
+    lines = [f"    {json.dumps(name)}: {json.dumps(item, ensure_ascii=False)}" for name, item in definitions.items()]
     return head + ',\n  "$defs": {\n' + ",\n".join(lines) + "\n  }\n}\n"
 
 

@@ -35,6 +35,14 @@ class Graph(OpMethods):
     name : str
         Shown in drawings and tables, and kept in files.
 
+    Attributes
+    ----------
+    wiring : Wiring
+        The declared nodes and edges in plain dictionaries of networkx's layout; to be read, not changed. `nx` is the
+        same graph as networkx's own.
+    types : dict of str to TensorType
+        Of each node's value.
+
     Examples
     --------
     >>> g = Graph("digits")
@@ -49,8 +57,8 @@ class Graph(OpMethods):
             raise DeclarationError(f"graph: {wrong}")
         self.wiring = Wiring(name)
         self.types: dict[str, TensorType] = {}
-        self.counts: dict[str, int] = {}
-        self.view: networkx.MultiDiGraph[str] | None = None
+        self._counts: dict[str, int] = {}
+        self._view: networkx.MultiDiGraph[str] | None = None
 
     @property
     def name(self) -> str:
@@ -59,7 +67,7 @@ class Graph(OpMethods):
     @property
     def nx(self) -> networkx.MultiDiGraph[str]:
         """The graph itself, as a networkx.MultiDiGraph: what is changed there is changed here."""
-        if self.view is None:
+        if self._view is None:
             import networkx
 
             graph: Any = networkx.MultiDiGraph()  # pyright: ignore[reportUnknownVariableType]
@@ -67,9 +75,9 @@ class Graph(OpMethods):
             graph._node = self.wiring.nodes
             graph._adj = self.wiring.adj
             graph._pred = self.wiring.pred
-            self.view = graph
-        assert self.view is not None
-        return self.view
+            self._view = graph
+        assert self._view is not None
+        return self._view
 
     def input(self, name: str, shape: int | Sequence[int] = (), dtype: str = "float") -> Value:
         """Declare an input of the network.
@@ -92,9 +100,7 @@ class Graph(OpMethods):
             self._check_id(name)
         except Problems as problem:
             raise DeclarationError(f"input {shown(name)}: {problem.text}") from None
-        return self._insert(
-            name, {"op": INPUT, "shape": sizes, "dtype": dtype}, (), check.input_type(sizes, dtype)
-        )
+        return self._insert(name, {"op": INPUT, "shape": sizes, "dtype": dtype}, (), check.input_type(sizes, dtype))
 
     def output(self, value: Value, name: str | None = None) -> Value:
         """Declare that `value` leaves the network.
@@ -143,11 +149,11 @@ class Graph(OpMethods):
 
     def declaration(self) -> Declared:
         """What `lower` takes: this graph, checked anew if `nx` was handed out and may have been changed."""
-        if self.view is None:
+        if self._view is None:
             return self.wiring
         from nngraph.declare.networkx_graph import from_networkx
 
-        return from_networkx(self.view).wiring
+        return from_networkx(self._view).wiring
 
     def to_json(self, format: str = "model") -> str:
         """The graph as JSON.
@@ -174,9 +180,7 @@ class Graph(OpMethods):
 
         save(self, path, format)
 
-    def apply(
-        self, op: str, inputs: Sequence[Operand], *, name: str | None = None, **attributes: Any
-    ) -> Value:
+    def apply(self, op: str, inputs: Sequence[Operand], *, name: str | None = None, **attributes: Any) -> Value:
         """Add a node of the op of that name: what the op's method does, for names known at run time only.
 
         Parameters
@@ -196,7 +200,7 @@ class Graph(OpMethods):
         except Problems as problem:
             raise DeclarationError(f"node {shown(name or op)}: {problem.text}") from None
         except DeclarationError as error:
-            raise error.with_traceback(None) from None
+            raise error.with_traceback(None) from error.__cause__
 
     def declare(self, op: Op, inputs: Sequence[Any], keywords: dict[str, Any], name: str | None) -> Value:
         """What the op methods do: sort the arguments, then add the node."""
@@ -222,7 +226,7 @@ class Graph(OpMethods):
                 self._check_id(name)
         except Problems as problem:
             title = shown(name or self._unused(op.name))
-            raise DeclarationError(f"node {title} ({op.name}): {problem.text}") from None
+            raise DeclarationError(f"node {title} ({op.name}): {problem.text}") from problem.__cause__
         return self._insert(name or self._unused(op.name), {"op": op.name, **kept}, sources, type)
 
     def _source(self, operand: Any) -> str | Number:
@@ -239,9 +243,7 @@ class Graph(OpMethods):
         if not isinstance(value, Value):
             raise Problems(f"{shown(value)} given, a value of this graph expected")
         if value.graph is not self:
-            raise Problems(
-                f"value '{value.id}' belongs to another graph, '{value.graph.name}'; declare it in this one"
-            )
+            raise Problems(f"value '{value.id}' belongs to another graph, '{value.graph.name}'; declare it in this one")
 
     def _check_id(self, id: Any) -> None:
         if wrong := bad_id(id):
@@ -252,15 +254,13 @@ class Graph(OpMethods):
 
     def _unused(self, op: str) -> str:
         """An id for an unnamed node: the op's name and the first number that is free."""
-        number = self.counts.get(op, 0) + 1
+        number = self._counts.get(op, 0) + 1
         while f"{op}_{number}" in self.wiring.nodes:
             number += 1
-        self.counts[op] = number - 1
+        self._counts[op] = number - 1
         return f"{op}_{number}"
 
-    def _insert(
-        self, id: str, attributes: dict[str, Any], sources: Sequence[str | Number], type: TensorType
-    ) -> Value:
+    def _insert(self, id: str, attributes: dict[str, Any], sources: Sequence[str | Number], type: TensorType) -> Value:
         """Add a node that has been checked."""
         attributes["type"] = check.type_text(type)
         self.wiring.add(id, attributes)
@@ -270,7 +270,7 @@ class Graph(OpMethods):
 
     def __getitem__(self, id: str) -> Value:
         """The value of the node of that id."""
-        if id in self.wiring.nodes and id not in self.types and self.view is not None:
+        if id in self.wiring.nodes and id not in self.types and self._view is not None:
             self._learn_types()
         if id not in self.types:
             near = did_you_mean(str(id), self.types)
@@ -281,8 +281,8 @@ class Graph(OpMethods):
         """Infer the types of nodes that were added through `nx`."""
         from nngraph.declare.networkx_graph import from_networkx
 
-        assert self.view is not None
-        self.types = from_networkx(self.view).types
+        assert self._view is not None
+        self.types = from_networkx(self._view).types
 
     def __contains__(self, id: object) -> bool:
         return id in self.wiring.nodes

@@ -68,9 +68,7 @@ def specs_of(
 def spec_of(id: str, attributes: dict[str, Any], links: Sequence[Link], strict: bool) -> Spec:
     if "op" not in attributes:
         made = "" if attributes else "; was it made by an edge to a mistyped id?"
-        raise Problems(
-            f"it has no attribute 'op', the name of its op expected (or 'input', with a shape){made}"
-        )
+        raise Problems(f"it has no attribute 'op', the name of its op expected (or 'input', with a shape){made}")
     own = {name: item for name, item in attributes.items() if name not in NOTES}
     return Spec(id, attributes["op"], inputs_of(links, attributes.get("numbers", ()), strict), own)
 
@@ -89,9 +87,7 @@ def numbers_of(given: Any) -> dict[int, Any]:
     try:
         return {int(position): number for position, number in given}
     except (TypeError, ValueError):
-        raise Problems(
-            f"numbers={shown(given)} given, pairs of an operand's position and a number expected"
-        ) from None
+        raise Problems(f"numbers={shown(given)} given, pairs of an operand's position and a number expected") from None
 
 
 def positions(links: Sequence[Link], fixed: Mapping[int, Any], total: int, strict: bool) -> list[int]:
@@ -106,13 +102,9 @@ def positions(links: Sequence[Link], fixed: Mapping[int, Any], total: int, stric
     if fills(keys, free):
         return keys
     if strict and len(links) > 1:
-        raise Problems(
-            "the edges into it do not say which input comes first; give each an attribute operand=0, 1, ..."
-        )
+        raise Problems("the edges into it do not say which input comes first; give each an attribute operand=0, 1, ...")
     if len(free) != len(links):
-        raise Problems(
-            f"numbers at {sorted(fixed)} given beside {len(links)} edges; positions below {total} expected"
-        )
+        raise Problems(f"numbers at {sorted(fixed)} given beside {len(links)} edges; positions below {total} expected")
     return free
 
 

@@ -9,8 +9,10 @@ from typing import Any
 
 from nngraph.declare.check import is_object
 from nngraph.declare.graph import Graph
-from nngraph.declare.names import did_you_mean
+from nngraph.declare.names import nearest
 from nngraph.errors import DeclarationError, Errors
+
+NEAR = 0.75  # how much alike names of files are for one to be meant by the other
 
 
 def load(path: str | PathLike[str]) -> Graph:
@@ -36,23 +38,26 @@ def load(path: str | PathLike[str]) -> Graph:
     try:
         return parse(read(Path(path)), f"{path}: ")
     except DeclarationError as error:
-        raise error.with_traceback(None) from None
+        raise error.with_traceback(None) from error.__cause__
 
 
 def read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        near = did_you_mean(path.name, siblings(path))
-        raise DeclarationError(f"{path}: no such file{near}") from None
+        raise DeclarationError(f"{path}: no such file{near_file(path)}") from None
     except UnicodeDecodeError as error:
         raise DeclarationError(f"{path}: not UTF-8 text (byte {error.start}); is it a model file?") from None
     except OSError as error:
         raise DeclarationError(f"{path}: cannot be read ({error.strerror})") from None
 
 
-def siblings(path: Path) -> list[str]:
-    return [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+def near_file(path: Path) -> str:
+    """``"; did you mean ...?"`` where a model's file beside `path` is called much like it, its suffix apart."""
+    beside = path.parent.iterdir() if path.parent.is_dir() else ()
+    models = {other.stem: other for other in beside if other.suffix in (".json", ".py")}
+    near = nearest(path.stem, models, NEAR)
+    return "" if near is None else f"; did you mean '{models[near].name}'?"
 
 
 def parse(text: str, where: str = "") -> Graph:
@@ -78,9 +83,7 @@ def unique(pairs: list[tuple[str, Any]], twice: list[str]) -> dict[str, Any]:
     if len(found) < len(pairs):
         keys = [key for key, _ in pairs]
         inside = f"node '{found['id']}': " if isinstance(found.get("id"), str) else ""
-        twice += [
-            f"{inside}'{key}' stands twice in one object; remove one" for key in found if keys.count(key) > 1
-        ]
+        twice += [f"{inside}'{key}' stands twice in one object; remove one" for key in found if keys.count(key) > 1]
     return found
 
 

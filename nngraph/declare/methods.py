@@ -15,6 +15,7 @@ from nngraph.ir.op import REGISTRY, Attribute, Op
 TYPES = {
     "int": "int", "float": "float", "bool": "bool", "string": "str", "shape": "tuple of int", "axis": "int",
     "axes": "int or tuple of int or None", "integers": "tuple of int", "pairs": "tuple of pairs of int",
+    "pair": "int or (int, int)", "padding": "str, int or tuple",
     "array": "number or array", "node": "Value or str", "any": "object",
 }  # fmt: skip
 
@@ -33,7 +34,7 @@ def method_of(op: Op) -> Callable[..., Any]:
             return self.declare(op, inputs, attributes, name)
         except DeclarationError as error:
             # Raised anew, so that the traceback ends one frame below the line that the user wrote.
-            raise error.with_traceback(None) from None
+            raise error.with_traceback(None) from error.__cause__
 
     method.__name__ = op.name
     method.__qualname__ = f"Graph.{op.name}"
@@ -101,9 +102,7 @@ def documentation(op: Op) -> str:
     lines = [sentence(op.summary, op.operands), "", "Parameters", "----------"]
     for operand in op.operands:
         key, many = operand.removesuffix("..."), operand.endswith("...")
-        lines.append(
-            f"{key} : list of Value" if many else f"{key} : Value{' or number' * (op.expr is not None)}"
-        )
+        lines.append(f"{key} : list of Value" if many else f"{key} : Value{' or number' * (op.expr is not None)}")
     for name, attribute in accepted_attributes(op).items():
         lines += [f"{name} : {type_text(attribute)}", f"    {sentence(attribute.doc)}"]
     lines += ["name : str, optional", "    Id of the node; the op's name and a number by default."]

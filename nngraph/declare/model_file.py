@@ -46,9 +46,7 @@ class InputEntry(Strict):
     """An input: the shape of one example, and its element type."""
 
     shape: list[int] = Field(description="without the batch")
-    dtype: Literal["float", "int32", "bool", "float32", "float64"] = Field(
-        "float", description="element type"
-    )
+    dtype: Literal["float", "int32", "bool", "float32", "float64"] = Field("float", description="element type")
 
 
 class OutputEntry(Strict):
@@ -168,8 +166,7 @@ def training_problems(training: Mapping[str, Any]) -> list[str]:
             except Problems as problem:
                 problems += [f"training: {message}" for message in problem.messages]
     problems += [
-        f"training: data: {number} given, finite numbers expected"
-        for number in not_finite(training.get("data"))
+        f"training: data: {number} given, finite numbers expected" for number in not_finite(training.get("data"))
     ]
     return problems
 

@@ -26,7 +26,12 @@ def bad_title(name: object) -> str | None:
 
 def did_you_mean(given: str, known: Iterable[str], otherwise: str = "") -> str:
     """``"; did you mean '...'?"`` where a known name is near, `otherwise` where none is."""
+    near = nearest(given, known)
+    return otherwise if near is None else f"; did you mean '{near}'?"
+
+
+def nearest(given: str, known: Iterable[str], alike: float = 0.6) -> str | None:
+    """The known name that is most like `given`, if it is alike enough (1: equal)."""
     from difflib import get_close_matches
 
-    near = get_close_matches(given, list(known), n=1)
-    return f"; did you mean '{near[0]}'?" if near else otherwise
+    return next(iter(get_close_matches(given, list(known), 1, alike)), None)

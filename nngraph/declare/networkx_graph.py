@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     import networkx
 
 
-def from_networkx(
-    graph: networkx.DiGraph[Any] | networkx.MultiDiGraph[Any], name: str | None = None
-) -> Graph:
+def from_networkx(graph: networkx.DiGraph[Any] | networkx.MultiDiGraph[Any], name: str | None = None) -> Graph:
     """Declare the network that a networkx graph describes.
 
     Parameters
@@ -57,7 +55,7 @@ def from_networkx(
     try:
         return convert(graph, name)
     except DeclarationError as error:
-        raise error.with_traceback(None) from None
+        raise error.with_traceback(None) from error.__cause__
 
 
 def convert(graph: Any, name: str | None) -> Graph:

@@ -53,9 +53,7 @@ def links_of(document: Mapping[str, Any], problems: list[str]) -> Iterator[Link]
         if is_object(entry) and "source" in entry and "target" in entry:
             yield Link(str(entry["source"]), str(entry["target"]), entry.get("key"), entry.get("operand"))
         else:
-            problems.append(
-                f"edge number {place + 1}: {shown(entry)} given, a 'source' and a 'target' expected"
-            )
+            problems.append(f"edge number {place + 1}: {shown(entry)} given, a 'source' and a 'target' expected")
 
 
 def outputs_of(

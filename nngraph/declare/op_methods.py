@@ -17,11 +17,7 @@ class OpMethods:
         op = REGISTRY.get(name)
         if op is None or op.internal:
             private = name.startswith("_")  # notebooks and copying ask for many of these
-            near = (
-                ""
-                if private
-                else did_you_mean(name, [*declarable(), "input", "output"], "; see `dir(ng.Graph)`")
-            )
+            near = "" if private else did_you_mean(name, [*declarable(), "input", "output"], "; see `dir(ng.Graph)`")
             raise AttributeError(f"a graph has no op or attribute '{name}'{near}", name=name, obj=self)
         return MethodType(method_of(op), self)
 

@@ -10,7 +10,7 @@ from nngraph.declare.choices import check_choice, check_choices
 from nngraph.declare.names import bad_id, did_you_mean
 from nngraph.ir.attributes import PARAMETER_ATTRIBUTES, accepted_attributes, own_attributes
 from nngraph.ir.declaration import Declared, Number, attributes_of, operands_of
-from nngraph.ir.op import REGISTRY, Op, Parameter
+from nngraph.ir.op import REGISTRY, Op, Parameter, call_facet
 from nngraph.ir.types import TensorType, format_shape
 
 Types = Mapping[str, TensorType]
@@ -36,7 +36,12 @@ def is_default(item: Any, default: Any) -> bool:
 
 
 def parameters(op: Op, types: Sequence[TensorType | Number], own: Mapping[str, Any]) -> tuple[Parameter, ...]:
-    return op.parameters(*operand_types(types), **own) if op.parameters else ()
+    if op.parameters is None:
+        return ()
+    try:
+        return call_facet(op, "parameters", *operand_types(types), **own)
+    except ValueError as error:
+        raise Problems(str(error)) from error.__cause__
 
 
 def check_common(given: dict[str, Any], found: Sequence[Parameter]) -> None:
@@ -57,9 +62,7 @@ def check_sharing(given: Mapping[str, Any], owner: str) -> None:
         raise Problems(f"shared_with: {wrong}")
     for name in ("initializer", "regularizer"):
         if given[name] is not None:
-            raise Problems(
-                f"{name} given beside shared_with; give it to node '{owner}', whose parameters they are"
-            )
+            raise Problems(f"{name} given beside shared_with; give it to node '{owner}', whose parameters they are")
     if not given["trainable"]:
         raise Problems(f"trainable=False given beside shared_with; give it to node '{owner}' instead")
 
@@ -82,9 +85,7 @@ def check_owner(
         near = did_you_mean(owner, declared.nodes, "; declare it first")
         raise Problems(f"shared_with='{owner}' given, which is no node of this graph{near}")
     if node["op"] != op.name:
-        raise Problems(
-            f"shared_with='{owner}' given, which is of op '{node['op']}'; one of '{op.name}' expected"
-        )
+        raise Problems(f"shared_with='{owner}' given, which is of op '{node['op']}'; one of '{op.name}' expected")
     theirs = shapes(parameters_of(declared, known, owner))
     ours = shapes(parameters(op, types, own_attributes(op, check_given(op, given))))
     if theirs != ours:

@@ -28,9 +28,7 @@ def document_of(graph: Graph) -> dict[str, Any]:
             inputs[id] = own
         else:
             nodes.append({"id": id, "op": attributes["op"], "inputs": operands_of(wiring, id), **own})
-    outputs = [
-        name if name == id else {"name": name, "node": id} for name, id in wiring.graph["outputs"].items()
-    ]
+    outputs = [name if name == id else {"name": name, "node": id} for name, id in wiring.graph["outputs"].items()]
     document = {
         "format": "nngraph-model", "version": 1, "name": graph.name, "inputs": inputs, "nodes": nodes,
         "outputs": outputs,
@@ -46,9 +44,7 @@ def to_json(graph: Graph, format: str = "model") -> str:
         from nngraph.declare import node_link
 
         return layout(node_link.document_of(graph))
-    raise DeclarationError(
-        f"graph '{graph.name}': format {format!r} given, one of {', '.join(FORMATS)} expected"
-    )
+    raise DeclarationError(f"graph '{graph.name}': format {format!r} given, one of {', '.join(FORMATS)} expected")
 
 
 def layout(document: dict[str, Any]) -> str:

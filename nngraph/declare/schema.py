@@ -17,6 +17,9 @@ from nngraph.ops.specification import FAMILIES, Specification, attributes_of
 INTEGER = {"type": "integer"}
 NUMBER = {"type": "number"}
 STRINGS = {"type": "array", "items": {"type": "string"}}
+PAIR = {"type": "array", "items": INTEGER, "minItems": 2, "maxItems": 2}
+PIXELS = {"type": "integer", "minimum": 0}
+TWO_PIXELS = {**PAIR, "items": PIXELS}
 NODE_ID = {"$ref": "#/$defs/id"}
 CHOICES = ("loss", "optimizer", "regularizer", "initializer", "schedule")
 TYPES: Mapping[str, Mapping[str, Any]] = {
@@ -30,7 +33,9 @@ TYPES: Mapping[str, Mapping[str, Any]] = {
     "shape": {"type": "array", "items": INTEGER},
     "axes": {"anyOf": [INTEGER, {"type": "array", "items": INTEGER}]},
     "integers": {"type": "array", "items": INTEGER},
-    "pairs": {"type": "array", "items": {"type": "array", "items": INTEGER, "minItems": 2, "maxItems": 2}},
+    "pairs": {"type": "array", "items": PAIR},
+    "pair": {"anyOf": [INTEGER, PAIR]},
+    "padding": {"anyOf": [{"enum": ["same", "valid"]}, PIXELS, TWO_PIXELS, {**TWO_PIXELS, "items": TWO_PIXELS}]},
     "array": {"$ref": "#/$defs/array"},
     "rate": {"anyOf": [NUMBER, {"$ref": "#/$defs/schedule"}]},
     "any": {},
@@ -109,9 +114,7 @@ def attribute_schema(attribute: Attribute, name: str = "") -> dict[str, Any]:
     if attribute.choices:
         found["enum"] = list(attribute.choices)
     bounds = ("exclusiveMinimum", "exclusiveMaximum") if attribute.exclusive else ("minimum", "maximum")
-    found |= {
-        k: v for k, v in zip(bounds, (attribute.minimum, attribute.maximum), strict=True) if v is not None
-    }
+    found |= {k: v for k, v in zip(bounds, (attribute.minimum, attribute.maximum), strict=True) if v is not None}
     if attribute.default is None:
         found = {"anyOf": [found, {"type": "null"}]}
     found["description"] = attribute.doc
@@ -143,9 +146,7 @@ def training_schema() -> dict[str, Any]:
     found = TrainingDefaults.model_json_schema()
     properties = found["properties"]
     reference = {family: {"$ref": f"#/$defs/{family}"} for family in CHOICES}
-    properties["loss"] = {
-        "anyOf": [reference["loss"], {"type": "object", "additionalProperties": reference["loss"]}]
-    }
+    properties["loss"] = {"anyOf": [reference["loss"], {"type": "object", "additionalProperties": reference["loss"]}]}
     properties["optimizer"] = reference["optimizer"]
     properties["regularizer"] = reference["regularizer"]
     return found

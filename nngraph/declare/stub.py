@@ -24,6 +24,7 @@ class OpMethods:
 TYPES: dict[str, str] = {
     "int": "int", "float": "float", "bool": "bool", "string": "str", "shape": "Sequence[int]", "axis": "int",
     "axes": "int | Sequence[int]", "integers": "Sequence[int]", "pairs": "Sequence[Sequence[int]]",
+    "pair": "int | Sequence[int]", "padding": "str | int | Sequence[int] | Sequence[Sequence[int]]",
     "array": "Any", "node": "Value | str", "any": "Any",
 }  # fmt: skip
 SPECIFICATION = "str | Specification | Mapping[str, Any]"

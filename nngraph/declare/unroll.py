@@ -67,7 +67,7 @@ def unroll(
         found: Any = graph.nx if isinstance(graph, Graph) else graph
         return unrolled(found, steps, tuple(sequence), every_step)
     except DeclarationError as error:
-        raise error.with_traceback(None) from None
+        raise error.with_traceback(None) from error.__cause__
 
 
 def unrolled(graph: Any, steps: Any, sequence: tuple[str, ...], every_step: bool) -> Graph:

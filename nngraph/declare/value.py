@@ -20,7 +20,7 @@ def operator(op: str, *, reflected: bool = False) -> Callable[[Value, Operand], 
         try:
             return self.graph.apply(op, [other, self] if reflected else [self, other])
         except DeclarationError as error:
-            raise error.with_traceback(None) from None
+            raise error.with_traceback(None) from error.__cause__
 
     apply.__doc__ = f"The op `{op}`."
     return apply
@@ -31,7 +31,7 @@ def unary(op: str) -> Callable[[Value], Value]:
         try:
             return self.graph.apply(op, [self])
         except DeclarationError as error:
-            raise error.with_traceback(None) from None
+            raise error.with_traceback(None) from error.__cause__
 
     apply.__doc__ = f"The op `{op}`."
     return apply

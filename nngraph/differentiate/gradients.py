@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from nngraph.errors import CompilationError
+from nngraph.errors import CompilationError, DeclarationError
 from nngraph.ir.builder import Builder
 from nngraph.ir.graph import Node, Value
-from nngraph.ir.op import Absent
+from nngraph.ir.op import Absent, call_facet
 from nngraph.ir.types import FLOATS
 
 
@@ -54,15 +54,23 @@ def propagate(b: Builder, node: Node, cotangents: dict[Value, Value], reached: s
     vjp = node.op.vjp
     if vjp is None or isinstance(vjp, Absent):
         raise CompilationError(
-            f"node '{node.id}': op '{node.op.name}' has no vjp; expand it before differentiation"
+            f"node '{node.id}': op '{node.op.name}' has no vjp; give its record one, or an expand instead"
         )
     b.prefix = f"gradient/{node.id}"
     given = [cotangents[result] if result in cotangents else zeros(b, result) for result in node.results]
-    for value, dx in zip(node.inputs, vjp(b, node, *given), strict=True):
+    for value, dx in zip(node.inputs, gradients_of(b, node, given), strict=True):
         if dx is None or value not in reached:
             continue
         known = cotangents.get(value)
         cotangents[value] = dx if known is None else b.add("add", known, dx, id=f"gradient/{value.name}")
+
+
+def gradients_of(b: Builder, node: Node, cotangents: list[Value]) -> tuple[Value | None, ...]:
+    """What the op's `vjp` gives, one for each input; DeclarationError where it fails, which its author has to mend."""
+    try:
+        return call_facet(node.op, "vjp", b, node, *cotangents)
+    except ValueError as error:
+        raise DeclarationError(f"node '{node.id}' ({node.op.name}): {error}") from error
 
 
 def zeros(b: Builder, value: Value) -> Value:

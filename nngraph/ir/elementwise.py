@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from nngraph.errors import DeclarationError
 from nngraph.ir.expr import TRANSCENDENTAL, Expr, argument
 from nngraph.ir.graph import Node
-from nngraph.ir.op import Op
+from nngraph.ir.op import FacetError, Op, call_facet
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +33,21 @@ class Elementwise:
 
 
 def elementwise_of(node: Node) -> Elementwise:
-    """What an elementwise node computes of its inputs."""
+    """What an elementwise node computes of its inputs; DeclarationError where the op's `expr` fails."""
     attributes = tuple(node.attributes.items())
     try:
-        return cached(node.op, len(node.inputs), attributes)
-    except TypeError:  # an attribute that has no hash
-        return analyzed(node.op, len(node.inputs), attributes)
+        try:
+            return cached(node.op, len(node.inputs), attributes)
+        except TypeError:  # an attribute that has no hash
+            return analyzed(node.op, len(node.inputs), attributes)
+    except ValueError as error:
+        raise DeclarationError(f"node '{node.id}' ({node.op.name}): {error}") from error
 
 
 def analyzed(op: Op, arity: int, attributes: tuple[tuple[str, Any], ...]) -> Elementwise:
-    assert op.expr is not None
-    tree: Expr = op.expr(*map(argument, range(arity)), **dict(attributes))
+    tree: Any = call_facet(op, "expr", *map(argument, range(arity)), **dict(attributes))
+    if not isinstance(tree, Expr):
+        raise FacetError(f"its expr gave {tree!r}, an expression of its arguments expected")
     ops = operations(tree)
     work = [name for name in ops if name not in ("argument", "constant", "index", "cast")]
     costly = not TRANSCENDENTAL.isdisjoint(ops)

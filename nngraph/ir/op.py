@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from keyword import iskeyword
 from typing import Any
 
-from nngraph.errors import DeclarationError
+from nngraph.errors import DeclarationError, NNGraphError
 from nngraph.ir.types import Shape, TensorType
 
 
@@ -35,8 +37,9 @@ class Attribute:
     ----------
     type : str
         "int", "float", "bool", "string", "shape" (integers, without the batch), "axis" (an integer),
-        "axes" (an integer, several, or None for all), "integers", "pairs" (of integers), "array" (a number or
-        nested lists of them), "node" (id of another node), or "any" (internal).
+        "axes" (an integer, several, or None for all), "integers", "pairs" (of integers), "pair" (an integer
+        for both axes of an image, or two), "padding" ("same", "valid", or pixels), "array" (a number or nested
+        lists of them), "node" (id of another node), or "any" (internal).
     """
 
     type: str
@@ -164,9 +167,7 @@ class Op:
     def variadic(self) -> bool:
         return bool(self.operands) and self.operands[-1].endswith("...")
 
-    def result_types(
-        self, inputs: Iterable[TensorType], attributes: Mapping[str, Any]
-    ) -> tuple[TensorType, ...]:
+    def result_types(self, inputs: Iterable[TensorType], attributes: Mapping[str, Any]) -> tuple[TensorType, ...]:
         """The types of all results; ValueError as from `infer`."""
         inferred: TensorType | tuple[TensorType, ...] = self.infer(*inputs, **attributes)
         return inferred if isinstance(inferred, tuple) else (inferred,)
@@ -176,6 +177,49 @@ class Op:
 
 
 REGISTRY: dict[str, Op] = {}
+NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
+NEEDED = ("infer", "reference")
+OPTIONAL = ("parameters", "expand", "vjp", "expr", "decompose", "copies", "flops")
+
+
+class FacetError(ValueError):
+    """A function of an op's record failed, which its author has to mend; the cause is what it raised."""
+
+
+def call_facet(op: Op, facet: str, *arguments: Any, **attributes: Any) -> Any:
+    """What a function of the record gives.
+
+    Raises
+    ------
+    ValueError
+        As the function raised it, for that is how facets say what does not fit; a FacetError for all else.
+    """
+    try:
+        return getattr(op, facet)(*arguments, **attributes)
+    except (ValueError, NNGraphError):
+        raise
+    except Exception as error:
+        said = " ".join(str(error).split())
+        raise FacetError(f"its {facet} raised {type(error).__name__}{': ' if said else ''}{said}") from error
+
+
+def wrong_in(op: Op) -> Iterator[str]:
+    """What is wrong with a record that users made."""
+    name: Any = op.name
+    if not isinstance(name, str) or not NAME.match(name) or iskeyword(name) or name == "input":
+        yield "name of lower-case letters, digits and '_' expected, no word of Python's and not 'input'; rename it"
+    operands: Any = op.operands
+    if not isinstance(operands, tuple) or not all(isinstance(x, str) and x for x in operands):  # pyright: ignore[reportUnknownVariableType]
+        yield f"operands {operands!r} given, a tuple of names expected, as in ('x',)"
+    for facet in NEEDED + OPTIONAL:
+        given = getattr(op, facet)
+        free = facet in OPTIONAL and (given is None or (facet == "vjp" and isinstance(given, Absent)))
+        if not (free or callable(given)):
+            yield f"{facet} {given!r} given, a function expected{' or None' if facet in OPTIONAL else ''}"
+    attributes: Any = op.attributes
+    for key, given in attributes.items() if isinstance(attributes, Mapping) else [("", attributes)]:  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+        if not isinstance(given, Attribute):
+            yield f"attributes: {given!r} given{f' for {key!r}' if key else ''}, an ng.Attribute for each name expected"
 
 
 def register_op(op: Op) -> Op:
@@ -184,7 +228,8 @@ def register_op(op: Op) -> Op:
     Raises
     ------
     DeclarationError
-        If the name is taken or the record cannot be run: no expand, expr, decompose or kernel.
+        If the name is taken or malformed, a facet is of the wrong kind, or the record cannot be run: no expand,
+        expr, decompose or kernel.
 
     Examples
     --------
@@ -204,6 +249,8 @@ def register_op(op: Op) -> Op:
     >>> g.softsign(g.input("x", shape=(3,)))
     <softsign_1: float[batch, 3]>
     """
+    if wrong := "; ".join(wrong_in(op)):
+        raise DeclarationError(f"op {op.name!r}: {wrong}")
     if op.name in REGISTRY:
         raise DeclarationError(f"op '{op.name}': already registered; choose another name")
     if not (op.expand or op.expr or op.decompose or op.kernel or op.view):

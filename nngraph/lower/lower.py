@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from nngraph.errors import DeclarationError
 from nngraph.ir.attributes import check_attributes, own_attributes
 from nngraph.ir.builder import Builder
 from nngraph.ir.declaration import INPUT, Declared, attributes_of, operands_of
 from nngraph.ir.graph import Graph, Node, Value
-from nngraph.ir.op import REGISTRY, Op
+from nngraph.ir.op import REGISTRY, FacetError, Op, call_facet
 from nngraph.ir.order import find_cycle, topological_order
 from nngraph.ir.types import BATCH, TensorType
 from nngraph.lower.parameters import parameter_values
@@ -71,9 +71,7 @@ def ordered(declared: Declared) -> list[str]:
     if len(order) < len(declared.nodes):
         done = set(order)
         cycle = find_cycle([id for id in declared.nodes if id not in done], declared.pred)
-        raise DeclarationError(
-            f"node '{cycle[0]}': part of a cycle ({' -> '.join([*cycle, cycle[0]])}); use ng.unroll"
-        )
+        raise DeclarationError(f"node '{cycle[0]}': part of a cycle ({' -> '.join([*cycle, cycle[0]])}); use ng.unroll")
     return order
 
 
@@ -94,11 +92,11 @@ def lower_node(state: Lowering, id: str, given: Mapping[str, Any]) -> Value:
             own["dtype"] = state.builder.dtype
         inputs = operand_values(state, id)
         types = [value.type for value in inputs]
-        result = op.infer(*types, **own)  # before expansion, for its messages speak of what the user declared
+        # Before expansion, for its messages speak of what the user declared.
+        result = call_facet(op, "infer", *types, **own)
         if op.parameters:
-            inputs += parameter_values(
-                state.builder, state.declared.nodes, id, op.parameters(*types, **own), types
-            )
+            found = call_facet(op, "parameters", *types, **own)
+            inputs += parameter_values(state.builder, state.declared.nodes, id, found, types)
         if op.expand:
             return expand(state.builder, op, id, inputs, own)
         return append(state.builder, op, id, inputs, own, result)
@@ -120,9 +118,7 @@ def operand_values(state: Lowering, id: str) -> list[Value]:
     ]
 
 
-def append(
-    b: Builder, op: Op, id: str, inputs: list[Value], attributes: dict[str, Any], inferred: Any
-) -> Value:
+def append(b: Builder, op: Op, id: str, inputs: list[Value], attributes: dict[str, Any], inferred: Any) -> Value:
     """Add a node of a core op, under the id that the user gave it."""
     types: list[TensorType] = [inferred] if isinstance(inferred, TensorType) else list(inferred)
     results = tuple(Value(f"{id}:{k}" if k else id, type) for k, type in enumerate(types))
@@ -134,10 +130,12 @@ def expand(b: Builder, op: Op, id: str, inputs: list[Value], attributes: dict[st
     """Add what a composite expands into; the node that makes its result takes the composite's own id."""
     before = len(b.nodes)
     b.prefix = id
-    assert op.expand
-    expanded: Any = op.expand(b, *inputs, **attributes)
+    expanded: Any = call_facet(op, "expand", b, *inputs, **attributes)
     b.prefix = ""
-    result: Value = expanded if isinstance(expanded, Value) else expanded[0]
+    results = cast("tuple[Any, ...]", expanded) if isinstance(expanded, tuple) else (expanded,)
+    result = results[0] if results else None
+    if not isinstance(result, Value):
+        raise FacetError(f"its expand gave {expanded!r}, a value that the builder made expected")
     last = b.nodes[-1] if len(b.nodes) > before else None
     if last is None or last.results != (result,) or last.op.name == "constant":
         return result

@@ -40,7 +40,7 @@ def test_the_programs_of_a_model(nngraph, small, lossless):
     assert nngraph("compile", lossless, "--emit", "schedule").out.count("computes") == 2
     ran = nngraph("compile", lossless, "--emit", "schedule", "--purpose", "train")
     assert ran.code == 2
-    assert "loss: none given" in ran.err
+    assert f"--loss: none given, and {lossless} names none, but --purpose train needs one; give one" in ran.err
     assert nngraph("compile", lossless, "--loss", "cross_entropy", "--emit", "schedule").code == 0
 
 
@@ -52,6 +52,12 @@ def test_schedule_names_kernels_nodes_and_threads(nngraph, small):
     assert first[2].split() == ["reads", "image", "h1.weight", "h1.bias"]
     assert first[3].split() == ["writes", "relu1"]
     assert " 1 thread " in nngraph("compile", small, "--emit", "schedule", "--threads", 2).out.splitlines()[2]
+
+
+def test_no_line_of_a_schedule_is_long(nngraph, small):
+    lines = nngraph("compile", small, "--emit", "schedule").out.splitlines()
+    assert max(map(len, lines)) <= 110
+    assert any(line.startswith(" " * 16) for line in lines), "a list of nodes that takes several lines"
 
 
 def test_source_has_the_ids_of_nodes_in_its_comments(nngraph, small):

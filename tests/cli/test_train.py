@@ -8,6 +8,8 @@ import pytest
 
 import nngraph as ng
 from nngraph.cli.choices import choice, data_spec, seeds_of
+from nngraph.cli.training import Clock
+from nngraph.train.data.sources import DATASETS
 
 BLOBS = "blobs:n=90,noise=0.3,classes=3"
 
@@ -44,9 +46,9 @@ def test_trains_and_says_how_well(nngraph, points, tmp_path):
     assert lines[1] == f"data      {BLOBS}: 72 examples to train on, 18 held out"
     assert lines[2] == "training  cross_entropy, adam (learning rate 0.03), 30 epochs in batches of 16"
     assert lines[3].startswith("epoch 1/30: loss ")
-    assert "held-out accuracy" in lines[32]
+    assert "validation accuracy" in lines[32]
     assert lines[33].startswith("held-out accuracy 1.0000, loss 0.")
-    assert lines[34] == f"saved in {tmp_path / 'run'}"
+    assert lines[34] == f"saved in {tmp_path / 'run'}; go on with: nngraph evaluate {tmp_path / 'run'}"
     assert len((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()) == 30
 
 
@@ -67,9 +69,14 @@ def test_several_splits_and_their_mean(nngraph, points, tmp_path):
     again = nngraph("train", "--resume", tmp_path / "run", "--epochs", 5)
     assert again.code == 0, again.err
     assert again.out.count("(5 epochs") == 3
-    ran = nngraph("evaluate", tmp_path / "run")
-    assert ran.code == 2
-    assert "holds the runs split-0, split-1, split-2; name one" in ran.err
+    first = f"nngraph evaluate {tmp_path / 'run' / 'split-0'}"
+    assert ran.out.endswith(f"saved in {tmp_path / 'run'}; go on with: {first}\n")
+    for command in ("evaluate", "predict"):
+        ran = nngraph(command, tmp_path / "run", "--data", BLOBS)
+        assert ran.code == 2
+        assert "holds a run for each split seed (split-0, split-1, split-2); name one: " in ran.err
+        assert ran.err.endswith(f"{first.replace('evaluate', command)}\n")
+    assert nngraph(*first.split()[1:]).out.startswith(f"{BLOBS}, held out: ")
 
 
 def test_resuming_is_the_same_as_not_stopping(nngraph, points, tmp_path):
@@ -95,8 +102,11 @@ def test_options_beat_the_file(nngraph, points, tmp_path):
     lines = ran.out.splitlines()
     assert lines[0] == "model     points: 51 parameters, float64, 1 thread, seed 4"
     assert lines[1] == "data      blobs:n=60: 30 examples to train on, 30 held out, standardized"
-    assert "cross_entropy (label smoothing 0.1), sgd (learning rate 0.01, momentum 0.9)" in lines[2]
-    assert "regularizer l2 (strength 0.001), 2 epochs in batches of 8" in lines[2]
+    assert max(map(len, lines[:4])) <= 110
+    assert " ".join(lines[2].split() + lines[3].split()) == (
+        "training cross_entropy (label smoothing 0.1), sgd (learning rate 0.01, momentum 0.9), "
+        "regularizer l2 (strength 0.001), 2 epochs in batches of 8"
+    )
     config = json.loads((tmp_path / "run" / "config.json").read_text())
     assert (config["dtype"], config["seed"], config["held_out"], config["split_seed"]) == ("float64", 4, 0.5, 0)
 
@@ -105,6 +115,7 @@ def test_early_stopping(nngraph, points, tmp_path):
     arguments = ["--patience", 2, "--validation-split", 0.25, "--learning-rate", 0.3, "--epochs", 500, "--quiet"]
     ran = nngraph("train", points, "--run", tmp_path / "run", *arguments)
     assert "validation_loss not better for 2 epochs" in ran.out
+    assert "54 examples to train on, 18 to validate with, 18 held out" in ran.out
     assert json.loads((tmp_path / "run" / "config.json").read_text())["restored"]
 
 
@@ -135,6 +146,8 @@ def test_tables_standardizing_and_names_of_classes(nngraph, points, flowers, tmp
     assert float(rows[1]["score of rose"]) == array[1, 1]
     assert [row["class"] for row in json.loads((tmp_path / "out.json").read_text())] == ["iris", "tulip", "rose"]
     assert np.array_equal(np.load(tmp_path / "out.npz")["scores"], array)
+    digits = max(len(row["score of rose"].lstrip("-").replace(".", "")) for row in rows)
+    assert digits <= 10  # of float32, not those of the float64 that is nearest
     printed = nngraph("predict", tmp_path / "run", "--data", new).out
     assert printed == (tmp_path / "out.csv").read_text()
 
@@ -191,6 +204,34 @@ def test_without_a_model(nngraph):
     assert "no such file" in nngraph("train", "nothing.json").err
     assert "no such file" in nngraph("predict", "nothing", "-i", "digits").err
     assert "--output: x.txt given" in nngraph("predict", "nothing", "-i", "digits", "-o", "x.txt").err
+
+
+def test_a_model_file_is_no_run(nngraph, points):
+    for command in ("evaluate", "predict"):
+        ran = nngraph(command, points, "--data", BLOBS)
+        assert ran.code == 2
+        assert f"{points}: is a model file, a run or a checkpoint expected; train it first (nngraph train " in ran.err
+
+
+def test_files_are_suggested_only_if_much_alike(nngraph, points):
+    near, far = points.with_name("pionts.json"), points.with_name("numbers.json")
+    assert nngraph("train", near).err.endswith(f"no such file; did you mean '{points.name}'?\n")
+    assert nngraph("train", points.with_suffix(".py")).err.endswith(f"no such file; did you mean '{points.name}'?\n")
+    assert nngraph("train", far).err.endswith("no such file\n")
+
+
+def test_help_names_every_dataset(nngraph):
+    text = " ".join(nngraph("train", "--help").out.split())
+    assert all(source.name in text for source in DATASETS)
+
+
+def test_compilation_is_timed_apart(monkeypatch):
+    times = iter([100.0, 101.0, 103.0, 104.0, 110.0, 110.5, 120.0])
+    monkeypatch.setattr("nngraph.cli.training.time.perf_counter", lambda: next(times))
+    clock = Clock()
+    for done, total in ((0, 2), (1, 2), (2, 2), (0, 1), (1, 1)):
+        clock.compiled(done, total)
+    assert clock.text() == "16.50 s + 3.5 s compiling"
 
 
 def test_forms_of_options():

@@ -28,9 +28,7 @@ def test_the_stub_has_every_op():
 
 def test_the_schema_has_every_op_and_no_dangling_reference():
     found = schema()
-    assert {name.removeprefix("op.") for name in found["$defs"] if name.startswith("op.")} == set(
-        declarable()
-    )
+    assert {name.removeprefix("op.") for name in found["$defs"] if name.startswith("op.")} == set(declarable())
     text = json.dumps(found)
     for name in {part.split('"')[0] for part in text.split("#/$defs/")[1:]}:
         assert name in found["$defs"]
