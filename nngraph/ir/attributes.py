@@ -81,6 +81,8 @@ INVALID: Any = object()
 
 
 def in_bounds(attribute: Attribute, value: Any) -> bool:
+    if attribute.type == "pair" and isinstance(value, tuple):
+        return all(in_bounds(attribute, item) for item in cast("tuple[int, ...]", value))
     if not isinstance(value, int | float):
         return True
     low = -math.inf if attribute.minimum is None else attribute.minimum
@@ -133,6 +135,27 @@ def to_pairs(value: Any) -> tuple[tuple[int, ...], ...]:
     return pairs if valid else INVALID
 
 
+def to_pair(value: Any) -> int | tuple[int, ...]:
+    if isinstance(value, Integral):
+        return to_integer(value)
+    pair = to_integers(value)
+    return pair if pair is not INVALID and len(pair) == 2 else INVALID
+
+
+def to_padding(value: Any) -> str | int | tuple[Any, ...]:
+    """A name, a number of pixels, one for each of two axes, or one for each of their ends."""
+    if isinstance(value, str):
+        return value if value in ("same", "valid") else INVALID
+    if isinstance(value, Integral):
+        pixels = to_integer(value)
+        return pixels if pixels is not INVALID and pixels >= 0 else INVALID
+    if all(isinstance(side, Integral) for side in value):
+        pair = to_pair(value)
+        return pair if pair is not INVALID and min(cast("tuple[int, ...]", pair)) >= 0 else INVALID
+    pairs = to_pairs(value)
+    return pairs if pairs is not INVALID and len(pairs) == 2 else INVALID
+
+
 def to_array(value: Any) -> Any:
     """A number, or an array of finite numbers, as plain as it comes."""
     array = np.asarray(value)
@@ -152,6 +175,8 @@ CONVERSIONS: Mapping[str, Callable[[Any], Any]] = {
     "axes": to_axes,
     "integers": to_integers,
     "pairs": to_pairs,
+    "pair": to_pair,
+    "padding": to_padding,
     "array": to_array,
     "any": lambda value: value,
 }
@@ -167,6 +192,8 @@ NAMES: Mapping[str, str] = {
     "axes": "an integer or a list of integers",
     "integers": "a list of integers",
     "pairs": "a list of pairs of integers of at least 0",
+    "pair": "an integer or two",
+    "padding": "'same', 'valid', a number of pixels, (rows, columns) or ((top, bottom), (left, right))",
     "array": "a finite number or an array of them",
     "any": "a value",
 }
