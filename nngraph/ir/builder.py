@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from typing import Any
 
@@ -87,12 +88,13 @@ class Builder:
         Raises
         ------
         ValueError
-            From the op's `infer`, if the types do not fit.
+            From the op's `infer`, if the types do not fit; or if there is no op of that name.
         """
+        if name not in REGISTRY:
+            near = difflib.get_close_matches(name, REGISTRY, n=1)
+            raise ValueError(f"no op '{name}' is registered{f'; did you mean {near[0]!r}?' if near else ''}")
         op = REGISTRY[name]
-        dtype = next(
-            (x.type.dtype for x in inputs if isinstance(x, Value) and x.type.dtype != "bool"), self.dtype
-        )
+        dtype = next((x.type.dtype for x in inputs if isinstance(x, Value) and x.type.dtype != "bool"), self.dtype)
         values = [x if isinstance(x, Value) else self.constant(x, dtype) for x in inputs]
         attributes = {k: a.default for k, a in op.attributes.items() if not a.required} | attributes
         if attributes.get("dtype") == "float":
@@ -112,14 +114,10 @@ class Builder:
         """
         key = (float(value), dtype or self.dtype)
         if key[1] == "int32" and not key[0].is_integer():
-            raise ValueError(
-                f"an integer beside int32 values expected, {value} given; convert them with cast"
-            )
+            raise ValueError(f"an integer beside int32 values expected, {value} given; convert them with cast")
         if key not in self.constants:
             type = TensorType((), key[1])
-            (self.constants[key],) = self.append(
-                REGISTRY["constant"], (), (type,), {"value": value, "dtype": key[1]}
-            )
+            (self.constants[key],) = self.append(REGISTRY["constant"], (), (type,), {"value": value, "dtype": key[1]})
         return self.constants[key]
 
     def state(self, state: State) -> Value:

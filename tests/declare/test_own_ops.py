@@ -75,6 +75,7 @@ def test_a_file_says_the_same():
     [
         ({"infer": lambda x: None}, "its infer gave None, the type of its result expected"),
         ({"expand": lambda b, x: None}, "its expand gave None, a value that the builder made expected"),
+        ({"expand": lambda b, x: b.add("sqare", x)}, "no op 'sqare' is registered; did you mean 'square'?"),
         ({"expand": lambda b, x: 3}, "its expand gave 3, a value that the builder made expected"),
         ({"expand": None, "expr": lambda x: 2.0}, "its expr gave 2.0, an expression of its arguments expected"),
     ],
