@@ -9,7 +9,7 @@ from typing import Any
 
 from nngraph.emit.columns import columns_source
 from nngraph.emit.matmul import matmul_source
-from nngraph.emit.memory import memory_source
+from nngraph.emit.memory import memory_source, mixed_sums_source
 from nngraph.emit.rows import rows_source
 from nngraph.ir.program import Kernel
 from nngraph_kernels.cpu.transpose import source as transpose_source
@@ -19,6 +19,7 @@ WRITERS: dict[str, Callable[[str, Any], str]] = {
     "columns": columns_source,
     "matmul": matmul_source,
     "memory": memory_source,
+    "mixed_sums": mixed_sums_source,
     "transpose": transpose_source,
 }
 PLACEHOLDER = "ng_kernel"

@@ -12,6 +12,7 @@ from nngraph.ir.program import REDUCTIONS, KernelCall, Operand, Schedule
 from nngraph.ir.types import Shape
 from nngraph.schedule.columns import schedule_columns
 from nngraph.schedule.matmul import schedule_matmul
+from nngraph.schedule.mixed_sums import schedule_sums, schedule_weights_gradient
 from nngraph.schedule.movement import schedule_copy, schedule_gather, schedule_scatter_add
 from nngraph.schedule.patterns import Patterns, recalled
 from nngraph.schedule.region import Region
@@ -21,6 +22,8 @@ BY_KERNEL: dict[str, Callable[[Node], list[KernelCall]]] = {
     "copy": schedule_copy,
     "gather": schedule_gather,
     "scatter_add": schedule_scatter_add,
+    "mixed_weights_gradient": schedule_weights_gradient,
+    "mixed_sums": schedule_sums,
 }
 BY_KIND: dict[str, Callable[[Region], list[KernelCall]]] = {
     "rows": lambda region: [schedule_rows(region)],

@@ -36,7 +36,14 @@ class Case:
         return [TensorType(x.shape, str(x.dtype)) for x in self.arrays]
 
     def reference(self) -> np.ndarray:
-        return np.array(self.op.reference(*self.arrays, *self.parameters, **self.attributes))
+        """The only result."""
+        (result,) = self.references()
+        return result
+
+    def references(self) -> list[np.ndarray]:
+        """All results."""
+        found = self.op.reference(*self.arrays, *self.parameters, **self.attributes)
+        return [np.array(result) for result in (found if isinstance(found, tuple) else (found,))]
 
 
 def samples(keep: Callable[[Op], Any]) -> list[Any]:
