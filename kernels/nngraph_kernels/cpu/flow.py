@@ -17,9 +17,10 @@ from nngraph_kernels.simd.vector_types import ELEMENTS
 def declared(function: Callable[..., None], dtype: str, parameters: str, variant: Hashable) -> Any:
     """The function as a primitive of pointers to `dtype` ("p" in `parameters`) and int64 numbers ("n").
 
-    `variant` is what it was made for: Numba tells primitives apart by their names.
+    "a" stands for the block of arguments, whose slots may hold a list of pointers. `variant` is what it was
+    made for: Numba tells primitives apart by their names.
     """
-    kinds = {"p": types.CPointer(ELEMENTS[dtype]), "n": types.int64}
+    kinds = {"p": types.CPointer(ELEMENTS[dtype]), "n": types.int64, "a": types.CPointer(types.int64)}
     signature = tuple(kinds[p] for p in parameters)
     function.__qualname__ += f" {variant}"
     return primitive(lambda *arguments: (types.void, signature))(function)
