@@ -12,9 +12,11 @@ from nngraph.emit.matmul import matmul_source
 from nngraph.emit.memory import memory_source, mixed_sums_source
 from nngraph.emit.rows import rows_source
 from nngraph.ir.program import Kernel
+from nngraph_kernels.cpu.channel_sums import source as channel_sums_source
 from nngraph_kernels.cpu.transpose import source as transpose_source
 
 WRITERS: dict[str, Callable[[str, Any], str]] = {
+    "channel_sums": channel_sums_source,
     "rows": rows_source,
     "columns": columns_source,
     "matmul": matmul_source,

@@ -10,6 +10,7 @@ import numpy as np
 from nngraph.ir.graph import Graph, Node, Value
 from nngraph.ir.program import REDUCTIONS, KernelCall, Operand, Schedule
 from nngraph.ir.types import Shape
+from nngraph.schedule.channel_sums import schedule_channel_sums
 from nngraph.schedule.columns import schedule_columns
 from nngraph.schedule.matmul import schedule_matmul
 from nngraph.schedule.mixed_sums import schedule_sums, schedule_weights_gradient
@@ -19,6 +20,7 @@ from nngraph.schedule.region import Region
 from nngraph.schedule.rows import schedule_rows
 
 BY_KERNEL: dict[str, Callable[[Node], list[KernelCall]]] = {
+    "channel_sums": schedule_channel_sums,
     "copy": schedule_copy,
     "gather": schedule_gather,
     "scatter_add": schedule_scatter_add,
