@@ -9,32 +9,16 @@ from typing import Any
 import click
 
 from nngraph.cli.arguments import dtype_option, seed_option, threads_option
-from nngraph.cli.choices import choice, seeds_of
+from nngraph.cli.choices import seeds_of
+from nngraph.cli.training_options import choices_of, training_options
 from nngraph.errors import OptionError
 
 
 @click.command(short_help="Train a model on data.")
 @click.argument("model", type=click.Path(path_type=Path), required=False)
-@click.option("--data", metavar="SPEC", help="A dataset (digits, moons, circles, spirals, xor, blobs, sine, step, "
-              "random) or a file (.npz, .csv, IDX), with options after a colon.  "
-              "[default: the model's, or digits]")  # fmt: skip
-@click.option("--epochs", type=click.IntRange(1), help="Passes over the data.  [default: the model's, or 20]")
-@click.option("--batch-size", type=click.IntRange(1), help="Examples in a step.  [default: the model's, or 32]")
-@click.option("--loss", metavar="NAME[:key=value,...]", help="By default the model's, or one that fits the data.")
-@click.option("--optimizer", metavar="NAME[:key=value,...]", help="By default the model's, or adam.")
-@click.option("--learning-rate", type=click.FloatRange(0), help="In place of the optimizer's own.")
-@click.option("--regularizer", metavar="NAME:strength=λ", help="l1, l2 or elastic_net.")
-@click.option("--held-out", type=click.FloatRange(0, 1, min_open=True, max_open=True),
-              help="Share of the data that is held out.  [default: the model's, or 0.2]")  # fmt: skip
+@training_options
 @click.option("--split-seeds", metavar="SEEDS", help="What is held out depends on; with several, as in 0-4, one "
               "training for each, and the mean.  [default: the model's, or 0]")  # fmt: skip
-@click.option("--validation-split", type=click.FloatRange(0, 1, min_open=True, max_open=True), help="Share of the "
-              "training part that early stopping goes by, in place of the held-out part.")  # fmt: skip
-@click.option("--patience", type=click.IntRange(1), help="Stop after so many epochs without a better loss on held-out "
-              "or validation data, and go back to the best.")  # fmt: skip
-@click.option("--standardize/--no-standardize", default=None, help="Inputs by the training part's means and "
-              "deviations.  [default: the model's, or only for data from files]")  # fmt: skip
-@click.option("--class-weight", type=click.Choice(["balanced"]), help="Give every class the same sum of weights.")
 @seed_option
 @dtype_option
 @threads_option
@@ -57,9 +41,7 @@ def command(model: Path | None, resume: Path | None, run: Path | None, quiet: bo
     """
     from nngraph.cli.training import options_of, train_all
 
-    for name in ("loss", "optimizer", "regularizer"):
-        if given[name] is not None:
-            given[name] = choice(f"--{name}", given[name])
+    given = choices_of(given)
     if given["split_seeds"] is not None:
         given["split_seeds"] = seeds_of("--split-seeds", given["split_seeds"])
     if resume is not None:

@@ -71,9 +71,7 @@ def train_all(graph: Graph, options: Options, directory: Path, resume: bool, pro
     from nngraph.train.data import load
 
     whole = load(options.data)
-    if options.standardize is None:
-        options = replace(options, standardize=is_file(options.data))
-    options = chosen(graph, options, whole)
+    options = resolved(graph, options, whole)
     results: list[dict[str, float]] = []
     several = len(options.split_seeds) > 1
     for place, seed in enumerate(options.split_seeds):
@@ -89,33 +87,49 @@ def train_one(
     graph: Graph, options: Options, whole: Dataset, seed: int, path: Path, resume: bool, progress: bool, introduce: bool
 ) -> dict[str, float]:
     """Train on all but what this seed holds out; the metrics on that."""
-    from nngraph.train.data import split, weighted
     from nngraph.train.run_directory import LAST
     from nngraph.train.trainee import train
 
-    training, held_out = split(whole, options.held_out, seed=seed)
+    parts = parts_of(options, whole, seed)
     model = model_for(graph, options, path, resume)
-    validation = held_out
-    if options.validation_split is not None:
-        training, validation = split(training, options.validation_split, seed=seed)
     if introduce:
-        introduction(model, options, training, validation, held_out)
-    if options.class_weight:
-        training = weighted(training, class_weight=options.class_weight)  # pyright: ignore[reportArgumentType]
+        introduction(model, options, parts)
     clock = Clock()
     settings = settings_of(options, seed, path, resume, progress)
     try:
         with compilation_shown(model, progress, clock):
-            history = train(model.trainee, training, validation, settings, bool(options.standardize))
+            history = train(model.trainee, parts.training, parts.validation, settings, bool(options.standardize))
     except KeyboardInterrupt:
         saved = f"saved in {path}" if (path / LAST).is_file() else "interrupted before the first step"
         click.echo(f"{saved}; go on with: nngraph train --resume {run_of(path, options)}", err=True)
         raise
-    found = model.evaluate(held_out)
+    found = model.evaluate(parts.held_out)
     title = f"split seed {seed}: " if len(options.split_seeds) > 1 else ""
     after = f", {history.stopped}" if history.stopped else ""
     click.echo(f"{title}held-out {described(found)} ({history.epochs} epochs{after}, {clock.text()})")
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Data: to train on, to validate with (the held-out part, unless a share is set aside), and to test with."""
+
+    training: Dataset
+    validation: Dataset
+    held_out: Dataset
+
+
+def parts_of(options: Options, whole: Dataset, seed: int) -> Parts:
+    """Data as `seed` splits it, the training part weighted where that is wanted."""
+    from nngraph.train.data import split, weighted
+
+    training, held_out = split(whole, options.held_out, seed=seed)
+    validation = held_out
+    if options.validation_split is not None:
+        training, validation = split(training, options.validation_split, seed=seed)
+    if options.class_weight:
+        training = weighted(training, class_weight=options.class_weight)  # pyright: ignore[reportArgumentType]
+    return Parts(training, validation, held_out)
 
 
 @contextmanager
@@ -196,19 +210,24 @@ def settings_of(options: Options, seed: int, path: Path, resume: bool, progress:
     )  # fmt: skip
 
 
-def chosen(graph: Graph, options: Options, data: Dataset) -> Options:
-    """With a loss that goes with the data, where none is named."""
-    if options.loss is not None:
-        return options
+def resolved(graph: Graph, options: Options, data: Dataset) -> Options:
+    """With what goes by the data where nothing is said: whether it is standardized, and the loss."""
+    if options.standardize is None:
+        options = replace(options, standardize=is_file(options.data))
+    return options if options.loss is not None else replace(options, loss=fitting_loss(graph, data))
+
+
+def fitting_loss(graph: Graph, data: Dataset) -> str:
+    """The loss that goes with the data."""
     if data.task == "regression":
-        return replace(options, loss="mean_squared_error")
+        return "mean_squared_error"
     outputs = list(graph.outputs.values())
     if len(outputs) != 1:
         raise OptionError("loss: none given, and the model has several outputs; name them in its file's training block")
-    return replace(options, loss="binary_cross_entropy" if outputs[0].shape[-1:] == (1,) else "cross_entropy")
+    return "binary_cross_entropy" if outputs[0].shape[-1:] == (1,) else "cross_entropy"
 
 
-def introduction(model: Model, options: Options, training: Dataset, validation: Dataset, held_out: Dataset) -> None:
+def introduction(model: Model, options: Options, parts: Parts) -> None:
     """The resolved configuration, in three paragraphs."""
     from nngraph.cli.tables import show_titled
     from nngraph.train.trainee import config_of
@@ -221,9 +240,9 @@ def introduction(model: Model, options: Options, training: Dataset, validation: 
         f"{model.graph.name}: {size:,} parameters, {config['dtype']}, "
         f"{threads} thread{'s' if threads > 1 else ''}, seed {config['seed']}",
     )
-    own = f"{len(validation):,} to validate with, " if validation is not held_out else ""
-    parts = f"{len(training):,} examples to train on, {own}{len(held_out):,} held out"
-    show_titled("data", f"{options.data}: {parts}{', standardized' if options.standardize else ''}")
+    own = f"{len(parts.validation):,} to validate with, " if parts.validation is not parts.held_out else ""
+    sizes = f"{len(parts.training):,} examples to train on, {own}{len(parts.held_out):,} held out"
+    show_titled("data", f"{options.data}: {sizes}{', standardized' if options.standardize else ''}")
     losses = ", ".join(brief(loss) for loss in config["loss"].values())
     penalty = f", regularizer {brief(config['regularizer'])}" if config["regularizer"] else ""
     steps = f"{options.epochs} epochs in batches of {options.batch_size}"

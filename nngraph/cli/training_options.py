@@ -1,0 +1,44 @@
+"""The options that say how to train, which `train` and `sweep` share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import click
+
+TRAINING: Final = (
+    click.option("--data", metavar="SPEC", help="A dataset (digits, moons, circles, spirals, xor, blobs, sine, step, "
+                 "random) or a file (.npz, .csv, IDX), with options after a colon.  "
+                 "[default: the model's, or digits]"),
+    click.option("--epochs", type=click.IntRange(1), help="Passes over the data.  [default: the model's, or 20]"),
+    click.option("--batch-size", type=click.IntRange(1), help="Examples in a step.  [default: the model's, or 32]"),
+    click.option("--loss", metavar="NAME[:key=value,...]", help="By default the model's, or one that fits the data."),
+    click.option("--optimizer", metavar="NAME[:key=value,...]", help="By default the model's, or adam."),
+    click.option("--learning-rate", type=click.FloatRange(0), help="In place of the optimizer's own."),
+    click.option("--regularizer", metavar="NAME:strength=λ", help="l1, l2 or elastic_net."),
+    click.option("--held-out", type=click.FloatRange(0, 1, min_open=True, max_open=True),
+                 help="Share of the data that is held out.  [default: the model's, or 0.2]"),
+    click.option("--validation-split", type=click.FloatRange(0, 1, min_open=True, max_open=True), help="Share of the "
+                 "training part that early stopping goes by, in place of the held-out part."),
+    click.option("--patience", type=click.IntRange(1), help="Stop after so many epochs without a better loss on "
+                 "held-out or validation data, and go back to the best."),
+    click.option("--standardize/--no-standardize", default=None, help="Inputs by the training part's means and "
+                 "deviations.  [default: the model's, or only for data from files]"),
+    click.option("--class-weight", type=click.Choice(["balanced"]), help="Give every class the same sum of weights."),
+)  # fmt: skip
+
+
+def training_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Data, loss, optimizer and the like."""
+    for option in reversed(TRAINING):
+        function = option(function)
+    return function
+
+
+def choices_of(given: dict[str, Any]) -> dict[str, Any]:
+    """Options as a model's file would hold them."""
+    from nngraph.cli.choices import choice
+
+    named = {name: given[name] for name in ("loss", "optimizer", "regularizer") if given[name] is not None}
+    return given | {name: choice(f"--{name}", text) for name, text in named.items()}
