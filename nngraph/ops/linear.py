@@ -40,25 +40,30 @@ def infer(a: TensorType, b: TensorType, transpose_a: bool = False, transpose_b: 
     return result
 
 
-def reference(
-    a: np.ndarray, b: np.ndarray, transpose_a: bool = False, transpose_b: bool = False
-) -> np.ndarray:
+def reference(a: np.ndarray, b: np.ndarray, transpose_a: bool = False, transpose_b: bool = False) -> np.ndarray:
     return (a.swapaxes(-1, -2) if transpose_a else a) @ (b.swapaxes(-1, -2) if transpose_b else b)
 
 
 def vjp(b: Builder, node: Node, dy: Value) -> tuple[Value, Value]:
-    """dA = dY Bᵀ and dB = Aᵀ dY, with the transposes folded in."""
+    """dA = dY Bᵀ and dB = Aᵀ dY, with the transposes folded in; dB of one matrix is one product over all rows."""
     left, right = node.inputs
     ta, tb = node.attributes["transpose_a"], node.attributes["transpose_b"]
     if ta:
         da = b.add("matmul", right, dy, transpose_a=tb, transpose_b=True)
     else:
         da = b.add("matmul", dy, right, transpose_b=not tb)
+    if right.type.rank == 2 and not ta:
+        left, dy = rows_of(b, left), rows_of(b, dy)
     if tb:
         db = b.add("matmul", dy, left, transpose_a=True, transpose_b=ta)
     else:
         db = b.add("matmul", left, dy, transpose_a=not ta)
-    return unbroadcast(b, da, left.type), unbroadcast(b, db, right.type)
+    return unbroadcast(b, da, node.inputs[0].type), unbroadcast(b, db, right.type)
+
+
+def rows_of(b: Builder, x: Value) -> Value:
+    """All rows of `x` in one matrix."""
+    return x if x.type.rank == 2 else b.add("view", x, shape=(size_of(x.type.shape[:-1]), x.type.shape[-1]))
 
 
 def flops(a: TensorType, b: TensorType, transpose_a: bool = False, transpose_b: bool = False) -> Dim:
@@ -78,6 +83,7 @@ matmul = register_op(
             Sample(((5, 19), (20, 5)), {"transpose_a": True, "transpose_b": True}),
             Sample(((2, 3, 5), (2, 5, 4))), Sample(((2, 2, 3, 5), (5, 4))),
             Sample(((2, 3, 5), (2, 4, 5)), {"transpose_b": True}),
+            Sample(((2, 3, 5), (4, 5)), {"transpose_b": True}), Sample(((2, 5, 3), (5, 4)), {"transpose_a": True}),
             Sample(((2, 5, 3), (2, 4, 5)), {"transpose_a": True, "transpose_b": True}),
         ),
         errors=(
@@ -109,25 +115,15 @@ def linear_parameters(x: TensorType, units: int, bias: bool = True, **_: Any) ->
 
 
 def linear_expand(b: Builder, x: Value, weight: Value, offset: Value | None = None, **_: Any) -> Value:
-    """Inputs of more than two axes go through one flat product."""
-    lead = x.type.shape[:-1]
-    flat = x if len(lead) == 1 else b.add("view", x, shape=(flatten(lead), x.type.shape[-1]))
-    product = b.add("matmul", flat, weight)
+    """x of a single axis is a matrix of one row."""
+    rows = x if x.type.rank > 1 else b.add("view", x, shape=(1, *x.type.shape))
+    y = b.add("matmul", rows, weight)
     if offset is not None:
-        product = b.add("add", product, offset)
-    return product if len(lead) == 1 else b.add("view", product, shape=(*lead, product.type.shape[-1]))
+        y = b.add("add", y, offset)
+    return y if x.type.rank > 1 else b.add("view", y, shape=y.type.shape[1:])
 
 
-def flatten(shape: tuple[Dim, ...]) -> Dim:
-    size: Dim = 1
-    for dim in shape:
-        size = multiply(size, dim)
-    return size
-
-
-def linear_reference(
-    x: np.ndarray, weight: np.ndarray, offset: np.ndarray | None = None, **_: Any
-) -> np.ndarray:
+def linear_reference(x: np.ndarray, weight: np.ndarray, offset: np.ndarray | None = None, **_: Any) -> np.ndarray:
     y = x @ weight.T
     return y if offset is None else y + offset
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import product
 
@@ -12,7 +13,7 @@ from nngraph.ir.types import Batch, Dim, Shape, evaluate
 from nngraph.schedule.body import Body
 from nngraph.schedule.region import Region, traffic
 from nngraph.schedule.strides import Strides, broadcast_strides, collapse
-from nngraph_kernels.cpu.epilogue import Access
+from nngraph_kernels.cpu.epilogue import STRIDES, Access
 from nngraph_kernels.cpu.matmul import MatmulSpec, scratch_bytes
 
 
@@ -21,12 +22,11 @@ def schedule_matmul(region: Region) -> list[KernelCall]:
     node = next(node for node in region.members if node.op.name == "matmul")
     body = epilogue_body(region, node)
     values = [*region.results, *node.inputs, *body.operands]
-    lead = region.space[:-2]
-    walks = [lead_strides(value, region.space) for value in values]
-    return [
-        build_call(region, node, body, values, batch_size, batch_strides, offsets)
-        for batch_size, batch_strides, offsets in batches(lead, walks)
-    ]
+    joined = rows_join(node)
+    walks = [row_strides(value, region.space) for value in values]
+    count = len(region.results)
+    walks[count : count + 2] = factor_strides(node, region.space)
+    return [build_call(region, node, body, values, part) for part in parts(region.space[:-1], walks, joined)]
 
 
 def epilogue_body(region: Region, anchor: Node) -> Body:
@@ -40,26 +40,65 @@ def epilogue_body(region: Region, anchor: Node) -> Body:
     return body
 
 
-def lead_strides(value: Value, space: Shape) -> Strides:
-    """Strides over all axes but the last two."""
+def rows_join(node: Node) -> bool:
+    """Whether the leading axes of a may count as rows: b is one matrix, and a's rows lie one after the other."""
+    return not node.attributes["transpose_a"] and all(dim == 1 for dim in node.inputs[1].type.shape[:-2])
+
+
+def row_strides(value: Value, space: Shape) -> Strides:
+    """Strides over all axes but the last."""
+    return broadcast_strides(padded(value, space), space)[:-1]
+
+
+def factor_strides(node: Node, space: Shape) -> list[Strides]:
+    """The same of a and b, the last of them from one row of the product to the next."""
+    walks: list[Strides] = []
+    for value in node.inputs:
+        own = padded(value, space)
+        walks.append(broadcast_strides(own, (*space[:-2], *own[-2:]))[:-2])
+    a_row = 1 if node.attributes["transpose_a"] else node.inputs[0].type.shape[-1]
+    return [(*walks[0], a_row), (*walks[1], 0)]
+
+
+def padded(value: Value, space: Shape) -> Shape:
     shape = value.type.shape
-    padded = (1,) * (len(space) - len(shape)) + shape
-    return broadcast_strides(padded, (*space[:-2], *padded[-2:]))[:-2]
+    return (1,) * (len(space) - len(shape)) + shape
 
 
-def batches(lead: Shape, walks: list[Strides]) -> Iterator[tuple[Dim, list[Dim], list[tuple[Dim, int]]]]:
-    """Of each call: number of products, stride of each operand from one to the next, where each operand starts."""
-    axes: list[int] = []
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one call computes: `batch` products of `m` rows.
+
+    Attributes
+    ----------
+    steps : list of (Dim, Dim)
+        For each operand how far it is from one product to the next, and from one row to the next.
+    starts : list of (Dim, int)
+        Where each operand starts: a multiple of the batch, and a fixed number of elements.
+    """
+
+    batch: Dim
+    m: Dim
+    steps: list[tuple[Dim, Dim]]
+    starts: list[tuple[Dim, int]]
+
+
+def parts(space: Shape, walks: list[Strides], joined: bool) -> Iterator[Part]:
+    """As few calls as operands with these strides over `space`, whose last axis is M, can be gone over in."""
+    peeled: list[int] = []
+    rows = len(space) - 1
     while True:
-        rest = [axis for axis in range(len(lead)) if axis not in axes]
-        sizes, strides = collapse(tuple(lead[a] for a in rest), [tuple(w[a] for a in rest) for w in walks])
-        if len(sizes) <= 1:
+        rest = [axis for axis in range(rows) if axis not in peeled] + ([rows] if joined else [])
+        sizes, strides = collapse(tuple(space[a] for a in rest), [tuple(w[a] for a in rest) for w in walks])
+        if len(sizes) <= 1 + joined:
             break
-        axes.append(next(axis for axis in rest if isinstance(lead[axis], int) and lead[axis] != 1))
-    size = sizes[0] if sizes else 1
-    steps = [own[0] if own else 0 for own in strides]
-    for place in product(*(range(evaluate(lead[axis], 1)) for axis in axes)):
-        yield size, steps, [offset(walk, axes, place) for walk in walks]
+        peeled.append(next(a for a in rest if a != rows and isinstance(space[a], int) and space[a] != 1))
+    missing = 1 + joined - len(sizes)
+    batch, m = [1] * missing + sizes + ([] if joined else [space[rows]])
+    steps = [[0] * missing + own + ([] if joined else [walk[rows]]) for own, walk in zip(strides, walks, strict=True)]
+    for place in product(*(range(evaluate(space[axis], 1)) for axis in peeled)):
+        starts = [offset(walk, peeled, place) for walk in walks]
+        yield Part(batch, m, [(own[0], own[1]) for own in steps], starts)
 
 
 def offset(walk: Strides, axes: list[int], place: tuple[int, ...]) -> tuple[Dim, int]:
@@ -74,52 +113,45 @@ def offset(walk: Strides, axes: list[int], place: tuple[int, ...]) -> tuple[Dim,
     return Batch(batched) if batched else 0, fixed
 
 
-def build_call(
-    region: Region, node: Node, body: Body, values: list[Value], batch_size: Dim, batch_strides: list[Dim],
-    offsets: list[tuple[Dim, int]],
-) -> KernelCall:  # fmt: skip
-    m, n = region.space[-2:]
+def build_call(region: Region, node: Node, body: Body, values: list[Value], part: Part) -> KernelCall:
+    n = region.space[-1]
     a, b = node.inputs
     transpose_a, transpose_b = node.attributes["transpose_a"], node.attributes["transpose_b"]
     k = a.type.shape[-2 if transpose_a else -1]
     count = len(region.results)
-    accesses = [access_of(value, region.space) for value in body.operands]
+    steps = part.steps[count + 2 :]
+    accesses: list[Access] = [access_of(v, region.space, row) for v, (_, row) in zip(body.operands, steps, strict=True)]
     product_spec = MatmulSpec(a.type.dtype, transpose_a, transpose_b)
     spec = MatmulEpilogueSpec(
         product_spec, tuple(zip(accesses, (v.type.dtype for v in body.operands), strict=True)),
         tuple(v.type.dtype for v in region.results), tuple(body.statements),
         tuple(body.position[value] for value in region.results), len(body.numbers),
     )  # fmt: skip
-    strides: list[Dim] = []
-    for value, step in list(zip(values, batch_strides, strict=True))[:count]:
-        strides += [step, row_stride(value)]
-    for value, step, access in zip(body.operands, batch_strides[count + 2 :], accesses, strict=True):
-        strides += [step, row_stride(value)][: {"full": 2, "row": 2, "column": 1, "scalar": 0}[access]]
-    operands = [Operand(value, *start) for value, start in zip(values, offsets, strict=True)]
+    strides = [stride for own in part.steps[:count] for stride in own]
+    for own, access in zip(steps, accesses, strict=True):
+        strides += own[: len(STRIDES[access])]
+    operands = [Operand(value, *start) for value, start in zip(values, part.starts, strict=True)]
+    factors = [part.steps[count][0], part.steps[count + 1][0]]
     return KernelCall(
         Kernel("matmul", spec), tuple(operands[:count]), tuple(operands[count:]),
-        (batch_size, m, n, k, a.type.shape[-1], b.type.shape[-1], *batch_strides[count : count + 2], *strides),
-        tuple(body.numbers), region.ids, scratch=partial(scratch, product_spec, m, n, k),
+        (part.batch, part.m, n, k, a.type.shape[-1], b.type.shape[-1], *factors, *strides),
+        tuple(body.numbers), region.ids, scratch=partial(scratch, product_spec, part.m, n, k),
         in_place=in_place(values, accesses, count),
         flops=node.op.flops(a.type, b.type, **node.attributes) if node.op.flops else 0, traffic=traffic(values),
         origins=tuple(body.origins),
     )  # fmt: skip
 
 
-def access_of(value: Value, space: Shape) -> Access:
-    """How an operand of the epilogue varies over the last two axes of the product."""
-    if all(dim == 1 for dim in value.type.shape):
+def access_of(value: Value, space: Shape, row: Dim) -> Access:
+    """How an operand of the epilogue, `row` elements from row to row, varies over the product."""
+    own = padded(value, space)
+    if all(dim == 1 for dim in own):
         return "scalar"  # before "full": work on single numbers is done once a call
-    shape = ((1, 1) + value.type.shape)[-2:]
-    if shape == space[-2:]:
+    if own == space:
         return "full"
-    return "column" if shape[1] == space[-1] and space[-1] != 1 else "row"
-
-
-def row_stride(value: Value) -> Dim:
-    """From one row to the next: 0 where all rows are one."""
-    shape = ((1, 1) + value.type.shape)[-2:]
-    return 0 if shape[0] == 1 else shape[1]
+    if own[-1] == space[-1] and space[-1] != 1:
+        return "full" if row else "column"
+    return "row"
 
 
 def scratch(spec: MatmulSpec, m: Dim, n: Dim, k: Dim, batch: int) -> int:
@@ -127,7 +159,7 @@ def scratch(spec: MatmulSpec, m: Dim, n: Dim, k: Dim, batch: int) -> int:
     return scratch_bytes(spec, evaluate(m, batch), evaluate(n, batch), evaluate(k, batch), 1)
 
 
-def in_place(values: list[Value], accesses: Sequence[str], outputs: int) -> tuple[tuple[int, int], ...]:
+def in_place(values: list[Value], accesses: Sequence[Access], outputs: int) -> tuple[tuple[int, int], ...]:
     """Outputs over operands of the epilogue that lie like them; a and b are inputs 0 and 1."""
     return tuple(
         (o, i + 2)

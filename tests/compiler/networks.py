@@ -75,6 +75,23 @@ def products(g):
     g.output(g.matmul(flat, g.constant(np.eye(7, 3).tolist()), name="flat_product"))
 
 
+def products_of_rows_of_several_axes(g):
+    """Layers on images: what is read beside the product may be missing any of the axes."""
+    x = g.input("x", shape=(2, 3, 7))
+    h = g.relu(g.linear(x, 7, name="layer"))
+    h = g.add(g.linear(h, 7, name="second"), x, name="residual")
+    g.output(h)
+    shapes = ((2, 3, 1), (2, 1, 7), (1, 3, 7), (1, 1, 7), (2, 1, 1), (1, 3, 1), (3, 7), (7,), (3, 1))
+    for k, shape in enumerate(shapes):
+        if len(shape) == 3:
+            other = g.input(f"x{k}", shape=shape)
+        else:
+            other = g.constant(np.linspace(-1, 1, np.prod(shape)).reshape(shape).tolist())
+        g.output(g.multiply(g.linear(h, 7, shared_with="layer"), other), name=f"scaled{k}")
+    g.output(g.linear(g.relu(g.linear(h, 1)), 3, name="narrow"))
+    g.output(g.mean(g.linear(h, 3), axis=(1, 2), name="scores"))
+
+
 def attention(g):
     x = g.input("x", shape=(6, 8))
     q, k, v = (g.linear(x, 8, bias=False, name=n) for n in "qkv")
@@ -227,11 +244,15 @@ def dropouts(g):
 NETWORKS = (
     input_is_output, constants_are_outputs, views_are_outputs, one_value_under_two_names,
     inputs_and_nodes_that_nothing_reads, reductions_over_all_kinds_of_axes, reductions_of_single_elements,
-    work_before_and_after_reductions, products, attention, integers, masks, both_floats, movement, single_elements,
+    work_before_and_after_reductions, products,
+    products_of_rows_of_several_axes, attention, integers, masks, both_floats, movement, single_elements,
     single_weights, embeddings, shared_layers, deep, wide, several_readers, dropouts, rows_in_registers,
     rows_of_several_axes, thresholds,
 )  # fmt: skip
-TRAINED = (attention, single_weights, embeddings, shared_layers, deep, wide, several_readers, dropouts)
+TRAINED = (
+    attention, products_of_rows_of_several_axes, single_weights, embeddings, shared_layers, deep, wide, several_readers,
+    dropouts,
+)  # fmt: skip
 
 
 def declared(network) -> ng.Graph:

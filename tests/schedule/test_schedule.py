@@ -40,6 +40,22 @@ def test_a_layer_is_one_call():
     assert calls[0].nodes == ("h0/matmul", "h0", "relu_1")
 
 
+def test_layers_on_images_are_products_over_all_pixels():
+    g = ng.Graph("images")
+    x = g.input("x", shape=(6, 5, 8))
+    h = g.relu(g.add(g.linear(x, 8, name="h"), x))
+    h = g.relu(g.linear(h, 8, name="h2"))
+    g.output(g.linear(g.flatten(h), 3, name="scores"))
+    forward = calls_of(g)
+    assert [call.nodes for call in forward] == [
+        ("h/matmul", "h", "add_1", "relu_1"), ("h2/matmul", "h2", "relu_2"), ("scores/matmul", "scores"),
+    ]  # fmt: skip
+    assert forward[0].integers[:2] == (1, Batch(30))
+    step = [call for call in calls_of(g, type="sgd", learning_rate=0.1) if call.kernel.family == "matmul"]
+    assert len(step) == 3 + 2 + 3
+    assert any(call.nodes[-2:] == ("gradient/relu_1/greater", "gradient/relu_1/where") for call in step)
+
+
 def test_a_training_step_of_a_small_net():
     """Two products a layer and way but for the first layer's input, a bias's update, loss and labels in one."""
     calls = calls_of(mlp((6, 5, 4, 3)), type="sgd", learning_rate=0.1)
