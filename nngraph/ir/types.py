@@ -66,6 +66,17 @@ def size_of(shape: Shape) -> Dim:
     return Batch(factor) if symbolic else factor
 
 
+def strides_of(shape: Shape) -> Shape:
+    """Row-major strides, in elements."""
+    strides: list[Dim] = []
+    step: Dim = 1
+    for axis in range(len(shape) - 1, -1, -1):
+        strides.append(step)
+        # The first axis's size is in no stride: the batch stands there, and may be in one already.
+        step = multiply(step, shape[axis]) if axis else step
+    return tuple(reversed(strides))
+
+
 def broadcast_shapes(*shapes: Shape) -> Shape:
     """The shape that NumPy's broadcasting rules give; ValueError where they give none."""
     if shapes and all(shape == shapes[0] for shape in shapes):

@@ -9,7 +9,7 @@ import numpy as np
 from nngraph.ir.builder import Builder
 from nngraph.ir.graph import Node, Value
 from nngraph.ir.op import Attribute, ErrorSample, Op, Sample, register_op
-from nngraph.ir.types import Batch, Dim, Shape, TensorType, format_shape, multiply
+from nngraph.ir.types import Batch, Dim, Shape, TensorType, format_shape, multiply, strides_of
 from nngraph.ops.records import expect_rank, expect_sizes, normalize_axis
 
 
@@ -34,17 +34,6 @@ class Movement:
 
     copies: tuple[Copy, ...]
     fill: float | None = None
-
-
-def strides_of(shape: Shape) -> Shape:
-    """Row-major strides in elements."""
-    strides: list[Dim] = []
-    step: Dim = 1
-    for axis in range(len(shape) - 1, -1, -1):
-        strides.append(step)
-        # The first axis's size is in no stride: the batch stands there, and may be in one already.
-        step = multiply(step, shape[axis]) if axis else step
-    return tuple(reversed(strides))
 
 
 def offset_of(starts: tuple[int, ...], strides: Shape) -> Dim:

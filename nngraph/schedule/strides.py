@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from nngraph.ir.types import Dim, Shape, multiply
+from nngraph.ir.types import Dim, Shape, multiply, strides_of
 
 Strides = tuple[Dim, ...]
 
 
-def contiguous(shape: Shape) -> Strides:
-    """Row-major strides, in elements."""
-    strides: list[Dim] = []
-    step: Dim = 1
-    for dim in reversed(shape):
-        strides.append(step)
-        step = multiply(step, dim)
-    return tuple(reversed(strides))
-
-
 def broadcast_strides(shape: Shape, space: Shape) -> Strides:
     """Strides of a contiguous operand of `shape` over `space`: 0 along what it is broadcast over."""
-    own = contiguous(shape)
+    own = strides_of(shape)
     lead = len(space) - len(shape)
     return (0,) * lead + tuple(0 if dim == 1 else step for dim, step in zip(shape, own, strict=True))
 

@@ -9,6 +9,7 @@ from nngraph.ir.types import (
     format_shape,
     multiply,
     size_of,
+    strides_of,
 )
 
 
@@ -25,6 +26,12 @@ def test_the_batch_stands_once_in_a_shape():
         multiply(BATCH, BATCH)
     with pytest.raises(ValueError, match="twice"):
         size_of((BATCH, 3, BATCH))
+
+
+def test_strides_of_a_shape():
+    assert strides_of((3, 4, 5)) == (20, 5, 1)
+    assert strides_of((BATCH, 4)) == (4, 1)
+    assert strides_of((2, BATCH, 3)) == (Batch(3), 3, 1)
 
 
 @pytest.mark.parametrize(

@@ -5,15 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nngraph.ir.types import BATCH, Batch, evaluate
-from nngraph.schedule.strides import broadcast_strides, collapse, contiguous
+from nngraph.schedule.strides import broadcast_strides, collapse
 
 sizes = st.lists(st.sampled_from([1, 1, 2, 3, 5]), min_size=0, max_size=4)
-
-
-def test_strides_of_a_shape():
-    assert contiguous((3, 4, 5)) == (20, 5, 1)
-    assert contiguous((BATCH, 4)) == (4, 1)
-    assert contiguous((2, BATCH, 3)) == (Batch(3), 3, 1)
 
 
 def test_what_is_broadcast_stands_still():
