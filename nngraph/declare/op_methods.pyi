@@ -456,6 +456,25 @@ class OpMethods:
         name: str | None = None,
     ) -> Value:
         """−t log σ(s) − (1 − t) log(1 − σ(s))."""
+    def weighted_sum(
+        self,
+        x: Sequence[Value],
+        edge_dropout: float = 0.0,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        shared_with: Value | str | None = None,
+        initializer: str | Specification | Mapping[str, Any] | None = None,
+        regularizer: str | Specification | Mapping[str, Any] | None = None,
+    ) -> Value:
+        """The sum of the inputs, each times the sigmoid of a learned number of its own."""
+    def average(
+        self,
+        x: Sequence[Value],
+        *,
+        name: str | None = None,
+    ) -> Value:
+        """The mean of the inputs, element by element."""
     def transpose(
         self,
         x: Value,

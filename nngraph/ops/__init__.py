@@ -10,6 +10,7 @@ from nngraph.ops import linear as linear
 from nngraph.ops import logic as logic
 from nngraph.ops import loss as loss
 from nngraph.ops import mixed_sums as mixed_sums
+from nngraph.ops import mixing as mixing
 from nngraph.ops import movement as movement
 from nngraph.ops import normalization as normalization
 from nngraph.ops import reduction as reduction

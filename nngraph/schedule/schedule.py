@@ -14,6 +14,7 @@ from nngraph.schedule.channel_sums import schedule_channel_sums
 from nngraph.schedule.columns import schedule_columns
 from nngraph.schedule.matmul import schedule_matmul
 from nngraph.schedule.mixed_sums import schedule_sums, schedule_weights_gradient
+from nngraph.schedule.mixing import schedule_inner_products, schedule_mix
 from nngraph.schedule.movement import schedule_copy, schedule_gather, schedule_scatter_add
 from nngraph.schedule.patterns import Patterns, recalled
 from nngraph.schedule.region import Region
@@ -26,6 +27,8 @@ BY_KERNEL: dict[str, Callable[[Node], list[KernelCall]]] = {
     "scatter_add": schedule_scatter_add,
     "mixed_weights_gradient": schedule_weights_gradient,
     "mixed_sums": schedule_sums,
+    "mix": schedule_mix,
+    "inner_products": schedule_inner_products,
 }
 BY_KIND: dict[str, Callable[[Region], list[KernelCall]]] = {
     "rows": lambda region: [schedule_rows(region)],
