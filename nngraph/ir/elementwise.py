@@ -11,6 +11,8 @@ from nngraph.ir.expr import TRANSCENDENTAL, Expr, argument
 from nngraph.ir.graph import Node
 from nngraph.ir.op import FacetError, Op, call_facet
 
+FREE = ("argument", "constant", "index", "cast")
+
 
 @dataclass(frozen=True, slots=True)
 class Elementwise:
@@ -49,12 +51,16 @@ def analyzed(op: Op, arity: int, attributes: tuple[tuple[str, Any], ...]) -> Ele
     if not isinstance(tree, Expr):
         raise FacetError(f"its expr gave {tree!r}, an expression of its arguments expected")
     ops = operations(tree)
-    work = [name for name in ops if name not in ("argument", "constant", "index", "cast")]
     costly = not TRANSCENDENTAL.isdisjoint(ops)
-    return Elementwise(tree, len(work), "index" in ops or "uniform" in ops, costly)
+    return Elementwise(tree, work_of(tree), "index" in ops or "uniform" in ops, costly)
 
 
 cached = lru_cache(maxsize=4096)(analyzed)
+
+
+def work_of(tree: Expr) -> int:
+    """Primitives in `tree` that compute something."""
+    return sum(name not in FREE for name in operations(tree))
 
 
 def operations(tree: Expr) -> list[str]:

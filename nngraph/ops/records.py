@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from nngraph.ir.builder import Builder
+from nngraph.ir.elementwise import work_of
 from nngraph.ir.expr import Expr, argument
 from nngraph.ir.graph import Node, Value
 from nngraph.ir.op import Absent, Attribute, ErrorSample, Op, Sample, register_op
@@ -16,12 +17,6 @@ BACKWARD = Absent("made by differentiation only, and never differentiated itself
 
 Rule = Callable[..., tuple[Value | None, ...]]
 Infer = Callable[..., TensorType]
-
-
-def count(expr: Expr) -> int:
-    """Primitives in `expr` that compute something."""
-    own = expr.op not in ("argument", "constant", "index", "cast")
-    return own + sum(map(count, expr.args))
 
 
 def elementwise(
@@ -81,7 +76,7 @@ def operations(expr: Callable[..., Expr], infer: Infer) -> Callable[..., Dim]:
 
     def flops(*types: TensorType, **given: Any) -> Dim:
         tree = expr(*map(argument, range(len(types))), **given)
-        return multiply(infer(*types, **given).size, count(tree))
+        return multiply(infer(*types, **given).size, work_of(tree))
 
     return flops
 
