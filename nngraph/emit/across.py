@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nngraph.emit.imports import module
+from nngraph.emit.pointers import pointers_of
 from nngraph.emit.statements import Names, uses
 from nngraph.ir.program import FULL, ROW, UNIFORM, RowsSpec, Statement
 from nngraph_kernels.cpu import across as template
@@ -24,11 +25,7 @@ class ColumnNames(Names):
 def across_source(name: str, spec: RowsSpec) -> str:
     """The module of a row kernel of chunk "across"."""
     names = ColumnNames(spec.statements, lanes(spec.dtype), vectors_from=ROW)
-    pointers = [
-        Pointer(f"y{k}" if k < spec.outputs else f"x{k - spec.outputs}", a.dtype, a.level, a.inner)
-        for k, a in enumerate(spec.operands)
-    ]
-    outputs, inputs = pointers[: spec.outputs], pointers[spec.outputs :]
+    outputs, inputs = pointers_of(spec)
     uniform: list[str] = []
     body: list[str] = []
     for k, statement in enumerate(spec.statements):

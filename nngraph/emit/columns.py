@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nngraph.emit.imports import module
+from nngraph.emit.pointers import pointers_of
 from nngraph.emit.statements import Names
 from nngraph.ir.program import FULL, ROW, UNIFORM, ColumnsSpec
 from nngraph_kernels.cpu import columns as template
@@ -13,11 +14,7 @@ from nngraph_kernels.target import lanes
 def columns_source(name: str, spec: ColumnsSpec) -> str:
     """The function of a column kernel."""
     names = Names(spec.statements, lanes(spec.dtype), vectors_from=ROW)
-    pointers = [
-        Pointer(f"y{k}" if k < spec.outputs else f"x{k - spec.outputs}", a.dtype, a.level, a.inner)
-        for k, a in enumerate(spec.operands)
-    ]
-    outputs, inputs = pointers[: spec.outputs], pointers[spec.outputs :]
+    outputs, inputs = pointers_of(spec)
     lines: dict[int, list[str]] = {UNIFORM: [], ROW: [], FULL: []}
     loads: dict[int, list[tuple[str, Pointer]]] = {ROW: [], FULL: []}
     fold = ("", "", "", "")

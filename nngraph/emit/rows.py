@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nngraph.emit.across import across_source
 from nngraph.emit.imports import module
+from nngraph.emit.pointers import pointers_of
 from nngraph.emit.statements import Names, closure, phases_of, uses
 from nngraph.ir.program import FULL, REDUCTIONS, ROW, UNIFORM, RowsSpec, Statement
 from nngraph_kernels.cpu import rows as template
@@ -24,13 +25,7 @@ class RowWriter:
         self.spec = spec
         self.names = Names(spec.statements, lanes(spec.dtype))
         self.phase_of = phases_of(spec.statements)
-        pointers = [
-            template.Pointer(
-                f"y{k}" if k < spec.outputs else f"x{k - spec.outputs}", a.dtype, a.level, a.inner
-            )
-            for k, a in enumerate(spec.operands)
-        ]
-        self.outputs, self.inputs = pointers[: spec.outputs], pointers[spec.outputs :]
+        self.outputs, self.inputs = pointers_of(spec)
 
     def rows(self) -> template.Rows:
         spec = self.spec

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nngraph_kernels.cpu.rows import Pointer, indent
+from nngraph_kernels.cpu.rows import Pointer, argument_lines, indent
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,7 @@ def source(name: str, across: Across) -> str:
     lanes = across.lanes
     pointers = [*across.outputs, *across.inputs]
     integers = ["rows", "n", *(f"{p.name}_0" for p in pointers if p.level)]
-    lines = [f'{p.name} = pointer(args, {k}, "{p.dtype}")' for k, p in enumerate(pointers)]
-    lines += [f"{integer} = integer(args, {len(pointers) + k})" for k, integer in enumerate(integers)]
-    at = len(pointers) + len(integers)
-    lines += [f"number{k} = number(args, {at + k})" for k in range(across.numbers)]
+    lines = argument_lines(pointers, integers, across.numbers)
     starts = [f"{p.name}_at = row * {p.name}_0" for p in pointers if p.level]
     lines += [
         *across.uniform,

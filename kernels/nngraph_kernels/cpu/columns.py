@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nngraph_kernels.cpu.rows import COMBINE, Pointer, identity, indent
+from nngraph_kernels.cpu.rows import COMBINE, Pointer, argument_lines, identity, indent
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +64,10 @@ def source(name: str, columns: Columns) -> str:
 
 def arguments(columns: Columns) -> list[str]:
     pointers = [*columns.outputs, *columns.inputs]
-    lines = [f'{p.name} = pointer(args, {k}, "{p.dtype}")' for k, p in enumerate(pointers)]
     integers = ["outside", "reduced", "columns"]
     for p in pointers:
         integers += [f"{p.name}_outside", f"{p.name}_reduced"][: p.level]
-    lines += [f"{integer} = integer(args, {len(pointers) + k})" for k, integer in enumerate(integers)]
-    at = len(pointers) + len(integers)
-    return lines + [f"number{k} = number(args, {at + k})" for k in range(columns.numbers)]
+    return argument_lines(pointers, integers, columns.numbers)
 
 
 def item_lines(columns: Columns) -> list[str]:

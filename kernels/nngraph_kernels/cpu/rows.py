@@ -126,9 +126,8 @@ def indent(lines: list[str]) -> list[str]:
 
 
 def arguments(rows: Rows) -> list[str]:
-    """Names for the argument slots."""
+    """The arguments as `source` says."""
     pointers = [*rows.outputs, *rows.inputs]
-    lines = [f'{p.name} = pointer(args, {k}, "{p.dtype}")' for k, p in enumerate(pointers)]
     integers: list[str] = []
     if rows.chunk != "scalar":
         integers = ["n"] if not rows.outer else ["rows", *(f"size{d}" for d in range(1, rows.outer)), "n"]
@@ -137,10 +136,14 @@ def arguments(rows: Rows) -> list[str]:
                 integers += [f"{p.name}_{d}" for d in range(rows.outer)]
         integers += [f"{p.name}_step" for p in pointers if p.inner == "strided"]
     integers += [f"key{k}" for k in range(rows.keys)]
-    at = len(pointers)
-    lines += [f"{integer} = integer(args, {at + k})" for k, integer in enumerate(integers)]
-    at += len(integers)
-    return lines + [f"number{k} = number(args, {at + k})" for k in range(rows.numbers)]
+    return argument_lines(pointers, integers, rows.numbers)
+
+
+def argument_lines(pointers: list[Pointer], integers: list[str], numbers: int) -> list[str]:
+    """Names for the argument slots: pointers, then integers, then numbers."""
+    lines = [f'{p.name} = pointer(args, {k}, "{p.dtype}")' for k, p in enumerate(pointers)]
+    lines += [f"{integer} = integer(args, {k})" for k, integer in enumerate(integers, len(lines))]
+    return lines + [f"number{k} = number(args, {len(lines) + k})" for k in range(numbers)]
 
 
 def addresses(rows: Rows) -> list[str]:
