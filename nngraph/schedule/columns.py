@@ -7,7 +7,7 @@ from nngraph.ir.program import FULL, REDUCTIONS, ROW, UNIFORM, Access, ColumnsSp
 from nngraph.ir.types import Dim, Shape, multiply, size_of
 from nngraph.schedule.body import Body
 from nngraph.schedule.region import Region, spec_dtype, traffic
-from nngraph.schedule.strides import broadcast_strides, collapse
+from nngraph.schedule.strides import broadcast_strides, collapse, walked_alike
 from nngraph_kernels.target import lanes
 
 
@@ -33,7 +33,7 @@ def schedule_columns(region: Region) -> KernelCall:
     return KernelCall(
         Kernel("columns", spec), tuple(operands[:count]), tuple(operands[count:]),
         (*sizes, *stride_integers(accesses, walks)), tuple(body.numbers), region.ids,
-        in_place=in_place(accesses, walks, count), flops=multiply(size_of(region.space), body.flops),
+        in_place=walked_alike(accesses, walks, count), flops=multiply(size_of(region.space), body.flops),
         traffic=traffic(values), origins=tuple(body.origins),
     )  # fmt: skip
 
@@ -78,7 +78,9 @@ def three_strides(shape: Shape, space: Shape, segments: list[tuple[int, int]]) -
 def access(value: Value, strides: list[Dim], level: int) -> Access:
     if not any(strides):
         return Access(value.type.dtype, "splat", UNIFORM)
-    return Access(value.type.dtype, "vector" if strides[2] == 1 else "splat", level)
+    if strides[2] != 1:
+        raise AssertionError(f"{value.name} of shape {value.type.shape} does not lie along the columns")
+    return Access(value.type.dtype, "vector", level)
 
 
 def stride_integers(accesses: tuple[Access, ...], walks: list[list[Dim]]) -> list[Dim]:
@@ -93,15 +95,3 @@ def stride_integers(accesses: tuple[Access, ...], walks: list[list[Dim]]) -> lis
 
 def chunk_of(columns: Dim, dtype: str) -> str:
     return "whole" if isinstance(columns, int) and columns % lanes(dtype) == 0 else "ragged"
-
-
-def in_place(
-    accesses: tuple[Access, ...], walks: list[list[Dim]], outputs: int
-) -> tuple[tuple[int, int], ...]:
-    """Outputs over operands that are read after the reduction, at the same place."""
-    return tuple(
-        (o, i)
-        for o in range(outputs)
-        for i in range(len(accesses) - outputs)
-        if accesses[o] == accesses[outputs + i] and walks[o] == walks[outputs + i]
-    )

@@ -7,7 +7,7 @@ from nngraph.ir.program import FULL, REDUCTIONS, ROW, UNIFORM, Access, Kernel, K
 from nngraph.ir.types import Dim, Shape, evaluate, multiply, size_of
 from nngraph.schedule.body import Body
 from nngraph.schedule.region import Region, spec_dtype, traffic
-from nngraph.schedule.strides import Strides, broadcast_strides, collapse
+from nngraph.schedule.strides import Strides, broadcast_strides, collapse, walked_alike
 from nngraph_kernels.target import lanes
 
 ACROSS = 280  # statements times columns, beyond which a kernel of short rows would take too long to compile
@@ -117,14 +117,9 @@ def chunk_of(sizes: list[Dim], outer: int, dtype: str) -> str:
 def in_place(
     spec: RowsSpec, accesses: tuple[Access, ...], strides: list[list[Dim]], outputs: int
 ) -> tuple[tuple[int, int], ...]:
-    """Pairs walked over alike, in kernels that read every element before they write it."""
+    """Outputs over inputs, in kernels that read every element before they write it."""
     if spec.chunk not in ("across", "single", "exact", "scalar") and any(
         s.kind in ("sum", "max", "min") for s in spec.statements
     ):
         return ()
-    return tuple(
-        (o, i)
-        for o in range(outputs)
-        for i in range(len(accesses) - outputs)
-        if accesses[o] == accesses[outputs + i] and strides[o] == strides[outputs + i]
-    )
+    return walked_alike(accesses, strides, outputs)

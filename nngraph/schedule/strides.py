@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from nngraph.ir.program import Access
 from nngraph.ir.types import Dim, Shape, multiply, strides_of
 
 Strides = tuple[Dim, ...]
@@ -54,3 +57,13 @@ def collapse(space: Shape, operands: list[Strides], inner: int = 0) -> tuple[lis
 def advance(stride: Dim, size: Dim) -> Dim:
     """How far the next axis out moves if it continues this one."""
     return 0 if stride == 0 else multiply(stride, size)
+
+
+def walked_alike(
+    accesses: Sequence[Access], walks: Sequence[Sequence[Dim]], outputs: int
+) -> tuple[tuple[int, int], ...]:
+    """Pairs (output, input) that a kernel goes over at the same places; the outputs come first in both lists."""
+    walked = list(zip(accesses, walks, strict=True))
+    return tuple(
+        (o, i) for o in range(outputs) for i, given in enumerate(walked[outputs:]) if given == walked[o]
+    )

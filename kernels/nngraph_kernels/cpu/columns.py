@@ -79,7 +79,7 @@ def item_lines(columns: Columns) -> list[str]:
         lines.append(f"mask = first(columns - j, {lanes})")
     for p in (*columns.outputs, *columns.inputs):
         if p.level:
-            lines.append(f"{p.name}_at = o * {p.name}_outside" + (" + j" if p.inner == "vector" else ""))
+            lines.append(f"{p.name}_at = o * {p.name}_outside + j")
     lines += [f"{result} = {identity(kind, dtype, lanes)}", "for r in range(reduced):"]
     step = [load(columns, v, p, f" + r * {p.name}_reduced") for v, p in columns.loads_before]
     step += [*columns.before, f"{result} = " + COMBINE[kind].format(a=result, v=variable)]
@@ -90,8 +90,6 @@ def item_lines(columns: Columns) -> list[str]:
 
 def load(columns: Columns, variable: str, p: Pointer, further: str) -> str:
     place = f"{p.name}_at{further}"
-    if p.inner == "splat":
-        return f"{variable} = load_splat({p.name}, {place}, {columns.lanes})"
     if columns.whole:
         return f"{variable} = load({p.name}, {place}, {columns.lanes})"
     return f"{variable} = load_masked({p.name}, {place}, mask)"
