@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from nngraph.ops.schedule import Exponential as Exponential
     from nngraph.ops.schedule import Step as Step
     from nngraph.ops.schedule import WarmUp as WarmUp
+    from nngraph.train.data.augment import Augment as Augment
     from nngraph.train.early_stopping import EarlyStopping as EarlyStopping
     from nngraph.train.history import History as History
 
@@ -92,6 +93,7 @@ PUBLIC: dict[str, tuple[str, ...]] = {
     "nngraph.ops.optimizer": ("SGD", "Adagrad", "Adam", "AdamW", "RMSprop",),
     "nngraph.ops.regularizer": ("L1", "L2", "ElasticNet",),
     "nngraph.ops.schedule": ("Constant", "Cosine", "Exponential", "Step", "WarmUp",),
+    "nngraph.train.data.augment": ("Augment",),
     "nngraph.train.early_stopping": ("EarlyStopping",),
     "nngraph.train.history": ("History",),
 }  # fmt: skip

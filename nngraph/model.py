@@ -21,6 +21,7 @@ from nngraph.programs import Programs, scheduled
 from nngraph.report.source import source_text
 from nngraph.train import checks
 from nngraph.train.checkpoint import read, write
+from nngraph.train.data.augment import Augment, augment_from
 from nngraph.train.data.dataset import Dataset
 from nngraph.train.data.weights import ClassWeight, weighted
 from nngraph.train.early_stopping import EarlyStopping
@@ -186,6 +187,7 @@ class Model:
         early_stopping: EarlyStopping | int | None = None,
         callbacks: Sequence[Callback] | Callback = (),
         standardize: bool = False,
+        augment: Augment | Mapping[str, Any] | None = None,
         run: str | PathLike[str] | None = None,
         resume: bool = False,
         progress: bool | None = None,
@@ -217,7 +219,9 @@ class Model:
             Each is called with the epoch's number, from 1, and its metrics; True ends the training.
         standardize : bool
             Whether inputs are standardized by the means and deviations of the training data, here and whenever
-            data is given to this model.
+            data is given to this model: of images (height, width, channels) those of each channel.
+        augment : Augment or mapping, optional
+            How images are cropped and mirrored at random, in training alone.
         run : path, optional
             A directory for the configuration, ``metrics.jsonl``, and the last and best checkpoints.
         resume : bool
@@ -250,6 +254,7 @@ class Model:
         settings = Settings(
             epochs, checks.check_count("batch_size", batch_size), shuffle, stopping_of(early_stopping),
             functions_of(callbacks), None if run is None else Path(run), resume, progress,
+            augment=augment_from(augment),
         )  # fmt: skip
         self.batch_size = settings.batch_size
         return train(self.trainee, training, held_out, settings, standardize)
@@ -284,10 +289,9 @@ class Model:
         data = dataset_of(self.signature, inputs, None, name="predict")
         given = input_examples(self.signature, as_trained(self.trainee, data))
         parts = [
-            self.programs.call("predict", {name: x[k : k + batch_size] for name, x in given.arrays.items()},
-                               min(batch_size, given.count - k))
+            self.programs.call("predict", given.part(k, k + batch_size), min(batch_size, given.count - k))
             for k in range(0, given.count, batch_size)
-        ]  # fmt: skip
+        ]
         outputs = {name: joined([part[name] for part in parts]) for name in parts[0]}
         return next(iter(outputs.values())) if len(outputs) == 1 else outputs
 
@@ -333,7 +337,7 @@ class Model:
         need_objective(self.trainee, "loss_and_gradients")
         data = dataset_of(self.signature, inputs, targets, sample_weight, "loss_and_gradients", self.classes)
         given = prepared(self.trainee, data)[0]
-        outputs = self.programs.call("gradients", given.arrays, given.count)
+        outputs = self.programs.call("gradients", given.part(0, given.count), given.count)
         states = self.programs.store.states
         named = {name.removeprefix("gradient/"): x for name, x in outputs.items() if name.startswith("gradient/")}
         gradients = {name: np.array(states[name].to_public(x), order="C") for name, x in named.items()}

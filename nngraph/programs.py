@@ -5,6 +5,7 @@ Each is compiled when it is first needed, and planned and bound for each batch s
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,30 +24,15 @@ from nngraph.ir.program import Kernel, Plan, Schedule
 from nngraph.ops.optimizer import Optimizer
 from nngraph.plan import plan
 from nngraph.run.bind import Launch, Memory, bind_schedule
+from nngraph.run.feed import Feed as Feed
+from nngraph.run.feed import Gather, array_slots, gather_slots, page_slots
 from nngraph.run.memory import Arena
 from nngraph.run.program import Program, Segment
 from nngraph.run.store import Store
 from nngraph.run.tape import DRIVER_NAME, DRIVER_SOURCE, Outcome, Tape
 from nngraph_kernels.cpu.memory import INDEX_OUT_OF_RANGE
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Feed:
-    """Data that the tape takes batches from by itself.
-
-    Attributes
-    ----------
-    arrays : mapping of str to ndarray
-        For each input of the program all its examples, C-contiguous, of the input's dtype.
-    order : ndarray of int64
-        Rows of the examples, batch after batch; a segment's cursor is a place in it.
-    ring : ndarray of float64, (length, columns)
-        Where the scalar outputs of step s are left, in row s mod length, a column each.
-    """
-
-    arrays: Mapping[str, np.ndarray]
-    order: np.ndarray
-    ring: np.ndarray
+PAGES = Kernel("pages", ())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,9 +82,7 @@ class Programs:
     store: Store = field(init=False)
     arena: Arena | None = field(init=False, default=None)
     compiled: dict[Purpose, Compilation] = field(init=False, default_factory=dict[Purpose, Compilation])
-    bound: dict[tuple[Purpose, int], Bound] = field(
-        init=False, default_factory=dict[tuple[Purpose, int], Bound]
-    )
+    bound: dict[tuple[Purpose, int], Bound] = field(init=False, default_factory=dict[tuple[Purpose, int], Bound])
     lock: threading.RLock = field(init=False, default_factory=threading.RLock)
     _tape: Tape | None = field(init=False, default=None)
     _thread_count: int = field(init=False, default=0)
@@ -186,23 +170,23 @@ class Programs:
         return self.store.arrays[name].reshape(shape)
 
     def loads(self, c: Compilation, memory: Memory, feed: Feed) -> list[Launch]:
-        """Calls that bring the next batch in."""
-        entries = self.entries_of(
-            [Kernel("memory", ("load_batch", v.type.dtype)) for v in scheduled(c).graph.inputs]
-        )
-        launches: list[Launch] = []
-        for value in scheduled(c).graph.inputs:
-            array = feed.arrays[value.name]
-            elements = array.size // max(1, len(array))
-            slots = (
-                memory.address(value), array.ctypes.data, feed.order.ctypes.data, self.tape.cursor_address,
-                memory.plan.batch, elements,
-            )  # fmt: skip
-            kernel = entries[Kernel("memory", ("load_batch", value.type.dtype))]
-            launches.append(
-                Launch(kernel, slots, memory.plan.threads > 1 and memory.plan.batch * elements > 20_000)
-            )
-        return launches
+        """Calls that bring a batch in, and then ask for the pages of mapped files that the next one needs."""
+        loads = [self.load(value, memory, feed) for value in scheduled(c).graph.inputs]
+        pages = [x for x in feed.arrays.values() if isinstance(x, Gather) and x.is_mapped]
+        asked = [(PAGES, page_slots(x, feed, self.tape.cursor_address, memory.plan.batch), False) for x in pages]
+        launches = [*loads, *asked]
+        entries = self.entries_of([kernel for kernel, _, _ in launches])
+        return [Launch(entries[kernel], slots, shared) for kernel, slots, shared in launches]
+
+    def load(self, value: Value, memory: Memory, feed: Feed) -> tuple[Kernel, tuple[int, ...], bool]:
+        """Kernel and arguments of the call that brings a batch of an input in, and whether threads share it."""
+        examples, cursor, batch = feed.arrays[value.name], self.tape.cursor_address, memory.plan.batch
+        shared = memory.plan.threads > 1 and batch * math.prod(value.type.numpy_shape(1)) > 20_000
+        address = memory.address(value)
+        if isinstance(examples, Gather):
+            return examples.kernel, gather_slots(address, examples, feed, cursor, batch, self.seed), shared
+        kernel = Kernel("memory", ("load_batch", value.type.dtype))
+        return kernel, array_slots(address, examples, feed, cursor, batch), shared
 
     def records(self, c: Compilation, memory: Memory, feed: Feed) -> dict[int, list[Launch]]:
         """Calls that leave each scalar output in the feed's ring, by the index of the call that they follow.
@@ -256,9 +240,7 @@ class Programs:
                 "or look for extreme values in the data"
             )
         call = scheduled(self.compile(purpose)).calls[bound.origins[outcome.call]]
-        raise ExecutionError(
-            f"node '{call.nodes[0]}': an index outside of its table; look at the inputs' integers"
-        )
+        raise ExecutionError(f"node '{call.nodes[0]}': an index outside of its table; look at the inputs' integers")
 
 
 def scheduled(c: Compilation) -> Schedule:
@@ -266,9 +248,7 @@ def scheduled(c: Compilation) -> Schedule:
     return c.schedule
 
 
-def origins(
-    schedule: Schedule, before: Sequence[Launch], after: Mapping[int, Sequence[Launch]]
-) -> tuple[int, ...]:
+def origins(schedule: Schedule, before: Sequence[Launch], after: Mapping[int, Sequence[Launch]]) -> tuple[int, ...]:
     """For each launch of a bound schedule the index of its call, -1 for those beside the schedule."""
     found = [-1] * len(before)
     for position in range(len(schedule.calls)):
@@ -286,5 +266,3 @@ def producer(schedule: Schedule, memory: Memory, value: Value) -> int:
 def scalar_outputs(c: Compilation) -> list[tuple[str, Value]]:
     """Outputs that are one number, in order: the columns of a feed's ring."""
     return [(name, value) for name, value in scheduled(c).graph.outputs if value.type.shape == ()]
-
-

@@ -13,16 +13,20 @@ from nngraph.emit.memory import memory_source, mixed_sums_source
 from nngraph.emit.rows import rows_source
 from nngraph.ir.program import Kernel
 from nngraph_kernels.cpu.channel_sums import source as channel_sums_source
+from nngraph_kernels.cpu.examples import source as examples_source
 from nngraph_kernels.cpu.mixing import inner_products_source, mix_source
+from nngraph_kernels.cpu.pages import source as pages_source
 from nngraph_kernels.cpu.transpose import source as transpose_source
 
 WRITERS: dict[str, Callable[[str, Any], str]] = {
     "channel_sums": channel_sums_source,
     "rows": rows_source,
     "columns": columns_source,
+    "examples": examples_source,
     "matmul": matmul_source,
     "memory": memory_source,
     "mixed_sums": mixed_sums_source,
+    "pages": pages_source,
     "mix": mix_source,
     "inner_products": inner_products_source,
     "transpose": transpose_source,

@@ -8,7 +8,7 @@ from nngraph.programs import Programs, scalar_outputs
 from nngraph.train.examples import Examples
 from nngraph.train.interruption import run_to_end
 from nngraph.train.signature import Signature
-from nngraph.train.sweep import Sweep, bind_all, measures
+from nngraph.train.sweep import ONE_EPOCH, Sweep, bind_all, measures
 
 ROWS = 1024  # of a batch, unless a user says otherwise
 
@@ -17,7 +17,7 @@ def evaluate(programs: Programs, signature: Signature, examples: Examples, batch
     """Run the evaluation program over `examples`; a loss that is summed over a batch is over all of them."""
     sweep = Sweep(programs, "evaluate", examples, min(batch_size, examples.count))
     ring = np.zeros((sweep.steps, sweep.columns))
-    bind_all([(sweep, np.arange(examples.count))], ring)
+    bind_all([(sweep, np.arange(examples.count), ONE_EPOCH)], ring)
     programs.tape.step = 0
     parts = list(sweep.segments(0))
     outcome = run_to_end(programs, [segment for _, _, segment in parts])

@@ -10,9 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from nngraph.errors import DataError
+from nngraph.run.feed import Gather
+from nngraph.train.data.augment import Augment
 from nngraph.train.data.dataset import Dataset, from_arrays
 from nngraph.train.data.fit import check_fit, one_hot
+from nngraph.train.data.stored import Stored
 from nngraph.train.data.weights import weighted
+from nngraph.train.gathers import gather_of
 from nngraph.train.signature import Array, Signature, Target
 
 Given = ArrayLike | Mapping[str, ArrayLike]
@@ -20,10 +24,16 @@ Given = ArrayLike | Mapping[str, ArrayLike]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Examples:
-    """Arrays by the name of the program's input, C-contiguous: what a feed or a call takes."""
+    """Arrays by the name of the program's input, C-contiguous, or what becomes such: what a feed takes."""
 
     count: int
-    arrays: Mapping[str, np.ndarray]
+    arrays: Mapping[str, np.ndarray | Gather]
+
+    def part(self, start: int, stop: int) -> dict[str, np.ndarray]:
+        """Some examples as arrays: what a call takes."""
+        return {
+            name: x.part(start, stop) if isinstance(x, Gather) else x[start:stop] for name, x in self.arrays.items()
+        }
 
 
 def dataset_of(
@@ -92,11 +102,21 @@ def as_numbers(target: Target | None, given: ArrayLike) -> ArrayLike:
 def input_examples(signature: Signature, data: Dataset) -> Examples:
     """The inputs alone, for prediction."""
     fitted = check_fit(data, shapes(signature.inputs)).dataset
-    arrays = {name: in_order(array, signature.inputs[name].dtype) for name, array in fitted.inputs.items()}
-    return Examples(len(data), arrays)
+    return Examples(len(data), input_arrays(signature, fitted))
 
 
-def examples(signature: Signature, data: Dataset, weights: bool = False) -> Examples:
+def input_arrays(
+    signature: Signature, fitted: Dataset, augment: Augment | None = None
+) -> dict[str, np.ndarray | Gather]:
+    """The inputs of data that fits: ready, or made ready while batches of them are gathered."""
+    found: dict[str, np.ndarray | Gather] = {}
+    for name, array in fitted.inputs.items():
+        dtype = signature.inputs[name].dtype
+        found[name] = gather_of(array, dtype, augment) if isinstance(array, Stored) else in_order(array, dtype)
+    return found
+
+
+def examples(signature: Signature, data: Dataset, weights: bool = False, augment: Augment | None = None) -> Examples:
     """Inputs, targets and, if the objective takes them, weights.
 
     Raises
@@ -108,7 +128,7 @@ def examples(signature: Signature, data: Dataset, weights: bool = False) -> Exam
         raise DataError(f"{data.name}: has no targets, but the loss needs them; give the right answers too")
     outputs = shapes({target.output: target.scores for target in signature.targets})
     fitted = check_fit(data, shapes(signature.inputs), outputs).dataset
-    arrays = {name: in_order(array, signature.inputs[name].dtype) for name, array in fitted.inputs.items()}
+    arrays = input_arrays(signature, fitted, augment)
     for target in signature.targets:
         where = f"{data.name}: target {target.output!r}"
         arrays[target.input] = target_array(fitted.targets[target.output], target, where)
@@ -158,4 +178,4 @@ def named_like(data: Dataset, names: Iterable[str]) -> Dataset:
     known = list(names)
     if len(data.inputs) != 1 or len(known) != 1:
         return data
-    return replace(data, inputs={known[0]: data.x})
+    return replace(data, inputs={known[0]: next(iter(data.inputs.values()))})

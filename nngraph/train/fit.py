@@ -15,6 +15,7 @@ from nngraph.programs import Programs
 from nngraph.train import checks
 from nngraph.train.best import Best
 from nngraph.train.checkpoint import read
+from nngraph.train.data.augment import Augment
 from nngraph.train.data.dataset import Dataset
 from nngraph.train.data.splits import split
 from nngraph.train.display import display
@@ -61,11 +62,13 @@ class Settings:
     progress: bool | None = None
     title: str = ""
     config: dict[str, Any] = field(default_factory=dict[str, Any])
+    augment: Augment | None = None
 
     def plain(self) -> dict[str, Any]:
         """As a run's configuration holds them."""
         stopping = None if self.early_stopping is None else asdict(self.early_stopping)
-        own = {"epochs": self.epochs, "batch_size": self.batch_size, "shuffle": self.shuffle}
+        own: dict[str, Any] = {"epochs": self.epochs, "batch_size": self.batch_size, "shuffle": self.shuffle}
+        own["augment"] = None if self.augment is None else self.augment.plain()
         return own | {"early_stopping": stopping} | self.config
 
 

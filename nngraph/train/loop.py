@@ -21,7 +21,7 @@ from nngraph.train.interruption import Interruption
 from nngraph.train.orders import Orders
 from nngraph.train.position import Position
 from nngraph.train.signature import Signature
-from nngraph.train.sweep import Part, Sweep, bind_all, measures
+from nngraph.train.sweep import ONE_EPOCH, Part, Sweep, bind_all, measures
 
 ROWS_A_RUN = 1 << 16  # examples that one run of the tape goes through, if an epoch is not longer
 SECONDS_A_RUN = 0.1
@@ -103,9 +103,9 @@ class Loop:
         self.orders = Orders(count, self.programs.seed, self.largest, self.shuffled)
         self.names = [name for name, _ in scalar_outputs(self.programs.compile("train"))]
         self.ring = np.zeros((self.largest * self.steps, len(self.names)))
-        sweeps = [(self.training, self.orders.array)]
+        sweeps = [(self.training, self.orders.array, self.orders.epochs)]
         if self.validation:
-            sweeps.append((self.validation, np.arange(self.validation.examples.count)))
+            sweeps.append((self.validation, np.arange(self.validation.examples.count), ONE_EPOCH))
         bind_all(sweeps, self.ring)
 
     @property

@@ -18,15 +18,19 @@ class Orders:
     epochs : int
         How many epochs a run takes at most.
     shuffled : bool
+        Whether each epoch has an order of its own.
+
+    Attributes
+    ----------
+    epochs : ndarray of int64
+        The epoch that each order is of.
     """
 
     def __init__(self, count: int, seed: int, epochs: int, shuffled: bool = True) -> None:
         self.count, self.seed, self.shuffled = count, seed, shuffled
-        self.places = 2 * epochs if shuffled else 1
+        self.places = 2 * epochs
         self.array = np.zeros(self.places * count, np.int64)
-        self.epochs = [-1] * self.places
-        if not shuffled:
-            self.array[:] = np.arange(count)
+        self.epochs = np.full(self.places, -1, np.int64)
 
     def cursor(self, epoch: int) -> int:
         """Where the order of an epoch begins; it has been prepared."""
@@ -35,7 +39,8 @@ class Orders:
     def prepare(self, epoch: int) -> None:
         """Write the order of an epoch, in place of one that is long past."""
         place = epoch % self.places
-        if self.shuffled and self.epochs[place] != epoch:
+        if self.epochs[place] != epoch:
             self.epochs[place] = epoch
+            order = epoch_order(self.count, self.seed, epoch) if self.shuffled else np.arange(self.count)
             start = place * self.count
-            self.array[start : start + self.count] = epoch_order(self.count, self.seed, epoch)
+            self.array[start : start + self.count] = order

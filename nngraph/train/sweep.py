@@ -59,8 +59,8 @@ class Sweep:
             rows[-1] = self.rest
         return rows
 
-    def bind(self, order: np.ndarray, ring: np.ndarray) -> None:
-        feed = self.feed = Feed(self.examples.arrays, order, ring)
+    def bind(self, order: np.ndarray, epochs: np.ndarray, ring: np.ndarray) -> None:
+        feed = self.feed = Feed(self.examples.arrays, order, ring, epochs)
         self.full = self.programs.bind(self.purpose, self.batch, feed) if self.whole else None
         self.ragged = self.programs.bind(self.purpose, self.rest, feed) if self.rest else None
 
@@ -74,16 +74,17 @@ class Sweep:
             yield self, self.ragged, Segment(self.ragged.program, 1, start)
 
 
+ONE_EPOCH = np.zeros(1, np.int64)
 Part = tuple[Sweep, Bound, Segment]  # a segment, and where it comes from
 
 
-def bind_all(sweeps: list[tuple[Sweep, np.ndarray]], ring: np.ndarray) -> None:
-    """Bind sweeps to their orders of examples, all in one arena: that of the largest."""
+def bind_all(sweeps: list[tuple[Sweep, np.ndarray, np.ndarray]], ring: np.ndarray) -> None:
+    """Bind sweeps to orders of examples, and to the epochs of these, all in one arena: that of the largest."""
     programs = sweeps[0][0].programs
     while True:
         arenas: list[object] = []
-        for sweep, order in sweeps:
-            sweep.bind(order, ring)
+        for sweep, order, epochs in sweeps:
+            sweep.bind(order, epochs, ring)
             arenas.append(programs.arena)
         if all(arena is programs.arena for arena in arenas):
             return

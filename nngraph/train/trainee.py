@@ -20,6 +20,7 @@ from nngraph.train.data.standardizer import (
 )
 from nngraph.train.examples import Examples, examples, named_like
 from nngraph.train.fit import Settings, Training
+from nngraph.train.gathers import check_augment, kept
 from nngraph.train.history import History
 from nngraph.train.position import Position
 from nngraph.train.run_directory import LAST
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from nngraph.ops.optimizer import Optimizer
     from nngraph.programs import Programs
     from nngraph.train.best import Best
+    from nngraph.train.data.augment import Augment
     from nngraph.train.data.dataset import Dataset
     from nngraph.train.loop import Loop
     from nngraph.train.signature import Signature
@@ -84,11 +86,16 @@ def as_trained(trainee: Trainee, data: Dataset) -> Dataset:
     return standardize(named_like(data, trainee.standardizer.mean), trainee.standardizer)
 
 
-def prepared(trainee: Trainee, *sets: Dataset) -> list[Examples]:
-    """Data as the programs take it; the objective takes weights from when there are some in any set."""
+def prepared(trainee: Trainee, *sets: Dataset, augment: Augment | None = None) -> list[Examples]:
+    """Data as the programs take it, the first set augmented; the objective takes weights if any set has some."""
     objective = need_objective(trainee, "fit")
     weights = objective.sample_weights or any(data.weights is not None for data in sets)
-    found = [examples(trainee.signature, as_trained(trainee, data), weights) for data in sets]
+    first, *others = sets
+    if augment:
+        check_augment(trainee.signature, augment, first.name)
+        first = kept(first)
+    found = [examples(trainee.signature, as_trained(trainee, first), weights, augment)]
+    found += [examples(trainee.signature, as_trained(trainee, data), weights) for data in others]
     if weights:
         trainee.programs.use(objective=replace(objective, sample_weights=True))
     return found
@@ -108,7 +115,8 @@ def train(
     elif settings.run and (settings.run / LAST).is_file():
         take_up(trainee, settings.run / LAST)
     trainee.history.stopped = ""  # whatever ended the epochs before a resumption
-    given, *checked = learned(trainee, training, () if held_out is None else (held_out,), standardized)
+    others = () if held_out is None else (held_out,)
+    given, *checked = learned(trainee, training, others, standardized, settings.augment)
     text = trainee.graph.to_json() if settings.run else ""
     job = Training(
         trainee.programs, trainee.signature, optimizer, settings, given, next(iter(checked), None), trainee.position,
@@ -119,7 +127,9 @@ def train(
     return trainee.history
 
 
-def learned(trainee: Trainee, training: Dataset, others: Sequence[Dataset], standardized: bool) -> list[Examples]:
+def learned(
+    trainee: Trainee, training: Dataset, others: Sequence[Dataset], standardized: bool, augment: Augment | None
+) -> list[Examples]:
     """Data as the programs take it, once the model knows what it is told by the training data, if all of it fits."""
     before = trainee.classes, trainee.columns, trainee.standardizer
     try:
@@ -127,7 +137,7 @@ def learned(trainee: Trainee, training: Dataset, others: Sequence[Dataset], stan
         trainee.columns = trainee.columns or training.columns
         if standardized and trainee.standardizer is None:
             trainee.standardizer = fit_standardizer(in_order_of(training, trainee.columns))
-        return prepared(trainee, training, *others)
+        return prepared(trainee, training, *others, augment=augment)
     except DataError:
         trainee.classes, trainee.columns, trainee.standardizer = before
         raise

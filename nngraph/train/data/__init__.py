@@ -1,5 +1,7 @@
 """Datasets: made, read, checked, split, standardized, weighted and put into order."""
 
+from nngraph.train.data.augment import Augment as Augment
+from nngraph.train.data.augment import augment_from as augment_from
 from nngraph.train.data.dataset import Dataset as Dataset
 from nngraph.train.data.dataset import from_arrays as from_arrays
 from nngraph.train.data.dataset import take as take
@@ -17,5 +19,6 @@ from nngraph.train.data.standardizer import Standardizer as Standardizer
 from nngraph.train.data.standardizer import fit_standardizer as fit_standardizer
 from nngraph.train.data.standardizer import standardize as standardize
 from nngraph.train.data.standardizer import standardizer_from_tensors as standardizer_from_tensors
+from nngraph.train.data.stored import Stored as Stored
 from nngraph.train.data.weights import class_weights as class_weights
 from nngraph.train.data.weights import weighted as weighted

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from nngraph.errors import DataError
 from nngraph.train.data.dataset import Dataset, names
+from nngraph.train.data.stored import whole
 
 
 def in_order_of(data: Dataset, columns: Sequence[str]) -> Dataset:
@@ -38,7 +39,7 @@ def in_order_of(data: Dataset, columns: Sequence[str]) -> Dataset:
         mend = f"leave out what is no feature, with drop={'+'.join(extra)} or as the target"
         raise DataError(f"{data.name}: has {listed(extra)}, which the model was not trained on; {mend}")
     places = [data.columns.index(name) for name in columns]
-    x = {name: array[:, places] for name, array in data.inputs.items()}
+    x = {name: whole(array)[:, places] for name, array in data.inputs.items()}
     return replace(data, inputs=x, columns=tuple(columns))
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from nngraph.errors import DataError
+from nngraph.train.data.stored import Stored, stored, whole
 
 Task = Literal["classification", "regression"]
 Arrays = Mapping[str, np.ndarray]
+Inputs = Mapping[str, np.ndarray | Stored]
+Some = TypeVar("Some", np.ndarray, np.ndarray | Stored)
 _INT32 = np.iinfo(np.int32)
 
 
@@ -24,8 +27,10 @@ class Dataset:
     ----------
     name : str
         Where the data comes from, as error messages call it.
-    inputs, targets : mapping of str to numpy.ndarray
-        float32, float64, uint8, bool or int32; labels of classes are int32. `targets` may be empty.
+    inputs : mapping of str to numpy.ndarray or Stored
+        float32, float64, uint8, bool or int32. Of uint8, parts and what is standardized are `Stored`: not copied.
+    targets : mapping of str to numpy.ndarray
+        Labels of classes are int32. May be empty.
     task : {"classification", "regression"}
     classes : tuple of str
         Names of the classes 0, 1, …; empty for regression.
@@ -38,7 +43,7 @@ class Dataset:
     """
 
     name: str
-    inputs: Arrays
+    inputs: Inputs
     targets: Arrays
     task: Task
     classes: tuple[str, ...] = ()
@@ -52,7 +57,7 @@ class Dataset:
     @property
     def x(self) -> np.ndarray:
         """The only input."""
-        return _only(self.inputs, "input", self.name)
+        return whole(_only(self.inputs, "input", self.name))
 
     @property
     def y(self) -> np.ndarray:
@@ -60,7 +65,7 @@ class Dataset:
         return _only(self.targets, "target", self.name)
 
 
-def _only(arrays: Arrays, kind: str, name: str) -> np.ndarray:
+def _only(arrays: Mapping[str, Some], kind: str, name: str) -> Some:
     if len(arrays) != 1:
         raise DataError(f"{name}: has {len(arrays)} {kind}s ({names(arrays)}), not one: take them by name")
     return next(iter(arrays.values()))
@@ -257,11 +262,16 @@ def check_weights(weights: ArrayLike, data: Dataset) -> np.ndarray:
     return array
 
 
+def _rows(array: np.ndarray | Stored, rows: np.ndarray) -> np.ndarray | Stored:
+    is_stored = isinstance(array, Stored) or array.dtype == np.uint8
+    return stored(array).take(rows) if is_stored else array[rows]
+
+
 def take(data: Dataset, rows: np.ndarray) -> Dataset:
-    """The samples `rows` of `data`, in that order."""
+    """The samples `rows` of `data`, in that order; of uint8 inputs nothing is copied."""
     return replace(
         data,
-        inputs={key: array[rows] for key, array in data.inputs.items()},
+        inputs={key: _rows(array, rows) for key, array in data.inputs.items()},
         targets={key: array[rows] for key, array in data.targets.items()},
         weights=None if data.weights is None else data.weights[rows],
     )

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nngraph.errors import DataError
-from nngraph.train.data.dataset import Arrays, Dataset, check_finite, names, narrow, place
+from nngraph.train.data.dataset import Dataset, Some, check_finite, names, narrow, place
+from nngraph.train.data.stored import Stored, stored, whole
 
 Signature = Mapping[str, tuple[Sequence[int], str]]
 Shape = tuple[int, ...]
@@ -42,7 +43,8 @@ def check_fit(data: Dataset, inputs: Signature, outputs: Signature | None = None
     Returns
     -------
     Fitted
-        Inputs have the model's names, shapes and types. Integer targets are int32 labels, below the number
+        Inputs have the model's names, shapes and types, but for uint8, which becomes floats when a batch is gathered:
+        it is `Stored`. Integer targets are int32 labels, below the number
         of units of the output's last axis; for an output of one unit, and for targets that are not integers,
         they have the output's shape and type.
 
@@ -65,13 +67,14 @@ def check_fit(data: Dataset, inputs: Signature, outputs: Signature | None = None
     return Fitted(replace(data, inputs=x, targets=y, columns=columns), tuple(notes))
 
 
-Fitter = Callable[[np.ndarray, Shape, str, str], np.ndarray]
-
-
 def _adapt(
-    data: Dataset, arrays: Arrays, wanted: Signature, kind: str, fit: Fitter
-) -> tuple[dict[str, np.ndarray], list[str]]:
-    result: dict[str, np.ndarray] = {}
+    data: Dataset,
+    arrays: Mapping[str, Some],
+    wanted: Signature,
+    kind: str,
+    fit: Callable[[Some, Shape, str, str], Some],
+) -> tuple[dict[str, Some], list[str]]:
+    result: dict[str, Some] = {}
     notes: list[str] = []
     pairs = _pair(data.name, arrays, wanted, kind)
     for name, given in pairs.items():
@@ -83,7 +86,7 @@ def _adapt(
     return result, notes
 
 
-def _pair(where: str, arrays: Arrays, wanted: Signature, kind: str) -> dict[str, str]:
+def _pair(where: str, arrays: Mapping[str, object], wanted: Signature, kind: str) -> dict[str, str]:
     """The array for each name the model wants."""
     missing = [name for name in wanted if name not in arrays]
     if len(arrays) == len(wanted) == 1:
@@ -101,8 +104,11 @@ def _pair(where: str, arrays: Arrays, wanted: Signature, kind: str) -> dict[str,
     )
 
 
-def _fit_input(array: np.ndarray, shape: Shape, dtype: str, where: str) -> np.ndarray:
-    return _cast(_reshape(array, shape, where, "the model's input"), dtype, where)
+def _fit_input(array: np.ndarray | Stored, shape: Shape, dtype: str, where: str) -> np.ndarray | Stored:
+    found = _reshape(array, shape, where, "the model's input")
+    if np.dtype(dtype).kind == "f" and (isinstance(found, Stored) or found.dtype == np.uint8):
+        return stored(found)
+    return _cast(whole(found), dtype, where)
 
 
 def _fit_target(array: np.ndarray, shape: Shape, dtype: str, where: str) -> np.ndarray:
@@ -133,7 +139,7 @@ def check_labels(labels: np.ndarray, classes: int, where: str) -> None:
         raise DataError(f"{where}: has {given}, but {counts}; give it more units or number the labels from 0")
 
 
-def _reshape(array: np.ndarray, shape: Shape, where: str, whose: str) -> np.ndarray:
+def _reshape(array: Some, shape: Shape, where: str, whose: str) -> Some:
     given = array.shape[1:]
     if given == shape:
         return array

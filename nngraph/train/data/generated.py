@@ -59,9 +59,7 @@ def circles(n: int = 500, noise: float = 0.1, seed: int = 0, factor: float = 0.5
     return _planar("circles", _blur(groups, noise, seed), "a circle within a circle")
 
 
-def spirals(
-    n: int = 500, noise: float = 0.05, seed: int = 0, classes: int = 2, turns: float = 1.0
-) -> Dataset:
+def spirals(n: int = 500, noise: float = 0.05, seed: int = 0, classes: int = 2, turns: float = 1.0) -> Dataset:
     """Arms that wind out from the origin to radius 1, one a class."""
     _check_classes("spirals", classes)
     _check("spirals", n, noise, classes)

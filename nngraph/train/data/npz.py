@@ -72,9 +72,7 @@ def _read(path: Path) -> dict[str, np.ndarray]:
         with np.load(path, allow_pickle=False) as archive:
             return {key: _member(path, archive, key) for key in archive.files}
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
-        raise DataError(
-            f"{path}: is no readable .npz file ({_reason(error)}); write it with numpy.savez"
-        ) from None
+        raise DataError(f"{path}: is no readable .npz file ({_reason(error)}); write it with numpy.savez") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
 

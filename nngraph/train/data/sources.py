@@ -58,9 +58,7 @@ class DataSource:
     options: tuple[DataOption, ...] = ()
 
 
-def _points(
-    name: str, summary: str, make: Callable[..., Dataset], noise: float, *more: DataOption
-) -> DataSource:
+def _points(name: str, summary: str, make: Callable[..., Dataset], noise: float, *more: DataOption) -> DataSource:
     options = (
         DataOption("n", int, 500, "number of points"),
         DataOption("noise", float, noise, "deviation of the noise"),

@@ -9,9 +9,7 @@ from nngraph.train.data.dataset import Dataset, take
 from nngraph.train.data.randomness import permutation, stream
 
 
-def split(
-    data: Dataset, held_out: float = 0.2, *, seed: int = 0, stratify: bool = True
-) -> tuple[Dataset, Dataset]:
+def split(data: Dataset, held_out: float = 0.2, *, seed: int = 0, stratify: bool = True) -> tuple[Dataset, Dataset]:
     """Part `data` in two, keeping the order of the samples.
 
     Parameters

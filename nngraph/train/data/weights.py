@@ -16,9 +16,7 @@ from nngraph.train.data.dataset import Dataset, check_weights, names
 ClassWeight = Literal["balanced"] | Mapping[str, float] | Mapping[int, float]
 
 
-def weighted(
-    data: Dataset, sample_weight: ArrayLike | None = None, class_weight: ClassWeight | None = None
-) -> Dataset:
+def weighted(data: Dataset, sample_weight: ArrayLike | None = None, class_weight: ClassWeight | None = None) -> Dataset:
     """`data` with weights: the product of those it has, `sample_weight` and the weights of its classes.
 
     Parameters
@@ -46,9 +44,7 @@ def _labels(data: Dataset) -> np.ndarray:
     return y
 
 
-def class_weights(
-    labels: np.ndarray, classes: tuple[str, ...], weight: ClassWeight, where: str = "data"
-) -> np.ndarray:
+def class_weights(labels: np.ndarray, classes: tuple[str, ...], weight: ClassWeight, where: str = "data") -> np.ndarray:
     """The weight of each class.
 
     Returns

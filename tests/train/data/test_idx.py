@@ -32,17 +32,13 @@ def test_round_trip(tmp_path: Path, dtype: str, zipped: bool):
     assert np.array_equal(again, array)
 
 
-@pytest.mark.parametrize(
-    "images", ["train-images-idx3-ubyte", "train-images.idx3-ubyte", "train-images-idx3-ubyte.gz"]
-)
+@pytest.mark.parametrize("images", ["train-images-idx3-ubyte", "train-images.idx3-ubyte", "train-images-idx3-ubyte.gz"])
 @pytest.mark.parametrize("gzip_labels", [False, True])
 def test_a_directory(tmp_path: Path, images: str, gzip_labels: bool):
     pack = gzip.compress if images.endswith(".gz") else bytes
     (tmp_path / images).write_bytes(pack(idx(IMAGES)))
     labels = images.replace("images", "labels").replace("idx3", "idx1").removesuffix(".gz")
-    (tmp_path / (labels + ".gz" * gzip_labels)).write_bytes(
-        (gzip.compress if gzip_labels else bytes)(idx(LABELS))
-    )
+    (tmp_path / (labels + ".gz" * gzip_labels)).write_bytes((gzip.compress if gzip_labels else bytes)(idx(LABELS)))
     (tmp_path / "t10k-images-idx3-ubyte").write_bytes(idx(IMAGES[:2]))
     (tmp_path / "t10k-labels-idx1-ubyte").write_bytes(idx(LABELS[:2]))
     for spec in (f"{tmp_path}", f"{tmp_path}/", f"{tmp_path}:part=train", f"{tmp_path / images}"):

@@ -12,9 +12,7 @@ from nngraph.train.data import load
 X, Y = np.arange(6.0).reshape(3, 2), np.array([0, 1, 1])
 
 
-@pytest.mark.parametrize(
-    ("x", "y"), [("x", "y"), ("X", "Y"), ("X", "y"), ("inputs", "targets"), ("images", "labels")]
-)
+@pytest.mark.parametrize(("x", "y"), [("x", "y"), ("X", "Y"), ("X", "y"), ("inputs", "targets"), ("images", "labels")])
 def test_usual_keys(tmp_path: Path, x: str, y: str):
     np.savez_compressed(tmp_path / "d.npz", **{x: X, y: Y})
     data = load(str(tmp_path / "d.npz"))
@@ -58,9 +56,7 @@ def test_weights_and_classes(tmp_path: Path):
 def test_prediction_needs_no_target(tmp_path: Path):
     np.savez(tmp_path / "d.npz", x=X)
     assert not load(f"{tmp_path}/d.npz", need_targets=False).targets
-    with pytest.raises(
-        DataError, match="no target among its arrays 'x'; name it 'y' or 'targets/NAME', or say y=K"
-    ):
+    with pytest.raises(DataError, match="no target among its arrays 'x'; name it 'y' or 'targets/NAME', or say y=K"):
         load(f"{tmp_path}/d.npz")
 
 

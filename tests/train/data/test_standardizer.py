@@ -62,9 +62,7 @@ def test_held_out_data_is_not_seen():
 
 
 def test_round_trip_through_tensors():
-    standardizer = fit_standardizer(
-        from_arrays({"a/b": RANDOM.normal(size=(9, 2)), "c": RANDOM.normal(size=9)})
-    )
+    standardizer = fit_standardizer(from_arrays({"a/b": RANDOM.normal(size=(9, 2)), "c": RANDOM.normal(size=9)}))
     tensors = standardizer.tensors()
     again = standardizer_from_tensors({"h1.weight": np.ones(2), **tensors})
     assert isinstance(again, Standardizer)
