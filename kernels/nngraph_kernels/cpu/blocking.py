@@ -29,7 +29,7 @@ class Blocking:
         The accumulators of the register tile.
     block : int
         Vectors in a block of columns, for which A's strip is copied once.
-    strip : {"rows", "columns"}
+    strip : {"rows", "columns", "runs"}
         The layout of A's strip.
     masked : bool
         Whether a masked load is one instruction.
@@ -40,7 +40,7 @@ class Blocking:
     rows: int
     vectors: int
     block: int
-    strip: Literal["rows", "columns"]
+    strip: Literal["rows", "columns", "runs"]
     masked: bool
 
     @property
@@ -54,7 +54,7 @@ class Blocking:
         return self.block * self.lanes
 
 
-def blocking(dtype: str, strip: Literal["rows", "columns"]) -> Blocking:
+def blocking(dtype: str, strip: Literal["rows", "columns", "runs"]) -> Blocking:
     """What suits the target: as many accumulators as there are registers for, and no more."""
     size = target().vector_bytes
     return Blocking(dtype, lanes(dtype), ROWS[size], PANEL_VECTORS, BLOCK_VECTORS, strip, size > 16)

@@ -26,6 +26,7 @@ from nngraph_kernels.cpu.epilogue import (
     output_names,
     stride_names,
 )
+from nngraph_kernels.cpu.patch_geometry import GEOMETRY
 
 ITEM_BYTES = {"float32": 4, "float64": 8}
 THIN = 2  # up to so many rows are multiplied one by one
@@ -48,6 +49,8 @@ class MatmulSpec:
     pieces : bool
         Whether the last batch has a K of its own. A product with few results and a long K is done in pieces
         of K, which are its batches: their strides step along K, and their results are yet to be added up.
+    patches : bool
+        Whether A's rows are patches of images, see `patches`. Its batches are then groups of channels.
     """
 
     dtype: str = "float32"
@@ -57,6 +60,7 @@ class MatmulSpec:
     N: int | None = None
     K: int | None = None
     pieces: bool = False
+    patches: bool = False
 
 
 def arguments(spec: MatmulSpec, epilogue: Epilogue) -> tuple[str, ...]:
@@ -66,17 +70,19 @@ def arguments(spec: MatmulSpec, epilogue: Epilogue) -> tuple[str, ...]:
     aligned). Ints: `batches`, those of `M`, `N`, `K` that are no constants, `a_row`, `b_row` (elements from
     one stored row to the next), `a_batch`, `b_batch` (0 where all batches share one), `K_last` if in pieces,
     then `y0_batch`, `y0_row`, ... `x0_batch`, .... Numbers: `s0`....
+    Patches have their `GEOMETRY` in place of `a_row`.
     """
     sizes = [size for size in ("M", "N", "K") if getattr(spec, size) is None]
-    ints = ["batches", *sizes, "a_row", "b_row", "a_batch", "b_batch", *(["K_last"] if spec.pieces else [])]
+    layout = [*(GEOMETRY if spec.patches else ["a_row"]), "b_row", "a_batch", "b_batch"]
+    ints = ["batches", *sizes, *layout, *(["K_last"] if spec.pieces else [])]
     pointers = [*output_names(epilogue), "a", "b", *operand_names(epilogue), "scratch"]
     return (*pointers, *ints, *stride_names(epilogue), *number_names(epilogue))
 
 
-def scratch_bytes(spec: MatmulSpec, M: int, N: int, K: int, threads: int) -> int:
-    """Size of the scratch memory, a multiple of 64."""
+def scratch_bytes(spec: MatmulSpec, M: int, N: int, K: int, threads: int, runs: int = 1) -> int:
+    """Size of the scratch memory, a multiple of 64; K falls into so many `runs`."""
     cut = _blocking(spec)
-    strip = (-(-K // cut.lanes) * cut.rows + 1) * cut.lanes
+    strip = (runs * -(-(K // runs) // cut.lanes) * cut.rows + 1) * cut.lanes
     packing = spec.transpose_b or (-(-M // cut.rows) >= PACK_ROW_TILES and K * N > PACK_ELEMENTS)
     panels = -(-min(N, cut.width) // cut.panel) if packing else 1
     elements = cut.rows * cut.width + strip + (panels * K + cut.lanes) * cut.panel
@@ -100,7 +106,7 @@ def source(name: str, spec: MatmulSpec, epilogue: Epilogue) -> str:
 
 
 def _blocking(spec: MatmulSpec) -> Blocking:
-    return blocking(spec.dtype, "columns" if spec.transpose_a else "rows")
+    return blocking(spec.dtype, "runs" if spec.patches else "columns" if spec.transpose_a else "rows")
 
 
 def _indent(lines: list[str]) -> list[str]:
@@ -116,18 +122,22 @@ def _head(spec: MatmulSpec, cut: Blocking, epilogue: Epilogue) -> Iterator[str]:
     yield "from nngraph_kernels.cpu.blocking import Blocking"
     yield f"from nngraph_kernels.cpu.matmul_pack import {packer}, strip_packer, tile_packer"
     yield "from nngraph_kernels.cpu.matmul_tile import row_multiplier, tile_multiplier"
+    yield "from nngraph_kernels.cpu.patches import patch_packer"
     yield "from nngraph_kernels.simd import first, integer, load, load_masked, load_splat, number, offset_pointer"
     yield "from nngraph_kernels.simd import pointer, splat, store, store_masked"
     yield from epilogue.imports
     yield ""
     yield f"BLOCKING = {cut!r}"
     yield f"LANES = {cut.lanes}"
-    yield "pack_strip = strip_packer(BLOCKING)"
+    if spec.patches:
+        yield f"pack_patches = patch_packer(BLOCKING, {arguments(spec, epilogue).index(GEOMETRY[0])})"
+    else:
+        yield "pack_strip = strip_packer(BLOCKING)"
     yield f"pack_panels = {packer}(BLOCKING)"
     yield "multiply_tiles = tile_multiplier(BLOCKING)"
     if is_positionless(epilogue):
         yield "pack_tile = tile_packer(BLOCKING)"
-    if not spec.transpose_b:
+    if _is_thin(spec):
         yield "multiply_rows = row_multiplier(BLOCKING)"
     yield ""
     yield ""
@@ -154,12 +164,14 @@ def _slots(spec: MatmulSpec, epilogue: Epilogue) -> Iterator[str]:
 def _prepare(spec: MatmulSpec, cut: Blocking) -> list[str]:
     rows, panel, width = cut.rows, cut.panel, cut.width
     worth = f"row_tiles >= {PACK_ROW_TILES} and K * N > {PACK_ELEMENTS}"
+    runs = "runs_y * runs_x, length" if spec.patches else "1, K"
     return [
+        f"runs, run = {runs}",
         f"row_tiles = (M + {rows - 1}) // {rows}",
         f"blocks = (N + {width - 1}) // {width}",
         "units = batches * blocks * row_tiles",
         f"packing = {'True' if spec.transpose_b else worth}",
-        f"strip_size = ((K + {cut.lanes - 1}) // {cut.lanes} * {rows} + 1) * LANES",
+        f"strip_size = (runs * ((run + {cut.lanes - 1}) // {cut.lanes}) * {rows} + 1) * LANES",
         f"panel_count = (min(N, {width}) + {panel - 1}) // {panel} if packing else 1",
         f"scratch_size = {rows * width} + strip_size + (panel_count * K + LANES) * {panel}",
         f"tile = offset_pointer(scratch, thread * ({_line_round('scratch_size', spec)}))",
@@ -177,10 +189,9 @@ def _line_round(size: str, spec: MatmulSpec) -> str:
 
 def _unit(spec: MatmulSpec, cut: Blocking) -> list[str]:
     """Fill `tile` with the product of `height` rows and `width` columns."""
-    a_at = "top" if spec.transpose_a else "top * a_row"
     b_at = "left * b_row" if spec.transpose_b else "left"
-    multiply = _packed(cut)
-    if not spec.transpose_b:
+    multiply = _packed(cut, "runs, run" if spec.patches else "1, depth")
+    if _is_thin(spec):
         # Where masked loads are slow, the tile of a single row needs a whole block to read.
         thin = f"height <= {THIN}" if cut.masked else f"height <= {THIN} and width == {cut.width}"
         rows = "    multiply_rows(strip, height, depth, b_block, b_row, width, tile)"
@@ -193,13 +204,25 @@ def _unit(spec: MatmulSpec, cut: Blocking) -> list[str]:
         f"height = min(M - top, {cut.rows})",
         f"width = min(N - left, {cut.width})",
         f"depth = {'K_last if batch == batches - 1 else K' if spec.pieces else 'K'}",
-        f"pack_strip(offset_pointer(a, batch * a_batch + {a_at}), a_row, height, depth, strip)",
+        _strip(spec),
         f"b_block = offset_pointer(b, batch * b_batch + {b_at})",
         *multiply,
     ]
 
 
-def _packed(cut: Blocking) -> list[str]:
+def _is_thin(spec: MatmulSpec) -> bool:
+    """Whether a product of few rows goes about it row by row."""
+    return not (spec.transpose_b or spec.patches)
+
+
+def _strip(spec: MatmulSpec) -> str:
+    if spec.patches:
+        return "pack_patches(args, offset_pointer(a, batch * a_batch), top, height, strip)"
+    a_at = "top" if spec.transpose_a else "top * a_row"
+    return f"pack_strip(offset_pointer(a, batch * a_batch + {a_at}), a_row, height, depth, strip)"
+
+
+def _packed(cut: Blocking, runs: str) -> list[str]:
     """Multiply with panels of B, packed or where they stand; what does not fill a panel is always packed."""
     return [
         f"whole = width // {cut.panel} * {cut.panel}",
@@ -212,7 +235,7 @@ def _packed(cut: Blocking) -> list[str]:
         "else:",
         f"    b_from, b_step, b_panel, edge = b_block, b_row, {cut.panel}, 0",
         "edge_panel = offset_pointer(panels, edge)",
-        "multiply_tiles(strip, height, depth, b_from, b_step, b_panel, edge_panel, width, tile)",
+        f"multiply_tiles(strip, height, {runs}, b_from, b_step, b_panel, edge_panel, width, tile)",
     ]
 
 

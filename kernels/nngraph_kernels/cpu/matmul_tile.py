@@ -8,6 +8,7 @@ The rows of A come through a *strip*, a small contiguous copy, in one of two lay
 
 - "rows", copied from a row-major A: groups of `lanes` values of k; in a group all of row 0, then row 1, ...
 - "columns", copied from a transposed A: the values of all rows for k = 0, then those for k = 1, ...
+- "runs", of patches of images: K falls into runs of one length, each in the layout "rows" and on a vector of its own.
 
 Either way the rows of one k lie at constant distances, which the processor's addressing does for nothing.
 B is read where it stands, or from *panels*: as many columns as the tile is wide, all k of one panel in a row.
@@ -38,23 +39,23 @@ from nngraph_kernels.simd.register import Pointer, Register, broadcast
 
 @cache
 def tile_multiplier(blocking: Blocking) -> Any:
-    """A function for kernels, `multiply(strip, height, K, b, b_row, b_panel, edge, width, out)`.
+    """A function for kernels, `multiply(strip, height, runs, K, b, b_row, b_panel, edge, width, out)`.
 
-    Leaves the product of a strip of `height` rows and of a block of `width` columns in `out`, in rows as long
-    as a block, and overwrites the rest of the register tiles it uses. The rows of b are `b_row` elements
-    apart, the columns of its panels `b_panel`. Columns that do not fill a panel are read from `edge`, a
-    packed panel.
+    K is the length of a run, and `runs` is 1 unless the strip is laid out in runs. Leaves the product of a strip of
+    `height` rows and of a block of `width` columns in `out`, in rows as long as a block, and overwrites the rest of
+    the register tiles it uses. The rows of b are `b_row` elements apart, the columns of its panels `b_panel`. Columns
+    that do not fill a panel are read from `edge`, a packed panel.
     """
     lanes, panel, half = blocking.lanes, blocking.panel, blocking.rows // 2
 
-    def multiply(strip, height, K, b, b_row, b_panel, edge, width, out) -> None:
+    def multiply(strip, height, runs, K, b, b_row, b_panel, edge, width, out) -> None:
         builder: ir.IRBuilder = K.builder
         with loop(0, (width + (panel - 1)) >> (panel.bit_length() - 1)) as p:
             inside = width - p * panel
             whole = (inside > panel - 1).value
             b_here = Pointer(builder, b.dtype, builder.select(whole, moved(b, p * b_panel).value, edge.value))
             step = K.like(builder.select(whole, b_row.value, integer_constant(builder, panel).value))
-            operands = (strip, K, b_here, step, None, moved(out, p * panel))
+            operands = (strip, runs, K, b_here, step, None, moved(out, p * panel))
             with builder.if_else((inside > lanes).value) as (wide, narrow):
                 with wide, builder.if_else((height > half).value) as (high, low):
                     with high:
@@ -64,7 +65,7 @@ def tile_multiplier(blocking: Blocking) -> Any:
                 with narrow:
                     _product(blocking, blocking.rows, 1, *operands)
 
-    return declared(multiply, blocking.dtype, "pnnpnnpnp", blocking)
+    return declared(multiply, blocking.dtype, "pnnnpnnpnp", blocking)
 
 
 @cache
@@ -73,13 +74,13 @@ def row_multiplier(blocking: Blocking) -> Any:
 
     For so few rows that reading B is what takes the time: a block of it is read in whole rows.
     """
-    step = blocking.lanes if blocking.strip == "rows" else 1
+    step = 1 if blocking.strip == "columns" else blocking.lanes
 
     def multiply(strip, height, K, b, b_row, width, out) -> None:
         builder: ir.IRBuilder = K.builder
         limit = width if blocking.masked else None
         with loop(0, height) as r:
-            operands = (moved(strip, r * step), K, b, b_row, limit, moved(out, r * blocking.width))
+            operands = (moved(strip, r * step), None, K, b, b_row, limit, moved(out, r * blocking.width))
             with builder.if_else((width > blocking.panel).value) as (wide, narrow):
                 with wide:
                     _product(blocking, 1, blocking.block, *operands)
@@ -89,21 +90,33 @@ def row_multiplier(blocking: Blocking) -> Any:
     return declared(multiply, blocking.dtype, "pnnpnnp", blocking)
 
 
-def _product(blocking: Blocking, rows: int, vectors: int, strip, K, b, b_row, width, out) -> None:
+def _product(blocking: Blocking, rows: int, vectors: int, strip, runs, K, b, b_row, width, out) -> None:
     """out[rows, vectors] = strip @ b, reading no more than `width` columns of b if that is given."""
     builder, lanes = K.builder, blocking.lanes
     masks = [first(width - v * lanes, lanes) for v in range(vectors)] if width is not None else []
-    zero = zero_vector(builder, blocking.dtype, lanes)
-    with reduction(K, [zero] * (rows * vectors)) as (k, sums, results):
-        b_vectors = _row_of_b(moved(b, k * b_row), masks, vectors, lanes)
-        strip_k = moved(strip, _strip_offset(blocking, k))
-        distance = lanes if blocking.strip == "rows" else 1
-        for r in range(rows):
-            a = broadcast(load_scalar(strip_k, r * distance), lanes)
-            results += [fma(a, b_vectors[v], sums[r * vectors + v]) for v in range(vectors)]
+    results = [zero_vector(builder, blocking.dtype, lanes)] * (rows * vectors)
+    if blocking.strip == "runs":
+        run_size = ((K + (lanes - 1)) & -lanes) * blocking.rows
+        with reduction(runs, results) as (run, sums, results):
+            place = moved(strip, run * run_size), moved(b, run * K * b_row)
+            results += _sums(blocking, rows, vectors, K, *place, b_row, masks, sums)
+    else:
+        results = _sums(blocking, rows, vectors, K, strip, b, b_row, masks, results)
     for i, total in enumerate(results):
         r, v = divmod(i, vectors)
         store(moved(out, r * blocking.width + v * lanes), integer_constant(builder, 0), total)
+
+
+def _sums(blocking: Blocking, rows: int, vectors: int, K, strip, b, b_row, masks, starts) -> list[Register]:
+    """The accumulators after all k, which begin with `starts`."""
+    lanes, distance = blocking.lanes, 1 if blocking.strip == "columns" else blocking.lanes
+    with reduction(K, starts) as (k, sums, results):
+        b_vectors = _row_of_b(moved(b, k * b_row), masks, vectors, lanes)
+        strip_k = moved(strip, _strip_offset(blocking, k))
+        for r in range(rows):
+            a = broadcast(load_scalar(strip_k, r * distance), lanes)
+            results += [fma(a, b_vectors[v], sums[r * vectors + v]) for v in range(vectors)]
+    return results
 
 
 def _row_of_b(b: Pointer, masks: list[Register], vectors: int, lanes: int) -> list[Register]:
