@@ -65,6 +65,12 @@ if TYPE_CHECKING:
     from nngraph.ops.schedule import Exponential as Exponential
     from nngraph.ops.schedule import Step as Step
     from nngraph.ops.schedule import WarmUp as WarmUp
+    from nngraph.ops.wiring import BA as BA
+    from nngraph.ops.wiring import ER as ER
+    from nngraph.ops.wiring import WS as WS
+    from nngraph.ops.wiring import Chain as Chain
+    from nngraph.ops.wiring import DenseBlock as DenseBlock
+    from nngraph.ops.wiring import ResidualChain as ResidualChain
     from nngraph.train.data.augment import Augment as Augment
     from nngraph.train.early_stopping import EarlyStopping as EarlyStopping
     from nngraph.train.history import History as History
@@ -93,6 +99,7 @@ PUBLIC: dict[str, tuple[str, ...]] = {
     "nngraph.ops.optimizer": ("SGD", "Adagrad", "Adam", "AdamW", "RMSprop",),
     "nngraph.ops.regularizer": ("L1", "L2", "ElasticNet",),
     "nngraph.ops.schedule": ("Constant", "Cosine", "Exponential", "Step", "WarmUp",),
+    "nngraph.ops.wiring": ("BA", "ER", "WS", "Chain", "DenseBlock", "ResidualChain"),
     "nngraph.train.data.augment": ("Augment",),
     "nngraph.train.early_stopping": ("EarlyStopping",),
     "nngraph.train.history": ("History",),
