@@ -217,6 +217,19 @@ class OpMethods:
         name: str | None = None,
     ) -> Value:
         """x Φ(x), Φ being the normal distribution."""
+    def batch_norm(
+        self,
+        x: Value,
+        momentum: float = 0.9,
+        epsilon: float = 1e-05,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        shared_with: Value | str | None = None,
+        initializer: str | Specification | Mapping[str, Any] | None = None,
+        regularizer: str | Specification | Mapping[str, Any] | None = None,
+    ) -> Value:
+        """Channels normalized over the batch, in inference by running statistics, then scaled and shifted."""
     def constant(
         self,
         value: Any,

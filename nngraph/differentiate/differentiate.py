@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from nngraph.differentiate.gradients import gradients, zeros
 from nngraph.differentiate.objective import Appended, Objective, append_objective, float_of
 from nngraph.differentiate.updates import append_updates
@@ -35,7 +37,7 @@ def differentiate(graph: Graph, objective: Objective, optimizer: Optimizer | Non
     found = gradients(b, made.loss, [state.old for state in trainable])
     if optimizer is None:
         outputs = tuple((f"gradient/{state.name}", gradient_of(b, state, found)) for state in trainable)
-        return assemble(graph, b, made, graph.states, outputs)
+        return assemble(graph, b, made, unchanged(graph.states), outputs)
     named = {state.name: found[state.old] for state in trainable if state.old in found}
     return assemble(graph, b, made, append_updates(b, named, optimizer), ())
 
@@ -44,6 +46,11 @@ def evaluation(graph: Graph, objective: Objective) -> Graph:
     """Loss (regularizers included) and metrics of a forward graph lowered for inference; no state changes."""
     b = continued(graph, training=False)
     return assemble(graph, b, append_objective(b, graph, objective), graph.states, ())
+
+
+def unchanged(states: tuple[State, ...]) -> tuple[State, ...]:
+    """The states as a program leaves them that changes none, running statistics included."""
+    return tuple(replace(state, new=state.old) for state in states)
 
 
 def continued(graph: Graph, training: bool) -> Builder:

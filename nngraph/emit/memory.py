@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from nngraph.emit.imports import module
-from nngraph_kernels.cpu import memory, mixed_sums
+from nngraph_kernels.cpu import channel_totals, memory, mixed_sums
 from nngraph_kernels.target import lanes
 
 Family = Mapping[str, Callable[[str, str, int], str]]
@@ -19,6 +19,12 @@ def memory_source(name: str, spec: tuple[str, str]) -> str:
 def mixed_sums_source(name: str, spec: tuple[str, str]) -> str:
     """The function of one of the kernels of `nngraph_kernels.cpu.mixed_sums` for one dtype."""
     return whole(mixed_sums.FAMILY, name, *spec)
+
+
+def channel_totals_source(name: str, spec: tuple[str, str]) -> str:
+    """The function of one of the kernels of `nngraph_kernels.cpu.channel_totals` for one dtype."""
+    operation, dtype = spec
+    return module(channel_totals.FAMILY[operation](name, dtype, lanes("float64")))
 
 
 def whole(family: Family, name: str, operation: str, dtype: str) -> str:

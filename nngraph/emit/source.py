@@ -9,7 +9,7 @@ from typing import Any
 
 from nngraph.emit.columns import columns_source
 from nngraph.emit.matmul import matmul_source
-from nngraph.emit.memory import memory_source, mixed_sums_source
+from nngraph.emit.memory import channel_totals_source, memory_source, mixed_sums_source
 from nngraph.emit.rows import rows_source
 from nngraph.ir.program import Kernel
 from nngraph_kernels.cpu.channel_sums import source as channel_sums_source
@@ -20,6 +20,7 @@ from nngraph_kernels.cpu.transpose import source as transpose_source
 
 WRITERS: dict[str, Callable[[str, Any], str]] = {
     "channel_sums": channel_sums_source,
+    "channel_totals": channel_totals_source,
     "rows": rows_source,
     "columns": columns_source,
     "examples": examples_source,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from nngraph.ir.graph import EMPTY, Graph, Node, State, Value
 from nngraph.ir.op import REGISTRY, Op
@@ -83,7 +83,19 @@ class Builder:
         return results
 
     def add(self, name: str, *inputs: Value | Number, id: str | None = None, **attributes: Any) -> Value:
-        """The only result of op `name` applied to `inputs`; numbers become constants, composites expand.
+        """The first result of op `name` applied to `inputs`; numbers become constants, composites expand.
+
+        Raises
+        ------
+        ValueError
+            From the op's `infer`, if the types do not fit.
+        """
+        return self.results(name, *inputs, id=id, **attributes)[0]
+
+    def results(
+        self, name: str, *inputs: Value | Number, id: str | None = None, **attributes: Any
+    ) -> tuple[Value, ...]:
+        """All results, as from `add`.
 
         Raises
         ------
@@ -100,9 +112,10 @@ class Builder:
         if attributes.get("dtype") == "float":
             attributes["dtype"] = self.dtype
         if op.expand:
-            return op.expand(self, *values, **attributes)
+            expanded: Any = op.expand(self, *values, **attributes)
+            return cast("tuple[Value, ...]", expanded if isinstance(expanded, tuple) else (expanded,))
         types = op.result_types([value.type for value in values], attributes)
-        return self.append(op, values, types, attributes, id)[0]
+        return self.append(op, values, types, attributes, id)
 
     def constant(self, value: Number, dtype: str | None = None) -> Value:
         """A scalar constant; equal ones are one node.
@@ -123,6 +136,11 @@ class Builder:
     def state(self, state: State) -> Value:
         """Register `state`, or find the one of that name; returns what a step reads."""
         return self.states.setdefault(state.name, state).old
+
+    def state_of(self, value: Value) -> State | None:
+        """The state that a step reads as `value`."""
+        state = self.states.get(value.name)
+        return state if state is not None and state.old is value else None
 
     def step(self) -> Value:
         """The number of steps taken so far, an int32 scalar."""

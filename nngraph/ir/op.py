@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from keyword import iskeyword
-from typing import Any
+from typing import Any, Literal
 
 from nngraph.errors import DeclarationError, NNGraphError
 from nngraph.ir.types import Shape, TensorType
@@ -59,13 +59,15 @@ class Attribute:
 class Parameter:
     """A learned tensor that an op brings along, in its public layout.
 
-    `permutation` takes the public layout to the one held in memory and seen by `expand`.
+    `permutation` takes the public layout to the one held in memory and seen by `expand`. One of kind "statistic" is not
+    learned, but follows what is seen in training: `expand` says how, by giving its state a new value.
     """
 
     name: str
     shape: tuple[int, ...]
     initializer: str
     permutation: tuple[int, ...] | None = None
+    kind: Literal["parameter", "statistic"] = "parameter"
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,9 +31,7 @@ def owner_of(nodes: Nodes, id: str) -> str:
     while (next_owner := nodes[owner].get("shared_with")) is not None:
         owner, steps = next_owner, steps + 1
         if owner not in nodes or steps > len(nodes):
-            raise ValueError(
-                f"shared_with='{owner}' given, the id of a node with parameters of its own expected"
-            )
+            raise ValueError(f"shared_with='{owner}' given, the id of a node with parameters of its own expected")
     return owner
 
 
@@ -53,7 +51,7 @@ def parameter_value(b: Builder, nodes: Nodes, owner: str, parameter: Parameter, 
     old = Value(name, TensorType(held, dtype))
     given = nodes[owner]
     state = State(
-        name, "parameter", old, old, made(initializer_of(given.get("initializer"), parameter)),
+        name, parameter.kind, old, old, made(initializer_of(given.get("initializer"), parameter)),
         given.get("trainable", True), parameter.permutation, regularizer_of(given.get("regularizer")),
     )  # fmt: skip
     return b.state(state)

@@ -1,6 +1,7 @@
 """The operators, a file a family. Importing this package fills the registry."""
 
 from nngraph.ops import activation as activation
+from nngraph.ops import batch_norm as batch_norm
 from nngraph.ops import channel_sums as channel_sums
 from nngraph.ops import dropout as dropout
 from nngraph.ops import elementwise as elementwise

@@ -10,7 +10,7 @@ import numpy as np
 from nngraph.ir.graph import Graph, Node, Value
 from nngraph.ir.program import REDUCTIONS, KernelCall, Operand, Schedule
 from nngraph.ir.types import Shape
-from nngraph.schedule.channel_sums import schedule_channel_sums
+from nngraph.schedule.channel_sums import schedule_channel_sums, schedule_channel_totals
 from nngraph.schedule.columns import schedule_columns
 from nngraph.schedule.matmul import schedule_matmul
 from nngraph.schedule.mixed_sums import schedule_sums, schedule_weights_gradient
@@ -22,6 +22,7 @@ from nngraph.schedule.rows import schedule_rows
 
 BY_KERNEL: dict[str, Callable[[Node], list[KernelCall]]] = {
     "channel_sums": schedule_channel_sums,
+    "channel_totals": schedule_channel_totals,
     "copy": schedule_copy,
     "gather": schedule_gather,
     "scatter_add": schedule_scatter_add,

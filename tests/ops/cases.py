@@ -12,7 +12,7 @@ from nngraph.ir.attributes import check_attributes, own_attributes
 from nngraph.ir.builder import Builder
 from nngraph.ir.graph import Graph, Node, Value
 from nngraph.ir.interpret import interpret
-from nngraph.ir.op import REGISTRY, Op, Sample
+from nngraph.ir.op import REGISTRY, Op, Parameter, Sample
 from nngraph.ir.types import TensorType
 from nngraph.ir.verify import verify
 
@@ -64,7 +64,7 @@ def draw_case(op: Op, sample: Sample, dtype: str = "float64", seed: int = 0) -> 
     arrays = draw_arrays(sample, dtype, rng)
     types = [TensorType(x.shape, str(x.dtype)) for x in arrays]
     declared = op.parameters(*types, **attributes) if op.parameters else ()
-    parameters = [rng.normal(size=p.shape).astype(dtype) for p in declared]
+    parameters = [draw_parameter(p, rng).astype(dtype) for p in declared]
     held = [
         np.ascontiguousarray(x.transpose(p.permutation or range(x.ndim)))
         for x, p in zip(parameters, declared, strict=True)
@@ -72,23 +72,21 @@ def draw_case(op: Op, sample: Sample, dtype: str = "float64", seed: int = 0) -> 
     return Case(op, attributes, arrays, parameters, held, dtype)
 
 
+def draw_parameter(parameter: Parameter, rng: np.random.Generator) -> np.ndarray:
+    """A statistic may be a variance."""
+    return rng.uniform(0.5, 2.0, parameter.shape) if parameter.kind == "statistic" else rng.normal(size=parameter.shape)
+
+
 def draw_arrays(sample: Sample, dtype: str, rng: np.random.Generator) -> list[np.ndarray]:
     """Inputs within their domains; all that are "distinct" come from one pool of values that stand apart."""
     domains = sample.domains or (DEFAULT_DOMAIN,) * len(sample.shapes)
-    sizes = [
-        int(np.prod(shape)) if d == "distinct" else 0 for shape, d in zip(sample.shapes, domains, strict=True)
-    ]
+    sizes = [int(np.prod(shape)) if d == "distinct" else 0 for shape, d in zip(sample.shapes, domains, strict=True)]
     total = sum(sizes)
     pool = iter(rng.permutation(np.arange(total) + 0.25 - total // 2) * (4 / max(total, 1)))
-    return [
-        draw_array(shape, domain, dtype, rng, pool)
-        for shape, domain in zip(sample.shapes, domains, strict=True)
-    ]
+    return [draw_array(shape, domain, dtype, rng, pool) for shape, domain in zip(sample.shapes, domains, strict=True)]
 
 
-def draw_array(
-    shape: tuple[int, ...], domain: Any, dtype: str, rng: np.random.Generator, pool: Any
-) -> np.ndarray:
+def draw_array(shape: tuple[int, ...], domain: Any, dtype: str, rng: np.random.Generator, pool: Any) -> np.ndarray:
     if domain == "distinct":
         return np.array([next(pool) for _ in range(int(np.prod(shape)))], dtype).reshape(shape)
     if domain == "bool":

@@ -133,9 +133,7 @@ def _add_products(
         columns.store(place, [old + n for old, n in zip(columns.load(place), new, strict=True)])
 
 
-def _summed(
-    rows: Register, zeros: Vectors, columns: Columns, term: Callable[[Register, Vectors], Vectors]
-) -> Vectors:
+def _summed(rows: Register, zeros: Vectors, columns: Columns, term: Callable[[Register, Vectors], Vectors]) -> Vectors:
     """Sums over rows; `term(row, so far)` adds what one row contributes."""
     together = ROWS if columns.vectors == 1 else 1
     with reduction(rows >> (together.bit_length() - 1), zeros * together) as (i, so_far, found):
