@@ -18,6 +18,7 @@ from nngraph.ir.types import Dim
 
 UNIFORM, ROW, FULL = 0, 1, 2
 REDUCTIONS = ("sum", "max", "min")
+PRODUCTS = ("matmul", "convolution")  # whose kernels work on a result while it is in registers
 
 
 @dataclass(frozen=True, slots=True)

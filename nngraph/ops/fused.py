@@ -24,7 +24,7 @@ fused = register_op(
         "fused", "several ops that one kernel computes", "fused", ("values...",), infer, reference,
         {
             "graph": Attribute("any", "the ops, as a graph of the node's inputs and results"),
-            "kind": Attribute("string", "what anchors it", choices=("rows", "columns", "matmul")),
+            "kind": Attribute("string", "what anchors it", choices=("rows", "columns", "matmul", "convolution")),
             "inner": Attribute("int", "number of trailing axes that one row (or column chunk) covers"),
         },
         vjp=Absent("made after differentiation"), kernel="fused", internal=True,

@@ -38,7 +38,7 @@ class Window:
         Height and width of the image, without padding.
     size, stride, dilation : (int, int)
     padding : ((int, int), (int, int))
-        Pixels added at the top and bottom, left and right.
+        Pixels added at the top and bottom, left and right; taken away where negative.
     """
 
     image: Pair
@@ -161,20 +161,24 @@ def result_shape(x: TensorType, window: Window, channels: int) -> Shape:
 
 def patches(x: np.ndarray, window: Window, fill: float = 0.0) -> np.ndarray:
     """What the window sees at each place: (B, OH, OW, kh, kw, C); `fill` stands in the padding."""
-    padded = np.pad(x, ((0, 0), *window.padding, (0, 0)), constant_values=fill)
-    (rows, columns), (down, right) = window.extent, window.stride
-    seen = np.lib.stride_tricks.sliding_window_view(padded, (rows, columns), (1, 2))
-    seen = seen[:, ::down, ::right, :, :: window.dilation[0], :: window.dilation[1]]
+    (height, width), ((top, bottom), (left, right)) = window.image, window.padding
+    inside = x[:, max(0, -top) : height + min(0, bottom), max(0, -left) : width + min(0, right)]
+    added = [(max(0, before), max(0, after)) for before, after in window.padding]
+    padded = np.pad(inside, ((0, 0), *added, (0, 0)), constant_values=fill)
+    seen = np.lib.stride_tricks.sliding_window_view(padded, window.extent, (1, 2))
+    down, across = window.stride
+    seen = seen[:, ::down, ::across, :, :: window.dilation[0], :: window.dilation[1]]
     return np.moveaxis(seen, 3, -1)
 
 
 def sum_of_patches(seen: np.ndarray, window: Window) -> np.ndarray:
     """The transpose of `patches`: each value of (B, OH, OW, kh, kw, C) added to the pixel it was seen at."""
     batch, (height, width), channels = seen.shape[0], window.image, seen.shape[-1]
+    above, before = (max(0, side[0]) for side in window.padding)
     (top, bottom), (left, right) = window.padding
-    padded = np.zeros((batch, height + top + bottom, width + left + right, channels), seen.dtype)
+    whole = np.zeros((batch, above + height + max(0, bottom), before + width + max(0, right), channels), seen.dtype)
     (rows, columns), (down, across) = window.result, window.stride
     for i, j in np.ndindex(window.size):
-        y, x = i * window.dilation[0], j * window.dilation[1]
-        padded[:, y : y + rows * down : down, x : x + columns * across : across] += seen[:, :, :, i, j]
-    return padded[:, top : top + height, left : left + width]
+        y, x = above - top + i * window.dilation[0], before - left + j * window.dilation[1]
+        whole[:, y : y + rows * down : down, x : x + columns * across : across] += seen[:, :, :, i, j]
+    return whole[:, above : above + height, before : before + width]

@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from nngraph.errors import VerificationError
-from nngraph.ir.elementwise import elementwise_of, is_positional
+from nngraph.ir.elementwise import elementwise_of
 from nngraph.ir.graph import Graph, Node, Value
 from nngraph.ir.op import REGISTRY
-from nngraph.ir.program import REDUCTIONS
+from nngraph.ir.program import PRODUCTS, REDUCTIONS
 from nngraph.ir.types import Shape
 from nngraph.optimize.groups import (
     MEMBERS,
@@ -20,6 +20,7 @@ from nngraph.optimize.groups import (
     accepts_column_reduction,
     accepts_elementwise,
     accepts_row_reduction,
+    fits_product,
     mergeable,
     mixes_floats,
 )
@@ -83,7 +84,7 @@ class Fuser:
         """Whether a cheap value can be computed again in `group`."""
         if value in group.made:
             return True
-        return group.kind in ("rows", "matmul") and accepts_clone(group, self.cheap[value])
+        return group.kind in ("rows", *PRODUCTS) and accepts_clone(group, self.cheap[value])
 
     def materialize(self, value: Value) -> None:
         """A cheap value that some kernel cannot compute for itself has a place in memory like any other."""
@@ -97,7 +98,7 @@ class Fuser:
             return self.place_elementwise(node, candidates, rank)
         if node.op.name in REDUCTIONS:
             return self.place_reduction(node, candidates, rank)
-        kind = "matmul" if node.op.name == "matmul" else "alone"
+        kind = node.op.name if node.op.name in PRODUCTS else "alone"
         return self.open(Group(kind, node.results[0].type.shape, rank + 1, anchored=True))
 
     def is_free(self, node: Node) -> bool:
@@ -120,7 +121,7 @@ class Fuser:
 
     def place_elementwise(self, node: Node, candidates: list[Group], rank: int) -> Group:
         shape = node.result.type.shape
-        if self.feeds_row_reductions(node) and any(group.kind == "matmul" for group in candidates):
+        if self.feeds_row_reductions(node) and any(group.kind in PRODUCTS for group in candidates):
             return self.pool(node, Group("rows", shape, rank + 1))
         if candidates and all(accepts_elementwise(group, node) for group in candidates):
             if len(candidates) == 1:
@@ -292,7 +293,7 @@ def read_from_outside(graph: Graph, groups: list[Group]) -> set[Value]:
 def enters_epilogue(group: Group, earlier: Group) -> bool:
     """Whether work that a product's epilogue reads, a regularizer's gradient say, can be done there."""
     return (
-        group.kind == "matmul"
+        group.kind in PRODUCTS
         and bool(group.members)
         and not any(value in earlier.made for value in factors(group))
         and earlier.kind == "rows"
@@ -300,18 +301,18 @@ def enters_epilogue(group: Group, earlier: Group) -> bool:
         and earlier.space == group.space
         and len(group.members) + len(earlier.members) < MEMBERS
         and len(group.read | earlier.read) < POINTERS
-        and not any(is_positional(node) or mixes_floats(group, node) for node in earlier.members)
+        and all(fits_product(group, node) and not mixes_floats(group, node) for node in earlier.members)
     )
 
 
 def factors(group: Group) -> tuple[Value, ...]:
     """What a product multiplies."""
-    return next(node for node in group.members if node.op.name == "matmul").inputs
+    return next(node for node in group.members if node.op.name in PRODUCTS).inputs
 
 
 def only_product(groups: list[Group]) -> Group | None:
     """The one product among groups of a rank, if all the others can be done in its epilogue."""
-    products = [group for group in groups if group.kind == "matmul"]
+    products = [group for group in groups if group.kind in PRODUCTS]
     if len(products) != 1:
         return None
     others = [group for group in groups if group is not products[0]]

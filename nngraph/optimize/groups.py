@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from nngraph.ir.elementwise import is_positional
 from nngraph.ir.graph import Node, Value
+from nngraph.ir.program import PRODUCTS
 from nngraph.ir.types import FLOATS, Shape, without_leading_ones
 
 MEMBERS, POINTERS = (
@@ -27,8 +28,8 @@ class Group:
     ----------
     kind : str
         "rows": elementwise work and reductions over the last `inner` axes of `space`; "columns": one reduction
-        that keeps the last `inner` axes, work before it in `space`, after it in `after`; "matmul": a product
-        and work on its result, of shape `space`; "alone": one node that fuses with nothing.
+        that keeps the last `inner` axes, work before it in `space`, after it in `after`; "matmul" or
+        "convolution": a product and work on its result, of shape `space`; "alone": one node that fuses with nothing.
     float : str
         The dtype of its floating-point tensors, empty without any.
     """
@@ -74,14 +75,26 @@ def accepts_elementwise(group: Group, node: Node) -> bool:
         outside = (value.type.shape for value in node.inputs if value not in group.made)
         fits = all(simple_operand(given, shape, group.inner) for given in outside)
         return shape == group.after and fits and not is_positional(node)
-    return group.kind == "matmul" and shape == group.space and not is_positional(node)
+    return group.kind in PRODUCTS and shape == group.space and fits_product(group, node)
 
 
 def accepts_clone(group: Group, node: Node) -> bool:
     """Whether a cheap node can be computed again within `group`."""
     if node.result.type.shape != group.space or not group.has_room(node) or mixes_floats(group, node):
         return False
-    return fits_rows(group, node) if group.kind == "rows" else not is_positional(node)
+    return fits_rows(group, node) if group.kind == "rows" else fits_product(group, node)
+
+
+def fits_product(group: Group, node: Node) -> bool:
+    """Whether an elementwise node can be computed of a product's result, which has no place along an axis.
+
+    A convolution goes over the pixels of all images in one row: what enters from outside must vary with all of them
+    or with none.
+    """
+    if is_positional(node):
+        return False
+    outside = (value.type.shape for value in node.inputs if value not in group.made)
+    return group.kind != "convolution" or all(simple_operand(given, group.space, 1, rows=True) for given in outside)
 
 
 def mixes_floats(group: Group, node: Node) -> bool:
@@ -141,10 +154,12 @@ def accepts_column_reduction(group: Group, node: Node, inner: int) -> bool:
     return all(simple_operand(value.type.shape, group.space, inner) for value in group.read)
 
 
-def simple_operand(shape: Shape, space: Shape, inner: int) -> bool:
-    """The whole space, one vector for all rows, or one number for all."""
+def simple_operand(shape: Shape, space: Shape, inner: int, rows: bool = False) -> bool:
+    """The whole space, one vector for all rows, one number for all or, if `rows`, one for each row."""
     padded = (1,) * (len(space) - len(shape)) + shape
     if padded == space or all(dim == 1 for dim in padded):
+        return True
+    if rows and padded == (*space[:-inner], *(1,) * inner):
         return True
     return all(dim == 1 for dim in padded[:-inner]) and padded[-inner:] == space[-inner:]
 

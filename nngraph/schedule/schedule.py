@@ -8,10 +8,11 @@ from dataclasses import replace
 import numpy as np
 
 from nngraph.ir.graph import Graph, Node, Value
-from nngraph.ir.program import REDUCTIONS, KernelCall, Operand, Schedule
+from nngraph.ir.program import PRODUCTS, REDUCTIONS, KernelCall, Operand, Schedule
 from nngraph.ir.types import Shape
 from nngraph.schedule.channel_sums import schedule_channel_sums, schedule_channel_totals
 from nngraph.schedule.columns import schedule_columns
+from nngraph.schedule.convolution import schedule_convolution
 from nngraph.schedule.matmul import schedule_matmul
 from nngraph.schedule.mixed_sums import schedule_sums, schedule_weights_gradient
 from nngraph.schedule.mixing import schedule_inner_products, schedule_mix
@@ -35,6 +36,7 @@ BY_KIND: dict[str, Callable[[Region], list[KernelCall]]] = {
     "rows": lambda region: [schedule_rows(region)],
     "columns": lambda region: [schedule_columns(region)],
     "matmul": schedule_matmul,
+    "convolution": schedule_convolution,
 }
 
 
@@ -78,7 +80,7 @@ def region_of(node: Node) -> tuple[str, Region]:
         if axes[-1] == len(shape) - 1:
             return "rows", Region(node.id, (node,), node.results, shape, len(axes))
         return "columns", Region(node.id, (node,), node.results, shape, len(shape) - 1 - axes[-1])
-    kind = "matmul" if node.op.name == "matmul" else "rows"
+    kind = node.op.name if node.op.name in PRODUCTS else "rows"
     return kind, Region(node.id, (node,), node.results, node.results[0].type.shape, 0)
 
 
@@ -87,7 +89,7 @@ def space_of(nodes: tuple[Node, ...]) -> Shape:
     for node in nodes:
         if node.op.name in REDUCTIONS:
             return node.inputs[0].type.shape
-        if node.op.name == "matmul":
+        if node.op.name in PRODUCTS:
             return node.result.type.shape
     return nodes[-1].results[0].type.shape
 
