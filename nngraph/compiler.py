@@ -20,7 +20,7 @@ from nngraph.lower.lower import lower
 from nngraph.ops.optimizer import Optimizer
 from nngraph.optimize import PASSES
 from nngraph.plan import plan
-from nngraph.run.bind import copy_kernel
+from nngraph.run.bind import copy_kernels
 from nngraph.schedule import schedule
 
 Purpose = Literal["train", "gradients", "evaluate", "predict"]
@@ -112,9 +112,9 @@ def run_plan(c: Compilation, stop: str | None) -> None:
 
 def run_emit(c: Compilation, stop: str | None) -> None:
     assert c.schedule
-    assert c.plan
     kernels = dict.fromkeys(call.kernel for call in c.schedule.calls)
-    kernels |= dict.fromkeys(copy_kernel(old.type.dtype) for _, old in c.plan.copies)
+    if c.plan:
+        kernels |= dict.fromkeys(copy_kernels(c.plan))
     named = {kernel: kernel_source(kernel) for kernel in kernels}
     c.sources = dict(named.values())
     addresses = c.cache.entries(c.sources, c.on_progress)
@@ -129,10 +129,11 @@ PIPELINE: tuple[Stage, ...] = (
     Stage("plan", "an offset in the arena for every value", run_plan),
     Stage("emit", "write and compile the kernels that are not in the cache", run_emit),
 )
+UNPLANNED = tuple(stage for stage in PIPELINE if stage.name != "plan")
 STOPS = tuple(name for stage in PIPELINE for name in (*stage.passes, stage.name))
 
 
-def compile_program(c: Compilation, stop_after: str | None = None) -> Compilation:
+def compile_program(c: Compilation, stop_after: str | None = None, *, planned: bool = True) -> Compilation:
     """Run the stages one after the other.
 
     Parameters
@@ -140,11 +141,13 @@ def compile_program(c: Compilation, stop_after: str | None = None) -> Compilatio
     c : Compilation
     stop_after : str, optional
         A stage or a pass, one of `STOPS`; the rest is not run.
+    planned : bool
+        False: leave "plan" out; who binds the program plans it for the batch it will run with.
     """
     if stop_after is not None and stop_after not in STOPS:
         raise OptionError(f"stop-after: '{stop_after}' given, expected one of {', '.join(STOPS)}")
     with collector_paused():
-        for stage in PIPELINE:
+        for stage in PIPELINE if planned else UNPLANNED:
             stage.run(c, stop_after)
             if c.checked and c.graph and stage.name in ("lower", "differentiate"):
                 verify(c.graph)

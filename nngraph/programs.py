@@ -23,7 +23,7 @@ from nngraph.ir.graph import Value
 from nngraph.ir.program import Kernel, Plan, Schedule
 from nngraph.ops.optimizer import Optimizer
 from nngraph.plan import plan
-from nngraph.run.bind import Launch, Memory, bind_schedule
+from nngraph.run.bind import Launch, Memory, bind_schedule, copy_kernels
 from nngraph.run.feed import Feed as Feed
 from nngraph.run.feed import Gather, array_slots, gather_slots, page_slots
 from nngraph.run.memory import Arena
@@ -110,8 +110,8 @@ class Programs:
                 self.declared, purpose, self.objective, self.optimizer, self.dtype, self.seed, checked=self.checked,
                 threads=self.thread_count, cache=self.cache, on_progress=self.on_progress,
             )  # fmt: skip
-            self.compiled[purpose] = compile_program(c)
-            c.graph = c.plan = None  # of no more use, and much larger than the schedule
+            self.compiled[purpose] = compile_program(c, planned=False)
+            c.graph = None  # of no more use, and much larger than the schedule
             self.store.ensure(scheduled(c).graph.states)
         return self.compiled[purpose]
 
@@ -141,7 +141,8 @@ class Programs:
         planned = self.plan(purpose, batch)
         memory = self.memory(scheduled(c), planned)
         before, after = (self.loads(c, memory, feed), self.records(c, memory, feed)) if feed else ([], {})
-        program = bind_schedule(scheduled(c), memory, c.entries, before, after)
+        entries = {**c.entries, **self.entries_of(copy_kernels(planned))}
+        program = bind_schedule(scheduled(c), memory, entries, before, after)
         graph = scheduled(c).graph
         inputs = {value.name: self.view(memory, value, batch) for value in graph.inputs}
         outputs = {name: self.view(memory, value, batch) for name, value in graph.outputs}

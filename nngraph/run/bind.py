@@ -139,6 +139,11 @@ def copy_kernel(dtype: str) -> Kernel:
     return Kernel("memory", ("copy", dtype))
 
 
+def copy_kernels(plan: Plan) -> list[Kernel]:
+    """The kernels that bring new states to the old ones."""
+    return [copy_kernel(old.type.dtype) for _, old in plan.copies]
+
+
 def copy_launch(new: Value, old: Value, memory: Memory, entries: Mapping[Kernel, int]) -> Launch:
     """A new state that could not be written in place, brought to the old one."""
     size: Dim = old.type.size

@@ -8,6 +8,8 @@ from nngraph.differentiate import objective_from
 from nngraph.errors import OptionError
 from nngraph.ops.optimizer import optimizer_from
 from nngraph.optimize import PASSES
+from nngraph.plan import plan
+from nngraph.programs import Programs
 
 
 def compilation(purpose="train", **given) -> Compilation:
@@ -57,6 +59,22 @@ def test_purposes(purpose, outputs, updated):
     assert c.graph is not None
     assert [name for name, _ in c.graph.outputs] == outputs
     assert any(state.new is not state.old for state in c.graph.states) == updated
+
+
+def test_programs_are_planned_for_the_batches_that_they_run_with(monkeypatch):
+    """Kernels that only a plan asks for are found when it is made: here the bias, known before the loss, is copied."""
+    planned = []
+    monkeypatch.setattr("nngraph.programs.plan", lambda s, batch, *rest: planned.append(batch) or plan(s, batch, *rest))
+    monkeypatch.setattr("nngraph.compiler.plan", lambda *given: pytest.fail("planned by the pipeline"))
+    g = ng.Graph("regression")
+    g.output(g.linear(g.input("x", shape=(3,)), 1, name="y"))
+    optimizer = optimizer_from({"type": "sgd", "learning_rate": 0.1})
+    programs = Programs(g.declaration(), objective_from("mean_squared_error", ["y"]), optimizer)
+    assert programs.compile("train").entries
+    assert planned == []
+    assert [old.name for _, old in programs.bind("train", 7).plan.copies] == ["y.bias"]
+    programs.bind("train", 7)
+    assert planned == [7]
 
 
 def test_an_unknown_stop_names_the_ones_there_are():
