@@ -230,6 +230,41 @@ class OpMethods:
         regularizer: str | Specification | Mapping[str, Any] | None = None,
     ) -> Value:
         """Channels normalized over the batch, in inference by running statistics, then scaled and shifted."""
+    def depthwise_conv2d(
+        self,
+        x: Value,
+        kernel_size: int | Sequence[int],
+        stride: int | Sequence[int] = 1,
+        padding: str | int | Sequence[int] | Sequence[Sequence[int]] = "same",
+        dilation: int | Sequence[int] = 1,
+        multiplier: int = 1,
+        bias: bool = True,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        shared_with: Value | str | None = None,
+        initializer: str | Specification | Mapping[str, Any] | None = None,
+        regularizer: str | Specification | Mapping[str, Any] | None = None,
+    ) -> Value:
+        """A convolution of each channel of images with learned windows of its own."""
+    def separable_conv(
+        self,
+        x: Value,
+        filters: int,
+        kernel_size: int | Sequence[int],
+        stride: int | Sequence[int] = 1,
+        padding: str | int | Sequence[int] | Sequence[Sequence[int]] = "same",
+        dilation: int | Sequence[int] = 1,
+        multiplier: int = 1,
+        bias: bool = True,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        shared_with: Value | str | None = None,
+        initializer: str | Specification | Mapping[str, Any] | None = None,
+        regularizer: str | Specification | Mapping[str, Any] | None = None,
+    ) -> Value:
+        """A convolution of each channel by itself, then one of 1×1 across the channels."""
     def constant(
         self,
         value: Any,
@@ -247,6 +282,25 @@ class OpMethods:
         name: str | None = None,
     ) -> Value:
         """A new last axis with a 1 at the label and 0 elsewhere."""
+    def weighted_sum(
+        self,
+        x: Sequence[Value],
+        edge_dropout: float = 0.0,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        shared_with: Value | str | None = None,
+        initializer: str | Specification | Mapping[str, Any] | None = None,
+        regularizer: str | Specification | Mapping[str, Any] | None = None,
+    ) -> Value:
+        """The sum of the inputs, each times the sigmoid of a learned number of its own."""
+    def average(
+        self,
+        x: Sequence[Value],
+        *,
+        name: str | None = None,
+    ) -> Value:
+        """The mean of the inputs, element by element."""
     def dropout(
         self,
         x: Value,
@@ -469,25 +523,6 @@ class OpMethods:
         name: str | None = None,
     ) -> Value:
         """−t log σ(s) − (1 − t) log(1 − σ(s))."""
-    def weighted_sum(
-        self,
-        x: Sequence[Value],
-        edge_dropout: float = 0.0,
-        *,
-        name: str | None = None,
-        trainable: bool = True,
-        shared_with: Value | str | None = None,
-        initializer: str | Specification | Mapping[str, Any] | None = None,
-        regularizer: str | Specification | Mapping[str, Any] | None = None,
-    ) -> Value:
-        """The sum of the inputs, each times the sigmoid of a learned number of its own."""
-    def average(
-        self,
-        x: Sequence[Value],
-        *,
-        name: str | None = None,
-    ) -> Value:
-        """The mean of the inputs, element by element."""
     def transpose(
         self,
         x: Value,

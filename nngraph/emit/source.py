@@ -12,6 +12,7 @@ from nngraph.emit.matmul import matmul_source
 from nngraph.emit.memory import channel_totals_source, memory_source, mixed_sums_source
 from nngraph.emit.rows import rows_source
 from nngraph.ir.program import Kernel
+from nngraph_kernels.cpu import depthwise, depthwise_backward
 from nngraph_kernels.cpu.channel_sums import source as channel_sums_source
 from nngraph_kernels.cpu.examples import source as examples_source
 from nngraph_kernels.cpu.mixing import inner_products_source, mix_source
@@ -24,6 +25,8 @@ WRITERS: dict[str, Callable[[str, Any], str]] = {
     "rows": rows_source,
     "columns": columns_source,
     "examples": examples_source,
+    "depthwise": depthwise.source,
+    "depthwise_backward": depthwise_backward.source,
     "matmul": matmul_source,
     "memory": memory_source,
     "mixed_sums": mixed_sums_source,

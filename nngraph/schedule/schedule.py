@@ -10,6 +10,7 @@ import numpy as np
 from nngraph.ir.graph import Graph, Node, Value
 from nngraph.ir.program import PRODUCTS, REDUCTIONS, KernelCall, Operand, Schedule
 from nngraph.ir.types import Shape
+from nngraph.schedule import depthwise
 from nngraph.schedule.channel_sums import schedule_channel_sums, schedule_channel_totals
 from nngraph.schedule.columns import schedule_columns
 from nngraph.schedule.convolution import schedule_convolution
@@ -27,6 +28,11 @@ BY_KERNEL: dict[str, Callable[[Node], list[KernelCall]]] = {
     "copy": schedule_copy,
     "gather": schedule_gather,
     "scatter_add": schedule_scatter_add,
+    "depthwise": depthwise.schedule_forward,
+    "depthwise_data": depthwise.schedule_data,
+    "depthwise_weight": depthwise.schedule_weight,
+    "mixed_depthwise": depthwise.schedule_mixed,
+    "mixed_depthwise_backward": depthwise.schedule_mixed_backward,
     "mixed_weights_gradient": schedule_weights_gradient,
     "mixed_sums": schedule_sums,
     "mix": schedule_mix,
