@@ -76,9 +76,7 @@ def test_imports_point_downward(path: Path):
         if not other or other == own or (not at_once and (name_of(path), other) in UPWARD):
             continue
         assert other in LEVEL, f"{path} imports {module}, which the import rule does not name"
-        assert LEVEL[other] < LEVEL[own], (
-            f"{path} imports {module}: only {LAYERS[: LEVEL[own]]} stand below it"
-        )
+        assert LEVEL[other] < LEVEL[own], f"{path} imports {module}: only {LAYERS[: LEVEL[own]]} stand below it"
 
 
 @pytest.mark.parametrize("path", sorted(KERNELS.rglob("*.py")), ids=lambda path: path.name)

@@ -46,9 +46,7 @@ def uniform_lines(names: ColumnNames, k: int, statement: Statement, inputs: list
     return [f"s{k} = load_scalar({p.name}, 0)"]
 
 
-def vector_lines(
-    names: ColumnNames, k: int, statement: Statement, inputs: list[Pointer], length: int
-) -> list[str]:
+def vector_lines(names: ColumnNames, k: int, statement: Statement, inputs: list[Pointer], length: int) -> list[str]:
     """One statement, for every column if it differs between them."""
     if statement.kind in COMBINE:
         return fold_lines(names, k, statement, length)
@@ -71,9 +69,7 @@ def fold_lines(names: ColumnNames, k: int, statement: Statement, length: int) ->
     lines = [f"v{k} = {names.vector(statement.operand)}"]
     for column in range(1, length):
         names.column = column
-        lines.append(
-            f"v{k} = " + COMBINE[statement.kind].format(a=f"v{k}", v=names.vector(statement.operand))
-        )
+        lines.append(f"v{k} = " + COMBINE[statement.kind].format(a=f"v{k}", v=names.vector(statement.operand)))
     return lines
 
 

@@ -119,9 +119,7 @@ class KernelCache:
         reasons = {name: reason for name, reason in found.items() if isinstance(reason, str)}
         return reasons | {name: "object does not load" for name in objects if name not in addresses}
 
-    def _compile(
-        self, sources: Mapping[str, str], reasons: Mapping[str, str], on_progress: Progress | None
-    ) -> None:
+    def _compile(self, sources: Mapping[str, str], reasons: Mapping[str, str], on_progress: Progress | None) -> None:
         files = self._store.write_sources(sources)
         codes: dict[str, bytes] = {}
 

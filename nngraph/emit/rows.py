@@ -35,9 +35,7 @@ class RowWriter:
         for phase, lines in zip(phases, row_lines, strict=False):
             phase.before[:0] = lines
         after = [line for lines in row_lines[len(phases) :] for line in lines]
-        row_stores = [
-            (p, f"s{k}") for p, k in zip(self.outputs, spec.stores, strict=True) if not self.is_wide(p)
-        ]
+        row_stores = [(p, f"s{k}") for p, k in zip(self.outputs, spec.stores, strict=True) if not self.is_wide(p)]
         return template.Rows(
             self.outputs, self.inputs, uniform, self.names.hoisted_lines(), phases, after, row_stores, spec.outer,
             spec.chunk, self.names.lanes, spec.numbers, spec.keys, self.positions(),
@@ -50,10 +48,7 @@ class RowWriter:
     def at_level(self, level: int) -> list[str]:
         """The scalar statements of one level, in order."""
         return [
-            line
-            for k, s in enumerate(self.spec.statements)
-            if s.level == level
-            for line in self.scalar_lines(k, s)
+            line for k, s in enumerate(self.spec.statements) if s.level == level for line in self.scalar_lines(k, s)
         ]
 
     def scalar_lines(self, k: int, statement: Statement) -> list[str]:
@@ -89,9 +84,7 @@ class RowWriter:
             if self.is_wide(p) and self.store_phase(k) == number
         ]
         folds = [
-            (k, s)
-            for k, s in enumerate(statements)
-            if s.kind in REDUCTIONS and self.phase_of[s.operand] == number
+            (k, s) for k, s in enumerate(statements) if s.kind in REDUCTIONS and self.phase_of[s.operand] == number
         ]
         roots = [k for _, k in stores] + [s.operand for _, s in folds]
         phase = template.Phase()
@@ -116,6 +109,4 @@ class RowWriter:
 
     def positions(self) -> tuple[str, ...]:
         expressions = [statement.expr for statement in self.spec.statements]
-        return tuple(
-            name for name in ("index", "uniform") if any(uses(expr, (name,)) for expr in expressions)
-        )
+        return tuple(name for name in ("index", "uniform") if any(uses(expr, (name,)) for expr in expressions))

@@ -106,6 +106,4 @@ def difference(old: Mapping[str, str], new: Mapping[str, str]) -> str:
     """Return in words how two fingerprints differ."""
     changed = [name for name in new if old.get(name) != new[name]]
     short = [name for name in changed if len(new[name]) < _LONGEST_VALUE]
-    return ", ".join(
-        [f"{name} {old.get(name)} -> {new[name]}" if name in short else name for name in changed]
-    )
+    return ", ".join([f"{name} {old.get(name)} -> {new[name]}" if name in short else name for name in changed])

@@ -55,9 +55,7 @@ def run(nodes: tuple[Node, ...], environment: dict[Value, np.ndarray], batch: in
 
 def apply(node: Node, arguments: list[np.ndarray], batch: int) -> tuple[np.ndarray, ...]:
     """The results of one node by its op's reference."""
-    results: np.ndarray | tuple[np.ndarray, ...] = node.op.reference(
-        *arguments, **resolve(node.attributes, batch)
-    )
+    results: np.ndarray | tuple[np.ndarray, ...] = node.op.reference(*arguments, **resolve(node.attributes, batch))
     return results if isinstance(results, tuple) else (results,)
 
 

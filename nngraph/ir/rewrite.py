@@ -55,8 +55,7 @@ def substitute(graph: Graph, nodes: Sequence[Node], stands_for: dict[Value, Valu
     """`graph` with these nodes, its outputs and new states replaced."""
     outputs = tuple((name, stands_for.get(value, value)) for name, value in graph.outputs)
     states = tuple(
-        replace(state, new=stands_for[state.new]) if state.new in stands_for else state
-        for state in graph.states
+        replace(state, new=stands_for[state.new]) if state.new in stands_for else state for state in graph.states
     )
     return Graph(graph.name, graph.inputs, tuple(nodes), outputs, states)
 

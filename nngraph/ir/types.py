@@ -92,9 +92,7 @@ def broadcast_shapes(*shapes: Shape) -> Shape:
             result[axis] = dim
     if sum(isinstance(dim, Batch) for dim in result) > 1:
         given = " and ".join(map(format_shape, shapes))
-        raise ValueError(
-            f"shapes {given} do not broadcast: the batch would appear twice; add axes with reshape"
-        )
+        raise ValueError(f"shapes {given} do not broadcast: the batch would appear twice; add axes with reshape")
     return tuple(result)
 
 

@@ -85,6 +85,7 @@ class ScaledNormal(Scaled):
     """Normal draws, not truncated."""
 
     __slots__ = ()
+
     def draw(self, random: np.random.Generator, part: tuple[int, ...], whole: tuple[int, ...]) -> np.ndarray:
         return random.standard_normal(part) * self.deviation(whole)
 
@@ -93,6 +94,7 @@ class ScaledUniform(Scaled):
     """Uniform draws within √3 deviations."""
 
     __slots__ = ()
+
     def draw(self, random: np.random.Generator, part: tuple[int, ...], whole: tuple[int, ...]) -> np.ndarray:
         limit = math.sqrt(3) * self.deviation(whole)
         return random.uniform(-limit, limit, part)
@@ -174,9 +176,7 @@ class Uniform(Initializer):
     def __post_init__(self) -> None:
         Specification.__post_init__(self)
         if self.low > self.high:
-            raise OptionError(
-                f"initializer 'uniform': low {self.low:g} given, expected at most high {self.high:g}"
-            )
+            raise OptionError(f"initializer 'uniform': low {self.low:g} given, expected at most high {self.high:g}")
 
     def draw(self, random: np.random.Generator, part: tuple[int, ...], whole: tuple[int, ...]) -> np.ndarray:
         return random.uniform(self.low, self.high, part)

@@ -181,9 +181,7 @@ def mean_units(b: Builder, terms: Value) -> Value:
     return b.add("mean", terms, axis=-1, keepdims=True)
 
 
-def cross_entropy_expand(
-    b: Builder, scores: Value, target: Value, label_smoothing: float, targets: str
-) -> Value:
+def cross_entropy_expand(b: Builder, scores: Value, target: Value, label_smoothing: float, targets: str) -> Value:
     classes: Any = scores.type.shape[-1]
     q = one_hot(b, target, scores) if targets == "labels" else target
     if label_smoothing:
@@ -254,9 +252,7 @@ def loss_op(
         expected = kind(**options).target(scores)
         if scores.rank < 2:
             given = format_shape(scores.shape)
-            raise ValueError(
-                f"scores of shape (batch, units) expected, {given} given; add an axis with reshape"
-            )
+            raise ValueError(f"scores of shape (batch, units) expected, {given} given; add an axis with reshape")
         if target.shape != expected.shape or target.dtype != expected.dtype:
             raise ValueError(f"a target of type {expected} expected, {target} given")
         return TensorType((*scores.shape[:-1], 1), scores.dtype)

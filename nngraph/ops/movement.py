@@ -107,9 +107,7 @@ def concat_infer(*types: TensorType, axis: int = -1) -> TensorType:
     total = 0
     for type in types:
         if type.dtype != first.dtype:
-            raise ValueError(
-                f"inputs of one dtype expected, {first.dtype} and {type.dtype} given; convert with cast"
-            )
+            raise ValueError(f"inputs of one dtype expected, {first.dtype} and {type.dtype} given; convert with cast")
         if without(type.shape, position) != without(first.shape, position) or type.rank != first.rank:
             shapes = f"{format_shape(first.shape)} and {format_shape(type.shape)}"
             raise ValueError(f"shapes that agree but for axis {axis} expected, {shapes} given")
@@ -177,9 +175,7 @@ concat = register_op(
 WINDOW = {
     "starts": Attribute("any", "where along each axis the window begins"),
     "shape": Attribute("any", "the whole shape of the result"),
-    "steps": Attribute(
-        "any", "how far apart along each axis the window's elements are; negative goes backwards"
-    ),
+    "steps": Attribute("any", "how far apart along each axis the window's elements are; negative goes backwards"),
 }
 WINDOWS = (
     ((3, 17), (0, 4), (3, 9), (1, 1)), ((3, 17), (0, 1), (3, 8), (1, 2)),
@@ -207,9 +203,7 @@ def crop_infer(x: TensorType, starts: tuple[int, ...], shape: Shape, steps: tupl
     return TensorType(shape, x.dtype)
 
 
-def selection(
-    starts: tuple[int, ...], shape: tuple[int, ...], steps: tuple[int, ...]
-) -> tuple[np.ndarray, ...]:
+def selection(starts: tuple[int, ...], shape: tuple[int, ...], steps: tuple[int, ...]) -> tuple[np.ndarray, ...]:
     return np.ix_(*(start + step * np.arange(n) for start, n, step in zip(starts, shape, steps, strict=True)))
 
 

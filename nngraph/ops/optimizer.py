@@ -57,13 +57,9 @@ class Optimizer(Specification):
     """
 
     family: ClassVar[str] = "optimizer"
-    learning_rate: float | Schedule = option(
-        REQUIRED, "the learning rate, or a schedule", "rate", minimum=0.0
-    )
+    learning_rate: float | Schedule = option(REQUIRED, "the learning rate, or a schedule", "rate", minimum=0.0)
     _: KW_ONLY
-    decay: tuple[str, ...] | None = option(
-        None, "names of the parameters that decay; all by default", "strings"
-    )
+    decay: tuple[str, ...] | None = option(None, "names of the parameters that decay; all by default", "strings")
     clip_value: float | None = option(None, "bound of a gradient's elements", minimum=0.0, exclusive=True)
     clip_norm: float | None = option(None, "bound of the norm of all gradients", minimum=0.0, exclusive=True)
 

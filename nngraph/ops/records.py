@@ -92,9 +92,7 @@ def usual_errors(kinds: tuple[str, ...], samples: tuple[Sample, ...]) -> tuple[E
     if last != "any":
         refused = "float32" if last == "bool" else "bool"
         shapes = ((3, 5),) * len(kinds)
-        errors.append(
-            ErrorSample(shapes, samples[0].attributes, "expected, " + refused, (*dtypes[:-1], refused))
-        )
+        errors.append(ErrorSample(shapes, samples[0].attributes, "expected, " + refused, (*dtypes[:-1], refused)))
     return tuple(errors) or Absent("it takes any input")
 
 
@@ -108,9 +106,7 @@ def common_dtype(operands: tuple[str, ...], kinds: tuple[str, ...], types: tuple
         if kind == "bool":
             continue
         if found not in (None, type.dtype):
-            raise ValueError(
-                f"inputs of one dtype expected, {found} and {type.dtype} given; convert with cast"
-            )
+            raise ValueError(f"inputs of one dtype expected, {found} and {type.dtype} given; convert with cast")
         found = type.dtype
     return found or "bool"
 

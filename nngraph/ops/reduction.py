@@ -16,9 +16,7 @@ from nngraph.ops.elementwise import NO_GRADIENT
 from nngraph.ops.records import elementwise, expect_float, expect_number, normalize_axes, normalize_axis
 
 AXES = {
-    "axis": Attribute(
-        "axes", "axis or axes to reduce, counted from the end if negative; all by default", None
-    ),
+    "axis": Attribute("axes", "axis or axes to reduce, counted from the end if negative; all by default", None),
     "keepdims": Attribute("bool", "keep the reduced axes, with size 1", False),
 }
 SAMPLES = tuple(
@@ -70,9 +68,7 @@ def extreme_vjp(b: Builder, node: Node, dy: Value) -> tuple[Value]:
     return (b.add("where", winners, b.add("divide", kept(b, node, dy), number), 0.0),)
 
 
-def reduction(
-    name: str, summary: str, reference: Callable[..., Any], vjp: Callable[..., Any], **facets: Any
-) -> Op:
+def reduction(name: str, summary: str, reference: Callable[..., Any], vjp: Callable[..., Any], **facets: Any) -> Op:
     return register_op(
         Op(
             name, summary, "reduction", ("x",), facets.pop("infer", infer),

@@ -23,9 +23,7 @@ def slice_window(x: TensorType, start: int | None, stop: int | None, step: int, 
         raise ValueError("step 0 given, a step other than 0 expected")
     chosen = range(size)[start:stop:step]
     if not chosen:
-        raise ValueError(
-            f"start {start}, stop {stop} and step {step} choose nothing of the {size} along axis {axis}"
-        )
+        raise ValueError(f"start {start}, stop {stop} and step {step} choose nothing of the {size} along axis {axis}")
     others = tuple(a != position for a in range(x.rank))
     return {
         "starts": tuple(0 if other else chosen[0] for other in others),

@@ -147,6 +147,4 @@ random_uniform = register_op(
 def uniform(b: Builder, shape: Shape) -> Value:
     """Random numbers of this node and step, the same in every program that holds the node."""
     stream = b.unique(f"{b.prefix}/random")
-    return b.add(
-        "random_uniform", b.step(), shape=shape, key=(zlib.crc32(stream.encode()), b.seed & 0xFFFFFFFF)
-    )
+    return b.add("random_uniform", b.step(), shape=shape, key=(zlib.crc32(stream.encode()), b.seed & 0xFFFFFFFF))

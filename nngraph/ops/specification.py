@@ -48,9 +48,7 @@ class Specification:
                 object.__setattr__(self, name, checked)
 
 
-def attributes_of(
-    kind: type[Specification], base: type[Specification] = Specification
-) -> dict[str, Attribute]:
+def attributes_of(kind: type[Specification], base: type[Specification] = Specification) -> dict[str, Attribute]:
     """The options of `kind` that `base` does not have."""
     inherited = {f.name for f in fields(base)}
     return {f.name: f.metadata["attribute"] for f in fields(kind) if f.name not in inherited}
@@ -129,9 +127,7 @@ def build(family: Family[S], name: str, kind: type[S], options: Mapping[str, Any
             raise OptionError(f"{family.name} '{name}': no option '{key}'; {suggestion(key, attributes)}")
     for key, attribute in attributes.items():
         if attribute.required and key not in options:
-            raise OptionError(
-                f"{family.name} '{name}': '{key}' is missing ({attribute.doc}); give it a value"
-            )
+            raise OptionError(f"{family.name} '{name}': '{key}' is missing ({attribute.doc}); give it a value")
     return kind(**options)
 
 

@@ -18,9 +18,7 @@ NOT_DIFFERENTIATED = Absent("made after differentiation only")
 
 def samples(operands: int, scalars: int, *domain: Any) -> tuple[Sample, ...]:
     """Tensors of one shape followed by scalars."""
-    return tuple(
-        Sample((shape,) * operands + ((),) * scalars, {}, domain) for shape in ((3, 5), (17,), (2, 3, 33))
-    )
+    return tuple(Sample((shape,) * operands + ((),) * scalars, {}, domain) for shape in ((3, 5), (17,), (2, 3, 33)))
 
 
 multiply_add = elementwise(

@@ -62,9 +62,7 @@ def place(schedule: Schedule, lives: Lifetimes, batch: int) -> tuple[dict[Value,
     return placements, allocator
 
 
-def reuse(
-    call: KernelCall, position: int, lives: Lifetimes, placements: dict[Value, Placement]
-) -> dict[Value, Value]:
+def reuse(call: KernelCall, position: int, lives: Lifetimes, placements: dict[Value, Placement]) -> dict[Value, Value]:
     """For outputs, the input that dies in this call and whose memory they may take over."""
     taken: dict[Value, Value] = {}
     for o, i in call.in_place:

@@ -129,9 +129,7 @@ def worth_sharing(call: KernelCall, batch: int) -> bool:
     """Whether the call is long enough for several threads."""
     if not call.parallel:
         return False
-    seconds = (
-        evaluate(call.flops, batch) / FLOPS_PER_SECOND + evaluate(call.traffic, batch) / BYTES_PER_SECOND
-    )
+    seconds = evaluate(call.flops, batch) / FLOPS_PER_SECOND + evaluate(call.traffic, batch) / BYTES_PER_SECOND
     return seconds > WORTH_SECONDS
 
 

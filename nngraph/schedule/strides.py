@@ -43,9 +43,7 @@ def collapse(space: Shape, operands: list[Strides], inner: int = 0) -> tuple[lis
             continue
         fresh = not sizes or (not crossed and axis < border)
         crossed = crossed or axis < border
-        if not fresh and all(
-            s[axis] == advance(own[0], sizes[0]) for s, own in zip(operands, strides, strict=True)
-        ):
+        if not fresh and all(s[axis] == advance(own[0], sizes[0]) for s, own in zip(operands, strides, strict=True)):
             sizes[0] = multiply(sizes[0], space[axis])
             continue
         sizes.insert(0, space[axis])
@@ -64,6 +62,4 @@ def walked_alike(
 ) -> tuple[tuple[int, int], ...]:
     """Pairs (output, input) that a kernel goes over at the same places; the outputs come first in both lists."""
     walked = list(zip(accesses, walks, strict=True))
-    return tuple(
-        (o, i) for o in range(outputs) for i, given in enumerate(walked[outputs:]) if given == walked[o]
-    )
+    return tuple((o, i) for o in range(outputs) for i, given in enumerate(walked[outputs:]) if given == walked[o])

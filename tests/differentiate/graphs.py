@@ -58,9 +58,7 @@ def draw_states(graph: Graph, seed: int = 0) -> dict[str, np.ndarray]:
     return found
 
 
-def draw_inputs(
-    graph: Graph, classes: int = 5, seed: int = 1, batch: int = BATCH_SIZE
-) -> dict[str, np.ndarray]:
+def draw_inputs(graph: Graph, classes: int = 5, seed: int = 1, batch: int = BATCH_SIZE) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(seed)
     found: dict[str, np.ndarray] = {}
     for value in graph.inputs:
@@ -87,8 +85,6 @@ def numerical_gradients(
         if state.kind == "parameter":
             d = np.zeros_like(states[state.name])
             for place in np.ndindex(d.shape):
-                d[place] = (loss(state.name, place, epsilon) - loss(state.name, place, -epsilon)) / (
-                    2 * epsilon
-                )
+                d[place] = (loss(state.name, place, epsilon) - loss(state.name, place, -epsilon)) / (2 * epsilon)
             found[state.name] = d
     return found

@@ -32,9 +32,7 @@ def assert_gradients(graph: Graph, loss, **options) -> Graph:
     trainable = {s.name for s in graph.states if s.kind == "parameter" and s.trainable}
     assert {name for name in outputs if name.startswith("gradient/")} == {f"gradient/{n}" for n in trainable}
     for name in trainable:
-        np.testing.assert_allclose(
-            outputs[f"gradient/{name}"], expected[name], rtol=1e-3, atol=1e-7, err_msg=name
-        )
+        np.testing.assert_allclose(outputs[f"gradient/{name}"], expected[name], rtol=1e-3, atol=1e-7, err_msg=name)
     for name, old in states.items():
         np.testing.assert_array_equal(new_states[name], old)
     return program
@@ -98,9 +96,7 @@ def test_several_losses_and_an_output_without_one():
 def test_frozen_parameters_have_no_gradient():
     net = Net()
     hidden = net.b.add("tanh", net.dense(net.input("x", 3), "frozen", 4, trainable=False), id="tanh")
-    program = differentiate(
-        net.graph(y=net.dense(hidden, "y", 2)), objective_from("mean_squared_error", ["y"])
-    )
+    program = differentiate(net.graph(y=net.dense(hidden, "y", 2)), objective_from("mean_squared_error", ["y"]))
     assert [name for name, _ in program.outputs if name.startswith("gradient")] == [
         "gradient/y.weight",
         "gradient/y.bias",
@@ -130,9 +126,7 @@ def test_ops_without_a_derivative_stop_the_gradient():
 
 
 def test_an_op_without_a_rule_is_named(monkeypatch):
-    monkeypatch.setitem(
-        REGISTRY, "odd", Op("odd", "", "test", ("x",), lambda x: x, lambda x: x, kernel="odd")
-    )
+    monkeypatch.setitem(REGISTRY, "odd", Op("odd", "", "test", ("x",), lambda x: x, lambda x: x, kernel="odd"))
     net = Net()
     y = net.b.add("odd", net.dense(net.input("x", 3), "h", 4), id="strange")
     with pytest.raises(CompilationError, match="node 'strange': op 'odd' has no vjp"):

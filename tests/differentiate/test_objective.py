@@ -91,9 +91,7 @@ def test_regularizers_count_weights_alone_and_a_node_may_have_its_own():
         inputs,
     )
     states = draw_states(graph)
-    expected = (
-        0.1 * np.square(states["scores.weight"]).sum() + 0.2 * np.abs(states["block/hidden.weight"]).sum()
-    )
+    expected = 0.1 * np.square(states["scores.weight"]).sum() + 0.2 * np.abs(states["block/hidden.weight"]).sum()
     np.testing.assert_allclose(regularized["loss"] - plain["loss"], expected)
 
 
@@ -127,9 +125,7 @@ def test_one_loss_for_several_outputs_is_ambiguous():
 def test_a_loss_that_does_not_fit_its_output():
     net = Net()
     flat = net.b.add("sum", net.input("x", 3), axis=-1)
-    with pytest.raises(
-        OptionError, match=r"loss 'l1' of output 'y': scores of shape \(batch, units\) expected"
-    ):
+    with pytest.raises(OptionError, match=r"loss 'l1' of output 'y': scores of shape \(batch, units\) expected"):
         evaluation(net.graph(y=flat), objective_from("l1", ["y"]))
 
 

@@ -129,9 +129,7 @@ def assert_training(spec, rate):
 
 
 @pytest.mark.parametrize("clips", CLIPS, ids="-".join)
-@pytest.mark.parametrize(
-    ("schedule", "rate"), SCHEDULES, ids=["constant", "step", "exponential", "cosine", "warm_up"]
-)
+@pytest.mark.parametrize(("schedule", "rate"), SCHEDULES, ids=["constant", "step", "exponential", "cosine", "warm_up"])
 @pytest.mark.parametrize("spec", OPTIMIZERS, ids=lambda spec: "-".join(map(str, spec.values())))
 def test_training(spec, schedule, rate, clips):
     assert_training({**spec, "learning_rate": schedule, **clips}, rate)
@@ -160,9 +158,7 @@ def test_decay_of_some_parameters_only():
 
 
 def test_states_of_a_training_step():
-    program = differentiate(
-        mlp(), objective_from("cross_entropy", ["scores"]), Adagrad(initial_accumulator=0.5)
-    )
+    program = differentiate(mlp(), objective_from("cross_entropy", ["scores"]), Adagrad(initial_accumulator=0.5))
     kinds = {state.name: state.kind for state in program.states}
     assert kinds["step"] == "step"
     assert kinds["square_sum/hidden.weight"] == "moment"
@@ -210,9 +206,7 @@ def test_a_schedule_in_epochs_must_be_resolved():
     verify(differentiate(mlp(), objective, optimizer.resolve(10, 50)))
 
 
-@pytest.mark.parametrize(
-    ("spec", "nodes"), [("sgd", 1), ("momentum", 2), ("adam", 4), ("adagrad", 2), ("rmsprop", 3)]
-)
+@pytest.mark.parametrize(("spec", "nodes"), [("sgd", 1), ("momentum", 2), ("adam", 4), ("adagrad", 2), ("rmsprop", 3)])
 def test_an_update_takes_few_nodes(spec, nodes):
     """Compile time: a deep net has as many updates as parameters."""
     optimizer = optimizer_from({"type": spec, "learning_rate": 0.1})

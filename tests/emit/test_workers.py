@@ -14,9 +14,7 @@ from nngraph.emit.workers import Compiled, Crew
 from nngraph.errors import CompilationError
 
 
-def test_compiles_for_the_target_that_numba_would_take(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_compiles_for_the_target_that_numba_would_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     here = KernelCache(tmp_path)
     monkeypatch.setenv("NUMBA_CPU_NAME", "generic")
     there = KernelCache(tmp_path)
@@ -24,9 +22,7 @@ def test_compiles_for_the_target_that_numba_would_take(
     there.prepare()
     address = there.entries({"ng_t": "def ng_t(args, thread, threads):\n    args[0] = 5\n"})["ng_t"]
     slot = ctypes.c_int64()
-    ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)(address)(
-        ctypes.addressof(slot), 0, 1
-    )
+    ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)(address)(ctypes.addressof(slot), 0, 1)
     assert slot.value == 5
 
 
@@ -65,9 +61,7 @@ def test_the_environment_keeps_nothing_that_changes_compilation(monkeypatch: pyt
     assert environment["ELSE"] == "kept"
 
 
-def test_finds_the_interpreter_where_python_is_embedded(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_finds_the_interpreter_where_python_is_embedded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("NNGRAPH_PYTHON", raising=False)
     assert _python() == sys.executable
     for odd in ("", None, "/usr/sbin/uwsgi"):

@@ -50,9 +50,7 @@ def test_what_does_not_fit_is_refused():
 def test_float_is_the_dtype_of_the_model():
     b = Builder(dtype="float64")
     assert b.add("cast", X, dtype="float").type.dtype == "float64"
-    assert (
-        b.add("one_hot_last", Value("l", TensorType((BATCH, 1), "int32")), classes=3).type.dtype == "float64"
-    )
+    assert b.add("one_hot_last", Value("l", TensorType((BATCH, 1), "int32")), classes=3).type.dtype == "float64"
 
 
 def test_defaults_of_attributes_stand_in_the_node():

@@ -49,9 +49,7 @@ def test_a_fused_node_runs_its_inner_graph():
     y = b.add("exp", b.add("negate", X))
     inner = Graph("inner", (X,), tuple(b.nodes), (("y", y),))
     source, result = Value("source", X.type), Value("result", y.type)
-    node = Node(
-        "fused", REGISTRY["fused"], (source,), (result,), {"graph": inner, "kind": "rows", "inner": 1}
-    )
+    node = Node("fused", REGISTRY["fused"], (source,), (result,), {"graph": inner, "kind": "rows", "inner": 1})
     graph = Graph("g", (source,), (node,), (("y", result),))
     x = np.arange(6.0).reshape(2, 3)
     np.testing.assert_array_equal(interpret(graph, {"source": x})[0]["y"], np.exp(-x))

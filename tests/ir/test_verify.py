@@ -76,9 +76,7 @@ def test_a_root_that_no_node_makes():
 def test_a_state_that_changes_its_type():
     new = Value("n", TensorType((4,)))
     state = State("w", "parameter", Value("w", TensorType((3,))), new, 0.0)
-    refused(
-        graph([new], [], [], [state]), r"state 'w': holds float32\[3\], but its new value is float32\[4\]"
-    )
+    refused(graph([new], [], [], [state]), r"state 'w': holds float32\[3\], but its new value is float32\[4\]")
 
 
 def test_an_inner_graph_of_other_types():

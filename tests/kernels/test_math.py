@@ -67,9 +67,7 @@ def wide_erf(x):
     for n in range(1, 180):
         term = term * 2 * x * x / (2 * n + 1)
         total = total + term
-    return (
-        total * np.exp(-(x.astype(WIDE) ** 2)) * 2 / np.sqrt(WIDE("3.141592653589793238462643383279502884"))
-    )
+    return total * np.exp(-(x.astype(WIDE) ** 2)) * 2 / np.sqrt(WIDE("3.141592653589793238462643383279502884"))
 
 
 REFERENCES = {

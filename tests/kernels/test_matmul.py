@@ -37,9 +37,7 @@ class Kernel:
     epilogue: Epilogue
     entry: Callable[..., None]
 
-    def __call__(
-        self, a: Any, b: Any, outputs: list, operands: list = (), numbers=(), threads=1, **ints
-    ) -> None:
+    def __call__(self, a: Any, b: Any, outputs: list, operands: list = (), numbers=(), threads=1, **ints) -> None:
         """Run on arrays of three axes; `ints` take precedence over what the arrays say."""
         batches, M, N = outputs[0].shape
         K = a.shape[1 if self.spec.transpose_a else 2]
@@ -47,9 +45,7 @@ class Kernel:
         slots = {"batches": batches, "M": M, "N": N, "K": K, "a": a, "b": b, "scratch": scratch.data}
         for name, array in [("a", a), ("b", b), *named("y", outputs), *named("x", operands)]:
             slots[name] = array
-            steps = [
-                0 if n == 1 else s // array.itemsize for n, s in zip(array.shape, array.strides, strict=True)
-            ]
+            steps = [0 if n == 1 else s // array.itemsize for n, s in zip(array.shape, array.strides, strict=True)]
             slots |= {f"{name}_batch": steps[0], f"{name}_row": steps[1]}
         slots |= dict(named("s", numbers)) | ints
         block = np.array([word(slots[name]) for name in arguments(self.spec, self.epilogue)], np.int64)
@@ -177,9 +173,7 @@ def before_a_hole(array: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_epilogue_reads_every_kind_of_operand(dtype):
-    kinds = tuple(Operand(access, dtype) for access in ("full", "row", "column", "scalar")) + (
-        Operand("full", "bool"),
-    )
+    kinds = tuple(Operand(access, dtype) for access in ("full", "row", "column", "scalar")) + (Operand("full", "bool"),)
     lines = ("y0 = select(x4, acc * x1 + x2, x0 * x3) + s0", "y1 = y0 > s1")
     epilogue = Epilogue(kinds, (dtype, "bool"), 2, lines, (), ("from nngraph_kernels.simd import select",))
     run = kernel(MatmulSpec(dtype), epilogue)
@@ -203,9 +197,7 @@ def test_epilogue_reads_every_kind_of_operand(dtype):
 def test_epilogue_updates_in_place():
     lines = ("y1 = fma(x1, s1, acc)", "y0 = x0 - s0 * y1")
     full = Operand("full")
-    epilogue = Epilogue(
-        (full, full), ("float32",) * 2, 2, lines, (), ("from nngraph_kernels.simd import fma",)
-    )
+    epilogue = Epilogue((full, full), ("float32",) * 2, 2, lines, (), ("from nngraph_kernels.simd import fma",))
     run = kernel(MatmulSpec(transpose_a=True), epilogue)
     for M, N, K, threads in [(64, 10, 32, 1), (30, 127, 9, 3), (33, 129, 50, 2), (5, 1, 3, 1)]:
         a, b = operands(run.spec, 1, M, N, K)

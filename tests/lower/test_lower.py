@@ -97,9 +97,7 @@ def test_training_and_inference_differ_where_ops_do():
 def test_shared_parameters_are_one_state():
     g = ng.Graph()
     x = g.input("x", (4,))
-    a = g.linear(
-        x, 4, trainable=False, initializer=0.5, regularizer={"type": "l2", "strength": 0.1}, name="a"
-    )
+    a = g.linear(x, 4, trainable=False, initializer=0.5, regularizer={"type": "l2", "strength": 0.1}, name="a")
     g.output(g.linear(a, 4, shared_with=a))
     found = lowered(g)
     assert [state.name for state in found.states] == ["a.weight", "a.bias"]
@@ -137,9 +135,7 @@ def test_ids_of_expansions_do_not_collide_with_declared_ones():
     h = g.linear(x, 4, name="h")
     g.output(g.relu(g.linear(h, 4, name="h/matmul"), name="constant") + 1.0)
     found = lowered(g)
-    assert {"h", "h/matmul", "h/matmul.2", "h/matmul/matmul", "constant", "constant.2"} <= {
-        n.id for n in found.nodes
-    }
+    assert {"h", "h/matmul", "h/matmul.2", "h/matmul/matmul", "constant", "constant.2"} <= {n.id for n in found.nodes}
 
 
 def test_ids_of_what_the_compiler_adds_may_be_declared():

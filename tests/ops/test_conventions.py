@@ -67,9 +67,7 @@ def test_an_integer_passes_no_gradient():
     assert gradients("cast", [1.5], dtype="int32") == []
 
 
-@pytest.mark.parametrize(
-    "name", ["relu", "leaky_relu", "elu", "silu", "sigmoid", "tanh", "gelu", "softplus", "clip"]
-)
+@pytest.mark.parametrize("name", ["relu", "leaky_relu", "elu", "silu", "sigmoid", "tanh", "gelu", "softplus", "clip"])
 def test_nan_comes_out_as_nan(name):
     found = value(name, [NAN, 1.0], **({"low": 0.0, "high": 1.0} if name == "clip" else {}))
     assert np.isnan(found[0])
@@ -97,6 +95,4 @@ def test_normalize_at_a_mean_far_from_zero():
     x = 1e6 + np.random.default_rng(0).normal(size=(4, 100))
     found = value("normalize", x)
     centered = x - x.mean(-1, keepdims=True)
-    np.testing.assert_allclose(
-        found, centered / np.sqrt((centered**2).mean(-1, keepdims=True) + 1e-5), atol=1e-9
-    )
+    np.testing.assert_allclose(found, centered / np.sqrt((centered**2).mean(-1, keepdims=True) + 1e-5), atol=1e-9)

@@ -52,9 +52,7 @@ def test_inferred_type_is_the_reference_type(op, sample, dtype):
             assert type.dtype == expected.dtype
 
 
-@pytest.mark.parametrize(
-    ("op", "sample"), [p for p in ALL if not p.values[0].internal and p.values[1].shapes]
-)
+@pytest.mark.parametrize(("op", "sample"), [p for p in ALL if not p.values[0].internal and p.values[1].shapes])
 def test_inferred_type_with_a_symbolic_batch(op, sample):
     case = cases.draw_case(op, sample)
     first = case.types[0].shape

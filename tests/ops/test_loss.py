@@ -19,9 +19,7 @@ def value(name, scores, target, **options):
 def test_the_course_example_of_the_multiclass_svm():
     """Scores of cat, car and frog for three images; losses 2.9, 0 and 12.9 (CS231n, lecture 3)."""
     scores = [[3.2, 5.1, -1.7], [1.3, 4.9, 2.0], [2.2, 2.5, -3.1]]
-    np.testing.assert_allclose(
-        value("multiclass_hinge", scores, [[0], [1], [2]])[:, 0], [2.9, 0, 12.9], atol=1e-12
-    )
+    np.testing.assert_allclose(value("multiclass_hinge", scores, [[0], [1], [2]])[:, 0], [2.9, 0, 12.9], atol=1e-12)
 
 
 def test_cross_entropy_of_even_scores_is_the_log_of_the_classes():
@@ -47,9 +45,7 @@ def test_huber_is_continuous_with_a_bound_slope():
     np.testing.assert_allclose(value("huber", d, 0 * d)[:, 0], [0, 0.125, 0.5, 2.5])
 
 
-@pytest.mark.parametrize(
-    ("score", "target", "expected"), [(800.0, 1.0, 0), (800.0, 0.0, 800), (0.0, 0.5, np.log(2))]
-)
+@pytest.mark.parametrize(("score", "target", "expected"), [(800.0, 1.0, 0), (800.0, 0.0, 800), (0.0, 0.5, np.log(2))])
 def test_binary_cross_entropy_does_not_overflow(score, target, expected):
     np.testing.assert_allclose(value("binary_cross_entropy", [[score]], [[target]]), expected)
 
@@ -63,6 +59,4 @@ def test_targets():
 
 def test_reductions():
     assert SumSquaredError().summed
-    assert not any(
-        loss_from(name).summed for name in ("cross_entropy", "mean_squared_error", "l1", "multiclass_hinge")
-    )
+    assert not any(loss_from(name).summed for name in ("cross_entropy", "mean_squared_error", "l1", "multiclass_hinge"))

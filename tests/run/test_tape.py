@@ -100,9 +100,7 @@ def test_segments_move_the_cursor_and_count_steps(tape: Tape, program: Any, thre
 
 @THREADS
 @pytest.mark.parametrize("writes_first", [False, True])
-def test_a_stop_discards_a_step_that_wrote_no_state(
-    tape: Tape, program: Any, threads: int, writes_first: bool
-) -> None:
+def test_a_stop_discards_a_step_that_wrote_no_state(tape: Tape, program: Any, threads: int, writes_first: bool) -> None:
     log, gate, sums = (aligned_zeros(10, np.int64) for _ in range(3))
     hold = ("ng_watch_hold", False, [gate.ctypes.data])
     write = ("ng_watch_write", False, [log.ctypes.data, 1])
@@ -136,9 +134,7 @@ def test_a_stop_of_single_calls(tape: Tape, program: Any, threads: int) -> None:
 
 @THREADS
 @pytest.mark.parametrize("parallel", [False, True])
-def test_an_error_ends_the_run_and_names_the_call(
-    tape: Tape, program: Any, threads: int, parallel: bool
-) -> None:
+def test_an_error_ends_the_run_and_names_the_call(tape: Tape, program: Any, threads: int, parallel: bool) -> None:
     log, sums = aligned_zeros(100, np.int64), aligned_zeros(2, np.int64)
     culprit = threads - 1 if parallel else 0
     calls = [
@@ -164,9 +160,7 @@ def test_an_error_ends_the_run_and_names_the_call(
 
 @THREADS
 @pytest.mark.parametrize("factors", [(2.0**-1000, 2.0**-60), (2.0**-1060, 2.0**60)])
-def test_subnormals_are_zero_inside_only(
-    tape: Tape, program: Any, threads: int, factors: tuple[float, float]
-) -> None:
+def test_subnormals_are_zero_inside_only(tape: Tape, program: Any, threads: int, factors: tuple[float, float]) -> None:
     products = aligned_zeros(8, np.float64) + 1
     bound = program([("ng_watch_product", True, [products.ctypes.data, *factors])])
     tape.run([Segment(bound, 1)], threads)

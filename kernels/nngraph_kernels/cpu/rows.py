@@ -171,11 +171,7 @@ def row_body(rows: Rows) -> list[str]:
             lines.append(f"mask = first(n, {rows.lanes})")
     for phase in rows.phases:
         lines += phase.before
-        lines += (
-            single_walk(rows, phase)
-            if rows.chunk in ("single", "exact")
-            else long_walk(rows, phase, "row * n")
-        )
+        lines += single_walk(rows, phase) if rows.chunk in ("single", "exact") else long_walk(rows, phase, "row * n")
     lines += rows.after
     return lines + [f"store({p.name}, {p.name + '_at' if p.level else '0'}, {v})" for p, v in rows.row_stores]
 
