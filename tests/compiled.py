@@ -29,7 +29,8 @@ from nngraph.schedule import schedule
 
 Array = np.ndarray[Any, Any]
 POISON = 255  # as floats NaN, as integers -1
-UNFUSED = tuple(step for step in PASSES if step.name != "fuse")
+FUSING = ("merge_scaled_sums", "mix_into_depthwise", "fuse")
+UNFUSED = tuple(step for step in PASSES if step.name not in FUSING)
 
 
 def optimized(graph: Graph, passes: Iterable[Pass] = PASSES) -> Graph:

@@ -66,7 +66,37 @@ def layer() -> Graph:
     return differentiate(forward, objective, optimizer_from({"type": "sgd", "learning_rate": 0.5}))
 
 
+def merge_scaled_sums(b: Builder, x: Value) -> dict[str, Value]:
+    """Two sums of three and of two are one each, beside what is no scaled sum; one that is read twice stays."""
+    weights = b.add("constant", value=[0.5, 2.0, 3.0], dtype=DTYPE)
+    one, two, three = (b.add("scaled_sum", weights, x, places=(k,)) for k in range(3))
+    kept = b.add("scaled_sum", weights, b.add("exp", x), places=(1,))
+    both = b.add("add", b.add("add", one, kept), b.add("add", two, three))
+    return {"both": both, "kept": kept, "alone": b.add("add", x, b.add("scaled_sum", weights, x, places=(0,)))}
+
+
+def wiring() -> Graph:
+    """Normalized values that are mixed, rectified and convolved, one of them read twice; a training step."""
+    g = ng.Graph("wiring")
+    x = g.input("x", shape=(4, 3, 2))
+    stem = g.batch_norm(g.linear(x, 2, name="stem"))
+    nodes = [wiring_node(g, 1, stem)]
+    nodes.append(wiring_node(g, 2, g.weighted_sum(nodes[:1])))
+    nodes.append(wiring_node(g, 3, g.weighted_sum(nodes)))
+    g.output(g.linear(g.flatten(g.average(nodes[1:])), 3, name="scores"))
+    forward = lower(g.wiring, training=True, dtype=DTYPE, seed=1)
+    optimizer = optimizer_from({"type": "sgd", "learning_rate": 0.5})
+    return differentiate(forward, objective_from("cross_entropy", ["scores"]), optimizer)
+
+
+def wiring_node(g: ng.Graph, k: int, x: ng.Value) -> ng.Value:
+    h = g.depthwise_conv2d(g.relu(x), 3, bias=False, name=f"depthwise{k}")
+    return g.batch_norm(g.linear(h, 2, bias=False, name=f"pointwise{k}"), name=f"norm{k}")
+
+
 GRAPHS: dict[str, Callable[[], Graph]] = {
+    "merge_scaled_sums": lambda: built(merge_scaled_sums),
+    "mix_into_depthwise": wiring,
     "decompose": lambda: built(decompose),
     "canonicalize": lambda: built(canonicalize),
     "fold_constants": lambda: built(fold_constants),
