@@ -13,7 +13,7 @@ from nngraph.train.data.sources import DATASETS as DATASETS
 from nngraph.train.data.sources import FORMATS as FORMATS
 from nngraph.train.data.sources import DataOption as DataOption
 from nngraph.train.data.sources import DataSource as DataSource
-from nngraph.train.data.sources import load as load
+from nngraph.train.data.specs import load as load
 from nngraph.train.data.splits import split as split
 from nngraph.train.data.standardizer import Standardizer as Standardizer
 from nngraph.train.data.standardizer import fit_standardizer as fit_standardizer

@@ -120,6 +120,30 @@ def random(n: int = 64, inputs: int = 1000, outputs: int = 10, seed: int = 0) ->
     return Dataset("random", {"x": x}, {"y": y}, "regression", (), None, "standard normal numbers")
 
 
+def images(
+    n: int = 1000, size: int = 32, channels: int = 3, classes: int = 10, noise: float = 0.5, seed: int = 0
+) -> Dataset:
+    """Images of bytes: each a mixture of its class's pattern, of 4 x 4 colors, and of noise."""
+    _check_classes("images", classes)
+    _check("images", n, noise, classes)
+    if noise > 1 or min(size, channels) < 1:
+        given = f"noise is {noise:g}, size is {size} and channels is {channels}"
+        raise OptionError(f"images: {given}, but noise up to 1 and at least 1 of the others are expected")
+    random = _random(seed)
+    colors = random.integers(0, 256, (classes, 4, 4, channels), np.uint16)
+    place = np.arange(size) * 4 // size
+    patterns = colors[:, place][:, :, place]
+    labels = random.integers(0, classes, n).astype(np.int32)
+    labels[:classes] = np.arange(classes)
+    found = np.frombuffer(random.bytes(n * patterns[0].size), np.uint8).reshape(n, *patterns[0].shape).copy()
+    share = np.uint16(round(256 * noise))
+    for k in range(0, n, 256):  # some at a time: twice as many bytes are needed meanwhile
+        found[k : k + 256] = (patterns[labels[k : k + 256]] * (256 - share) + found[k : k + 256] * share) >> 8
+    names = tuple(str(label) for label in range(classes))
+    description = f"random images, {size} x {size} x {channels}"
+    return Dataset("images", {"image": found}, {"label": labels}, "classification", names, None, description)
+
+
 def _curve(name: str, x: np.ndarray, y: np.ndarray, noise: float, seed: int, description: str) -> Dataset:
     noisy = y + noise * _random(seed).standard_normal(len(y))
     inputs, targets = {"x": x[:, None]}, {"y": noisy[:, None]}

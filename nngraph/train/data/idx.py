@@ -32,6 +32,11 @@ def is_idx(path: Path) -> bool:
     return len(magic) == 4 and magic[:2] == b"\0\0" and magic[2] in _TYPES and magic[3] > 0
 
 
+def holds_idx(directory: Path) -> bool:
+    """Whether a directory holds a file of images, by its name."""
+    return any(_IMAGES.match(file.name) for file in directory.iterdir())
+
+
 def read_idx(path: Path) -> np.ndarray:
     """The array in an IDX file, in its own type and native byte order.
 
@@ -106,14 +111,15 @@ def load_idx(
 
     Notes
     -----
-    Images stay uint8, 0 to 255: standardize them.
+    Images are (height, width, 1), and stay uint8, 0 to 255: standardize them.
     """
     images = _find_images(path, part) if path.is_dir() else path
     beside = Path(labels) if labels else _find_labels(images)
     if need_targets and beside is None:
         raise DataError(f"{images}: no file of labels beside it; say labels=FILE")
+    array = read_idx(images)
     return from_arrays(
-        {"image": read_idx(images)},
+        {"image": array[..., np.newaxis] if array.ndim == 3 else array},
         {"label": read_idx(beside)} if beside else {},
         name=str(path),
         task=task,

@@ -1,19 +1,18 @@
-"""Where data comes from: named datasets, formats of files, and specs like ``moons:n=500,noise=0.1``."""
+"""Where data comes from: named datasets, and formats of files."""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-from nngraph.errors import DataError
 from nngraph.train.data import generated
+from nngraph.train.data.cifar import load_cifar
 from nngraph.train.data.csv_table import load_csv
-from nngraph.train.data.dataset import Dataset, names
+from nngraph.train.data.dataset import Dataset
 from nngraph.train.data.digits import digits
-from nngraph.train.data.idx import is_idx, load_idx
+from nngraph.train.data.folders import load_folders
+from nngraph.train.data.idx import load_idx
+from nngraph.train.data.npy import load_npy
 from nngraph.train.data.npz import load_npz
 
 TASKS = ("classification", "regression")
@@ -27,7 +26,7 @@ class DataOption:
     ----------
     default : int, float, str or None
         None where there is no value by default.
-    choices : tuple of str
+    choices : tuple of str or int
         All accepted values; empty where any will do.
     """
 
@@ -35,7 +34,7 @@ class DataOption:
     type: type[int | float | str]
     default: int | float | str | None
     summary: str
-    choices: tuple[str, ...] = ()
+    choices: tuple[str | int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +95,19 @@ DATASETS: tuple[DataSource, ...] = (
     _points("sine", "y = sin(2πx) over [-1, 1], regression", generated.sine, 0.05),
     _points("step", "y = 1 where x > 0, else 0, over [-1, 1], regression", generated.step, 0.05),
     DataSource(
+        "images",
+        "random images of bytes, of which a class's resemble each other",
+        generated.images,
+        (
+            DataOption("n", int, 1000, "number of images"),
+            DataOption("size", int, 32, "height and width"),
+            DataOption("channels", int, 3, "numbers of a pixel"),
+            DataOption("classes", int, 10, "number of classes"),
+            DataOption("noise", float, 0.5, "share of noise, from 0 to 1"),
+            DataOption("seed", int, 0, "what the images depend on"),
+        ),
+    ),
+    DataSource(
         "random",
         "standard normal numbers in and out, regression",
         generated.random,
@@ -138,98 +150,22 @@ IDX = DataSource(
         _TASK,
     ),
 )
-FORMATS: tuple[DataSource, ...] = (NPZ, CSV, IDX)
-
-
-def load(spec: str, *, classes: Sequence[str] = (), need_targets: bool = True) -> Dataset:
-    """The dataset that `spec` names.
-
-    Parameters
-    ----------
-    spec : str
-        A name or a path, then maybe a colon and options: ``digits``, ``moons:n=500,noise=0.1,seed=3``,
-        ``data.npz``, ``iris.csv:target=species``, ``mnist/``. A file called like a dataset is ``./digits``.
-    classes : sequence of str
-        Names of the classes in the order of their labels, as a trained model knows them.
-    need_targets : bool
-        Whether a file without targets is refused; prediction needs none.
-
-    Raises
-    ------
-    DataError
-        In one line: what was given, what was expected, how to mend it.
-    """
-    head, text = _parts(spec)
-    source = next((source for source in DATASETS if source.name == head), None)
-    if source is not None:
-        return source.make(**_options(spec, source, text))
-    path = Path(head).expanduser()
-    source = _format(spec, path)
-    return source.make(path, classes=classes, need_targets=need_targets, **_options(spec, source, text))
-
-
-def _parts(spec: str) -> tuple[str, str]:
-    """The name or path, and the options: a colon in a path is no option's."""
-    head, colon, text = spec.rpartition(":")
-    if not colon or Path(spec).exists():
-        return spec, ""
-    known = any(head == source.name for source in DATASETS) or Path(head).exists()
-    return (head, text) if known or "=" in text else (spec, "")
-
-
-def _format(spec: str, path: Path) -> DataSource:
-    if not path.exists():
-        raise DataError(_missing(spec, path))
-    if path.is_dir():
-        return IDX
-    if not path.is_file():
-        raise DataError(f"{path}: is neither a file nor a directory")
-    lower = path.name.lower()
-    if lower.endswith(".npz"):
-        return NPZ
-    if lower.endswith((".csv", ".csv.gz")):
-        return CSV
-    if is_idx(path):
-        return IDX
-    raise DataError(f"{path}: is of no known format; .npz, .csv and IDX files are read")
-
-
-def _missing(spec: str, path: Path) -> str:
-    known = [source.name for source in DATASETS]
-    if path.suffix or path.parent != Path():
-        return f"{path}: no such file; give a path that exists or one of the datasets {', '.join(known)}"
-    return f"data {spec!r}: no dataset and no file is called {str(path)!r}{_suggest(str(path), known)}"
-
-
-def _suggest(word: str, known: Iterable[str]) -> str:
-    known = list(known)
-    close = difflib.get_close_matches(word, known, 1)
-    return f"; did you mean {close[0]!r}?" if close else f"; known are {names(known)}"
-
-
-def _options(spec: str, source: DataSource, text: str) -> dict[str, Any]:
-    accepted = {option.name: option for option in source.options}
-    result: dict[str, Any] = {}
-    for pair in filter(None, text.split(",")):
-        key, equals, value = (part.strip() for part in pair.partition("="))
-        if not equals or not value:
-            raise DataError(f"data {spec!r}: {pair!r} is no option; write key=value, joined by commas")
-        if not accepted:
-            raise DataError(f"data {spec!r}: {source.name} takes no options, but {key!r} is given")
-        if key not in accepted:
-            raise DataError(f"data {spec!r}: {source.name} has no option {key!r}{_suggest(key, accepted)}")
-        if key in result:
-            raise DataError(f"data {spec!r}: the option {key!r} is given twice")
-        result[key] = _value(spec, accepted[key], value)
-    return result
-
-
-def _value(spec: str, option: DataOption, text: str) -> int | float | str:
-    try:
-        value = option.type(text)
-    except ValueError:
-        kind = "a whole number" if option.type is int else "a number"
-        raise DataError(f"data {spec!r}: {option.name} is {text!r}, but {kind} is expected") from None
-    if option.choices and value not in option.choices:
-        raise DataError(f"data {spec!r}: {option.name} is {text!r}, but {names(option.choices)} are accepted")
-    return value
+NPY = DataSource(
+    ".npy",
+    "NumPy array; of uint8 it is mapped, and may be larger than memory",
+    load_npy,
+    (DataOption("labels", str, None, ".npy file of targets"), _TASK),
+)
+_PART = DataOption("part", str, "train", "which of its files", ("train", "test"))
+CIFAR = DataSource("cifar10", "CIFAR-10: the directory of its binary or Python files", load_cifar, (_PART,))
+FOLDERS = DataSource(
+    "folders",
+    "a directory with a folder of images for each class (needs Pillow)",
+    load_folders,
+    (
+        DataOption("size", str, None, "what images are resized to, HEIGHTxWIDTH or one number"),
+        DataOption("channels", int, 3, "3 for color, 1 for gray", (1, 3)),
+    ),
+)
+FORMATS: tuple[DataSource, ...] = (NPZ, CSV, NPY, IDX, CIFAR, FOLDERS)
+NAMED = {"cifar10": CIFAR, "mnist": IDX, "folders": FOLDERS}  # directories may be called so: cifar10:DIRECTORY

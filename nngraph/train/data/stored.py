@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -94,7 +93,3 @@ def stored(array: np.ndarray | Stored) -> Stored:
 def whole(array: np.ndarray | Stored) -> np.ndarray:
     """All examples, computed."""
     return array[:] if isinstance(array, Stored) else array
-
-
-def size_of_example(shape: Shape) -> int:
-    return math.prod(shape[1:])

@@ -60,7 +60,7 @@ def test_changed_archives(data: st.DataObject):
     )
 
 
-@pytest.mark.parametrize("suffix", [".npz", ".csv", ".csv.gz", "", ".gz"])
+@pytest.mark.parametrize("suffix", [".npz", ".npy", ".csv", ".csv.gz", "", ".gz"])
 @settings(max_examples=30, deadline=None)
 @given(content=st.binary(max_size=50))
 def test_noise(suffix: str, content: bytes):

@@ -3,7 +3,7 @@ import pytest
 
 from nngraph.errors import OptionError
 from nngraph.train.data import Dataset
-from nngraph.train.data.generated import blobs, circles, moons, random, sine, spirals, step, xor
+from nngraph.train.data.generated import blobs, circles, images, moons, random, sine, spirals, step, xor
 
 PLANAR = [moons, circles, spirals, xor, blobs]
 CURVES = [sine, step, random]
@@ -92,3 +92,17 @@ def test_noise_is_its_deviation():
 def test_errors(make, options, message: str):
     with pytest.raises(OptionError, match=message):
         make(**options)
+
+
+def test_images():
+    data = images(200, size=8, classes=4, noise=0.3)
+    assert data.x.shape == (200, 8, 8, 3)
+    assert data.x.dtype == np.uint8
+    assert sorted(set(data.y.tolist())) == [0, 1, 2, 3]
+    means = np.stack([data.x[data.y == label].mean(axis=0) for label in range(4)])
+    distances = ((data.x[:, None].astype(float) - means) ** 2).sum(axis=(2, 3, 4))
+    assert (distances.argmin(axis=1) == data.y).all()  # a class's images resemble each other
+    assert images(20, size=3, channels=1, noise=0.0).x.shape == (20, 3, 3, 1)
+    for options in ({"noise": 1.5}, {"size": 0}, {"channels": 0}):
+        with pytest.raises(OptionError, match="noise up to 1 and at least 1 of the others"):
+            images(**options)

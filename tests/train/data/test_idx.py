@@ -44,7 +44,7 @@ def test_a_directory(tmp_path: Path, images: str, gzip_labels: bool):
     for spec in (f"{tmp_path}", f"{tmp_path}/", f"{tmp_path}:part=train", f"{tmp_path / images}"):
         data = load(spec)
         assert data.x.dtype == np.uint8
-        assert np.array_equal(data.x, IMAGES)
+        assert np.array_equal(data.x, IMAGES[..., np.newaxis])  # a channel
         assert np.array_equal(data.y, LABELS)
         assert data.classes == ("0", "1", "2", "3")
     assert len(load(f"{tmp_path}:part=test")) == 2
@@ -94,6 +94,9 @@ def test_lengths_differ(tmp_path: Path):
 
 
 def test_directories_without(tmp_path: Path):
+    with pytest.raises(DataError, match="holds no data; those of CIFAR-10, IDX files named as MNIST's"):
+        load(str(tmp_path))
+    (tmp_path / "t10k-images-idx3-ubyte").write_bytes(idx(IMAGES))
     with pytest.raises(DataError, match="holds no train-images-idx3-ubyte or train-images-idx3-ubyte.gz"):
         load(str(tmp_path))
     (tmp_path / "train-images-idx3-ubyte").write_bytes(idx(IMAGES))

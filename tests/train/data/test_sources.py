@@ -64,7 +64,7 @@ def test_options_out_of_range_come_from_the_dataset():
 
 def test_formats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "notes.txt").write_text("hello")
-    with pytest.raises(DataError, match="notes.txt: is of no known format; .npz, .csv and IDX files are read"):
+    with pytest.raises(DataError, match="notes.txt: is of no known format; .npz, .npy, .csv and IDX files are read"):
         load(f"{tmp_path}/notes.txt")
     np.savez(tmp_path / "a:b=c.npz", x=[1.0], y=[0])
     assert len(load(f"{tmp_path}/a:b=c.npz")) == 1
@@ -76,5 +76,5 @@ def test_formats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "digits").mkdir()
     assert len(load("digits")) == 1797
-    with pytest.raises(DataError, match="digits: holds no train-images"):
+    with pytest.raises(DataError, match="digits: holds no data"):
         load("./digits")
