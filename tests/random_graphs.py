@@ -143,8 +143,8 @@ def draw(shape: tuple[int, ...], domain: Any, seed: int, name: str) -> Array:
 
 
 def draw_parameter(name: str, shape: tuple[int, ...], seed: int) -> Array:
-    """Matrices that keep the scale of what goes through them; vectors around 0, scales around 1."""
-    if name.endswith(".scale"):
+    """Matrices that keep the scale of what goes through them; vectors around 0, scales and variances around 1."""
+    if name.endswith((".scale", ".running_variance")):
         return draw(shape, (0.6, 1.4), seed, name)
     wide = (3.0 / shape[-1]) ** 0.5 if len(shape) > 1 else 0.5
     return draw(shape, (-wide, wide), seed, name)

@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from nngraph.errors import VerificationError
-from nngraph.ir.elementwise import elementwise_of
 from nngraph.ir.graph import Graph, Node, Value
 from nngraph.ir.op import REGISTRY
 from nngraph.ir.program import PRODUCTS, REDUCTIONS
-from nngraph.ir.types import Shape
+from nngraph.ir.types import Batch, Shape, size_of
+from nngraph.optimize.cheap import is_cheap, kept_anyway
 from nngraph.optimize.groups import (
     MEMBERS,
     POINTERS,
@@ -52,9 +52,11 @@ class Fuser:
         self.scalars: dict[Value, Node] = {}
         self.in_memory = set(graph.roots())
         self.in_memory.update(v for node in graph.nodes if not node.op.expr for v in node.inputs)
+        self.kept = kept_anyway(graph)
         self.groups: list[Group] = []
         self.cheap: dict[Value, Node] = {}
         self.pools: dict[tuple[int, Shape], Group] = {}
+        self.followers: dict[tuple[Group, Shape], Group] = {}
         self.readers = readers_of(graph)
         self.read_elsewhere: set[Value] = set()
         self.random: set[Value] = set()
@@ -66,7 +68,7 @@ class Fuser:
             return
         if node.op.random:
             self.random.update(node.results)
-        if is_cheap(node) and node.result not in self.in_memory and not self.is_made_for_it(node.inputs[0]):
+        if node.results[0] not in self.in_memory and is_cheap(node, self.kept) and not self.is_made_for_it(node):
             self.cheap[node.result] = node
             return
         group = self.group_for(node)
@@ -76,9 +78,9 @@ class Fuser:
             group = self.group_for(node)
         self.join(group, node)
 
-    def is_made_for_it(self, value: Value) -> bool:
+    def is_made_for_it(self, node: Node) -> bool:
         """Whether keeping a mask is better than keeping what it is a mask of: random numbers, or another mask."""
-        return value in self.cheap or value in self.random
+        return node.inputs[0] in self.random or any(value in self.cheap for value in node.inputs)
 
     def clones(self, group: Group, value: Value) -> bool:
         """Whether a cheap value can be computed again in `group`."""
@@ -130,8 +132,19 @@ class Fuser:
                 return self.merge(candidates)
             if (product := only_product(candidates)) is not None:
                 return product
-        group = Group("rows", shape, rank + 1)
-        return self.pool(node, group) if shape == () else self.open(group)
+        return self.beside(node, candidates, Group("rows", shape, rank + 1))
+
+    def beside(self, node: Node, candidates: list[Group], group: Group) -> Group:
+        """For small work that can join none of its producers: the group of what else is made of them."""
+        if group.space == ():
+            return self.pool(node, group)
+        if len(candidates) != 1 or candidates[0].kind != "alone" or isinstance(size_of(group.space), Batch):
+            return self.open(group)
+        found = self.followers.get((candidates[0], group.space))
+        if found is not None and found.members and accepts_elementwise(found, node):
+            return found
+        self.followers[candidates[0], group.space] = group
+        return self.open(group)
 
     def feeds_row_reductions(self, node: Node) -> bool:
         """Whether all that reads `node` are reductions over the last axis, which will have a kernel of their own."""
@@ -269,17 +282,6 @@ def readers_of(graph: Graph) -> dict[Value, list[Node]]:
     for value in graph.roots():
         readers.pop(value, None)
     return readers
-
-
-def is_cheap(node: Node) -> bool:
-    """Whether it costs less to compute `node` again than to keep it: labels spread out, masks of one tensor."""
-    if not node.op.expr or node.op.random or node.results[0].type.shape == ():
-        return False
-    tensors = [value for value in node.inputs if value.type.shape != ()]
-    if len(tensors) != 1 or node.inputs[0] is not tensors[0]:
-        return False
-    found = elementwise_of(node)
-    return not found.transcendental and (node.result.type.dtype == "bool" or found.positional)
 
 
 def read_from_outside(graph: Graph, groups: list[Group]) -> set[Value]:
