@@ -9,7 +9,7 @@ from typing import Any
 
 from nngraph.declare.check import Problems, is_list, is_object
 from nngraph.errors import OptionError
-from nngraph.ops.specification import Specification, to_spec
+from nngraph.ops.specification import to_spec
 
 
 def check_choice(family: str, given: Any) -> Any:
@@ -18,7 +18,7 @@ def check_choice(family: str, given: Any) -> Any:
         made = getattr(import_module(f"nngraph.ops.{family}"), f"{family}_from")(given)
     except OptionError as error:
         raise Problems(str(error)) from None
-    return to_spec(made) if isinstance(given, (Specification, type)) else given
+    return given if isinstance(given, (str, int, float)) or is_object(given) else to_spec(made)
 
 
 def check_choices(family: str, given: Any) -> Any:

@@ -155,17 +155,19 @@ class Graph(OpMethods):
 
         return from_networkx(self._view).wiring
 
-    def to_json(self, format: str = "model") -> str:
+    def to_json(self, format: str = "model", *, resolved: bool = False) -> str:
         """The graph as JSON.
 
         Parameters
         ----------
         format : {"model", "node-link"}
             A model file, or what networkx reads with ``node_link_graph``.
+        resolved : bool
+            Write out what would be drawn at random: the edges of wirings.
         """
         from nngraph.declare.save import to_json
 
-        return to_json(self, format)
+        return to_json(self, format, resolved=resolved)
 
     def save(self, path: str | PathLike[str], format: str = "model") -> None:
         """Write the graph to a JSON file, which is there entirely or not at all.

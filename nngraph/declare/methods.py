@@ -16,7 +16,8 @@ TYPES = {
     "int": "int", "float": "float", "bool": "bool", "string": "str", "shape": "tuple of int", "axis": "int",
     "axes": "int or tuple of int or None", "integers": "tuple of int", "pairs": "tuple of pairs of int",
     "pair": "int or (int, int)", "padding": "str, int or tuple",
-    "array": "number or array", "node": "Value or str", "any": "object",
+    "array": "number or array",
+    "wiring": "str, dict, Wiring, list of pairs or networkx.Graph", "node": "Value or str", "any": "object",
 }  # fmt: skip
 
 

@@ -265,6 +265,40 @@ class OpMethods:
         regularizer: str | Specification | Mapping[str, Any] | None = None,
     ) -> Value:
         """A convolution of each channel by itself, then one of 1×1 across the channels."""
+    def conv2d(
+        self,
+        x: Value,
+        filters: int,
+        kernel_size: int | Sequence[int],
+        stride: int | Sequence[int] = 1,
+        padding: str | int | Sequence[int] | Sequence[Sequence[int]] = "same",
+        dilation: int | Sequence[int] = 1,
+        groups: int = 1,
+        bias: bool = True,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        shared_with: Value | str | None = None,
+        initializer: str | Specification | Mapping[str, Any] | None = None,
+        regularizer: str | Specification | Mapping[str, Any] | None = None,
+    ) -> Value:
+        """A convolution of images (batch, height, width, channels) with learned filters."""
+    def transpose(
+        self,
+        x: Value,
+        axes: Sequence[int] | None = None,
+        *,
+        name: str | None = None,
+    ) -> Value:
+        """The axes in another order; the batch stays first."""
+    def concat(
+        self,
+        x: Sequence[Value],
+        axis: int = -1,
+        *,
+        name: str | None = None,
+    ) -> Value:
+        """The inputs one after the other along an axis."""
     def constant(
         self,
         value: Any,
@@ -523,22 +557,6 @@ class OpMethods:
         name: str | None = None,
     ) -> Value:
         """−t log σ(s) − (1 − t) log(1 − σ(s))."""
-    def transpose(
-        self,
-        x: Value,
-        axes: Sequence[int] | None = None,
-        *,
-        name: str | None = None,
-    ) -> Value:
-        """The axes in another order; the batch stays first."""
-    def concat(
-        self,
-        x: Sequence[Value],
-        axis: int = -1,
-        *,
-        name: str | None = None,
-    ) -> Value:
-        """The inputs one after the other along an axis."""
     def sum(
         self,
         x: Value,

@@ -14,6 +14,7 @@ from nngraph.ir.op import REGISTRY, Op, Parameter, call_facet
 from nngraph.ir.types import TensorType, format_shape
 
 Types = Mapping[str, TensorType]
+SPECIFIED = ("wiring",)  # types of attributes that are chosen by name and options
 
 
 def check_node(
@@ -21,6 +22,7 @@ def check_node(
 ) -> tuple[TensorType, dict[str, Any]]:
     """The type of a node's value, and its attributes without those left at their defaults."""
     full = check_given(op, given)
+    full |= {name: check_choice(a.type, full[name]) for name, a in op.attributes.items() if a.type in SPECIFIED}
     own = own_attributes(op, full)
     type = infer(op, types, own)
     if op.parameters and not given.keys().isdisjoint(PARAMETER_ATTRIBUTES):

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nngraph.errors import DeclarationError
-from nngraph.ir.declaration import INPUT, NOTES, operands_of
+from nngraph.ir.declaration import INPUT, NOTES, attributes_of, operands_of
+from nngraph.ir.op import REGISTRY
 
 if TYPE_CHECKING:
     from nngraph.declare.graph import Graph
@@ -23,7 +24,7 @@ def document_of(graph: Graph) -> dict[str, Any]:
     inputs: dict[str, Any] = {}
     nodes: list[dict[str, Any]] = []
     for id, attributes in wiring.nodes.items():
-        own = {name: item for name, item in attributes.items() if name not in NOTES}
+        own = attributes_of(attributes)
         if attributes["op"] == INPUT:
             inputs[id] = own
         else:
@@ -36,8 +37,32 @@ def document_of(graph: Graph) -> dict[str, Any]:
     return document | ({"training": graph.training} if graph.training else {})
 
 
-def to_json(graph: Graph, format: str = "model") -> str:
+def resolve(graph: Graph) -> Graph:
+    """`graph`, or where something of it would be drawn at random, a copy, to be read only, in which that is fixed."""
+    from nngraph.declare.graph import Graph
+
+    nodes = {
+        id: {**notes_of(attributes), **rule(**attributes_of(attributes))}
+        for id, attributes in graph.wiring.nodes.items()
+        if attributes["op"] != INPUT and (rule := REGISTRY[attributes["op"]].resolve)
+    }
+    if not nodes:
+        return graph
+    copy = Graph(graph.name)
+    copy.types = graph.types
+    for name in ("graph", "adj", "pred"):
+        setattr(copy.wiring, name, getattr(graph.wiring, name))
+    copy.wiring.nodes = {**graph.wiring.nodes, **nodes}
+    return copy
+
+
+def notes_of(attributes: dict[str, Any]) -> dict[str, Any]:
+    return {name: attributes[name] for name in NOTES if name in attributes}
+
+
+def to_json(graph: Graph, format: str = "model", *, resolved: bool = False) -> str:
     """The graph as JSON, one line for each node."""
+    graph = resolve(graph) if resolved else graph
     if format == "model":
         return layout(document_of(graph))
     if format == "node-link":

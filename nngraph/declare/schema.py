@@ -21,7 +21,7 @@ PAIR = {"type": "array", "items": INTEGER, "minItems": 2, "maxItems": 2}
 PIXELS = {"type": "integer", "minimum": 0}
 TWO_PIXELS = {**PAIR, "items": PIXELS}
 NODE_ID = {"$ref": "#/$defs/id"}
-CHOICES = ("loss", "optimizer", "regularizer", "initializer", "schedule")
+CHOICES = ("loss", "optimizer", "regularizer", "initializer", "schedule", "wiring")
 TYPES: Mapping[str, Mapping[str, Any]] = {
     "int": INTEGER,
     "axis": INTEGER,

@@ -25,7 +25,7 @@ TYPES: dict[str, str] = {
     "int": "int", "float": "float", "bool": "bool", "string": "str", "shape": "Sequence[int]", "axis": "int",
     "axes": "int | Sequence[int]", "integers": "Sequence[int]", "pairs": "Sequence[Sequence[int]]",
     "pair": "int | Sequence[int]", "padding": "str | int | Sequence[int] | Sequence[Sequence[int]]",
-    "array": "Any", "node": "Value | str", "any": "Any",
+    "array": "Any", "wiring": "Any", "node": "Value | str", "any": "Any",
 }  # fmt: skip
 SPECIFICATION = "str | Specification | Mapping[str, Any]"
 
@@ -68,4 +68,4 @@ def argument(name: str, attribute: Attribute) -> str:
 
 
 def quoted(item: Any) -> str:
-    return f'"{item}"' if isinstance(item, str) else repr(item)
+    return "..." if isinstance(item, dict) else f'"{item}"' if isinstance(item, str) else repr(item)

@@ -178,6 +178,7 @@ CONVERSIONS: Mapping[str, Callable[[Any], Any]] = {
     "pair": to_pair,
     "padding": to_padding,
     "array": to_array,
+    "wiring": lambda value: value,
     "any": lambda value: value,
 }
 
@@ -195,6 +196,7 @@ NAMES: Mapping[str, str] = {
     "pair": "an integer or two",
     "padding": "'same', 'valid', a number of pixels, (rows, columns) or ((top, bottom), (left, right))",
     "array": "a finite number or an array of them",
+    "wiring": "a wiring (its name, an object with its type, a networkx graph or a list of edges)",
     "any": "a value",
 }
 

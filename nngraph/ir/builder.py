@@ -117,6 +117,18 @@ class Builder:
         types = op.result_types([value.type for value in values], attributes)
         return self.append(op, values, types, attributes, id)
 
+    def name_result(self, id: str, result: Value, start: int) -> Value:
+        """Give the node that makes `result` the id of the composite that was expanded into all nodes since `start`.
+
+        Where that node is older, or a constant, it keeps its own.
+        """
+        last = self.nodes[-1] if len(self.nodes) > start else None
+        if last is None or last.results != (result,) or last.op.name == "constant":
+            return result
+        named = Value(id, result.type)
+        self.nodes[-1] = Node(id, last.op, last.inputs, (named,), last.attributes)
+        return named
+
     def constant(self, value: Number, dtype: str | None = None) -> Value:
         """A scalar constant; equal ones are one node.
 

@@ -59,8 +59,9 @@ class Attribute:
 class Parameter:
     """A learned tensor that an op brings along, in its public layout.
 
-    `permutation` takes the public layout to the one held in memory and seen by `expand`. One of kind "statistic" is not
-    learned, but follows what is seen in training: `expand` says how, by giving its state a new value.
+    One that belongs to a part of a composite is named ``<part>.<name>``, and in a network ``<node>/<part>.<name>``.
+    `permutation` takes the public layout to the one held in memory and seen by `expand`. One of kind "statistic" is
+    not learned, but follows what is seen in training: `expand` says how, by giving its state a new value.
     """
 
     name: str
@@ -132,6 +133,9 @@ class Op:
         Family of the kernel that runs it, for ops that are neither expressions nor decomposed.
     copies : callable or None
         ``copies(*types, **attributes) -> Movement`` for kernel "copy": the strided copies that it amounts to.
+    resolve : callable or None
+        ``resolve(**attributes) -> mapping``, both without those at their defaults: attributes that say the same and
+        leave nothing to be drawn, as they are kept of a trained network.
     flops : callable
         ``flops(*types, **attributes) -> Dim``: floating-point operations, a multiply-add counted as two.
     view : bool
@@ -156,6 +160,7 @@ class Op:
     decompose: Callable[..., Any] | None = None
     kernel: str | None = None
     copies: Callable[..., Any] | None = None
+    resolve: Callable[..., Mapping[str, Any]] | None = None
     flops: Callable[..., Any] | None = None
     onnx: Any = None
     cuda: Any = None
@@ -181,7 +186,7 @@ class Op:
 REGISTRY: dict[str, Op] = {}
 NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 NEEDED = ("infer", "reference")
-OPTIONAL = ("parameters", "expand", "vjp", "expr", "decompose", "copies", "flops")
+OPTIONAL = ("parameters", "expand", "vjp", "expr", "decompose", "copies", "resolve", "flops")
 
 
 class FacetError(ValueError):

@@ -136,9 +136,4 @@ def expand(b: Builder, op: Op, id: str, inputs: list[Value], attributes: dict[st
     result = results[0] if results else None
     if not isinstance(result, Value):
         raise FacetError(f"its expand gave {expanded!r}, a value that the builder made expected")
-    last = b.nodes[-1] if len(b.nodes) > before else None
-    if last is None or last.results != (result,) or last.op.name == "constant":
-        return result
-    named = Value(id, result.type)
-    b.nodes[-1] = Node(id, last.op, last.inputs, (named,), last.attributes)
-    return named
+    return b.name_result(id, result, before)

@@ -36,7 +36,7 @@ def owner_of(nodes: Nodes, id: str) -> str:
 
 
 def parameter_value(b: Builder, nodes: Nodes, owner: str, parameter: Parameter, dtype: str) -> Value:
-    name = f"{owner}.{parameter.name}"
+    name = f"{owner}{'/' if '.' in parameter.name else '.'}{parameter.name}"
     if name in nodes:
         raise ValueError(f"its parameter '{parameter.name}' and node '{name}' have one name; rename the node")
     shape = parameter.shape

@@ -82,6 +82,13 @@ def explicit(wiring: Wiring) -> ExplicitWiring:
     return ExplicitWiring(wiring.nodes, edges_of(wiring))
 
 
+def order_of(before: Sequence[Sequence[int]]) -> Sequence[int]:
+    """The nodes, each after those that it reads: by index where that is such an order."""
+    if all(source < i for i, sources in enumerate(before) for source in sources):
+        return range(len(before))
+    return tuple(TopologicalSorter(dict(enumerate(before))).static_order())
+
+
 def predecessors_of(nodes: int, edges: Iterable[Edge]) -> list[list[int]]:
     """For each node those that it reads, in ascending order."""
     found: list[list[int]] = [[] for _ in range(nodes)]
@@ -195,7 +202,7 @@ class Chain(Wiring):
 class ResidualChain(Wiring):
     """A chain in which every node also reads the one that stands `span` before it, past those between."""
 
-    type: ClassVar[str] = "residual_chain"
+    type: ClassVar[str] = "residual"
     span: int = option(2, "how far a shortcut leads", "int", minimum=2)
 
     def edges_between(self) -> Iterable[Edge]:
@@ -208,7 +215,7 @@ class DenseBlock(Wiring):
     """Every node reads all nodes before it."""
 
     __slots__ = ()
-    type: ClassVar[str] = "dense_block"
+    type: ClassVar[str] = "dense"
 
     def edges_between(self) -> Iterable[Edge]:
         return combinations(range(self.nodes), 2)

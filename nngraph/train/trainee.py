@@ -117,7 +117,7 @@ def train(
     trainee.history.stopped = ""  # whatever ended the epochs before a resumption
     others = () if held_out is None else (held_out,)
     given, *checked = learned(trainee, training, others, standardized, settings.augment)
-    text = trainee.graph.to_json() if settings.run else ""
+    text = trainee.graph.to_json(resolved=True) if settings.run else ""
     job = Training(
         trainee.programs, trainee.signature, optimizer, settings, given, next(iter(checked), None), trainee.position,
         trainee.history, text, config_of(trainee), partial(checkpoint_of_loop, trainee),
@@ -171,8 +171,8 @@ def checkpoint_of(trainee: Trainee, position: Position, optimizer: bool = True) 
     """Where the model stands; without the optimizer's states it is a model, not something to go on from."""
     standardizer = {} if trainee.standardizer is None else trainee.standardizer.tensors()
     return Checkpoint(
-        trainee.graph.to_json(), config_of(trainee), states_of(trainee.programs.store, optimizer), position.epoch,
-        position.rows, trainee.history, trainee.classes, standardizer, position.sizes, trainee.columns,
+        trainee.graph.to_json(resolved=True), config_of(trainee), states_of(trainee.programs.store, optimizer),
+        position.epoch, position.rows, trainee.history, trainee.classes, standardizer, position.sizes, trainee.columns,
     )  # fmt: skip
 
 
