@@ -14,6 +14,7 @@ from nngraph.emit.rows import rows_source
 from nngraph.ir.program import Kernel
 from nngraph_kernels.cpu import depthwise, depthwise_backward
 from nngraph_kernels.cpu.channel_sums import source as channel_sums_source
+from nngraph_kernels.cpu.convolution_weight import source as convolution_weight_source
 from nngraph_kernels.cpu.examples import source as examples_source
 from nngraph_kernels.cpu.mixing import inner_products_source, mix_source
 from nngraph_kernels.cpu.pages import source as pages_source
@@ -34,6 +35,7 @@ WRITERS: dict[str, Callable[[str, Any], str]] = {
     "mix": mix_source,
     "inner_products": inner_products_source,
     "transpose": transpose_source,
+    "convolution_weight": convolution_weight_source,
 }
 PLACEHOLDER = "ng_kernel"
 

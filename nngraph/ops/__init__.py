@@ -3,6 +3,8 @@
 from nngraph.ops import activation as activation
 from nngraph.ops import batch_norm as batch_norm
 from nngraph.ops import channel_sums as channel_sums
+from nngraph.ops import convolution as convolution
+from nngraph.ops import convolution_backward as convolution_backward
 from nngraph.ops import depthwise as depthwise
 from nngraph.ops import depthwise_backward as depthwise_backward
 from nngraph.ops import dropout as dropout

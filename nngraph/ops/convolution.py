@@ -11,6 +11,7 @@ from nngraph.ir.builder import Builder
 from nngraph.ir.graph import Node, Value
 from nngraph.ir.op import Attribute, ErrorSample, Op, Parameter, Sample, register_op
 from nngraph.ir.types import Batch, Dim, Shape, TensorType, format_shape, multiply
+from nngraph.ops.depthwise import convolve_channels
 from nngraph.ops.records import BACKWARD
 from nngraph.ops.windows import (
     DILATION,
@@ -250,6 +251,8 @@ def conv2d_expand(
     place = window_of(x.type, kernel_size, stride, padding, dilation)
     if (place.taps, groups, place.stride, place.padding) == (1, 1, (1, 1), ((0, 0), (0, 0))):
         y = b.add("matmul", x, b.add("view", weight, shape=weight.type.shape[2:]))
+    elif groups == channels_of(x.type) > 1:
+        y = convolve_channels(b, x, weight, place)
     else:
         y = b.add(
             "convolution", x, weight, stride=place.stride, padding=place.padding, dilation=place.dilation,
@@ -300,6 +303,7 @@ conv2d = register_op(
             Sample((IMAGE,), {"filters": 17, "kernel_size": 1, "bias": False}),
             Sample((IMAGE,), {"filters": 2, "kernel_size": (4, 2), "stride": 2, "padding": "valid"}),
             Sample((IMAGE,), {"filters": 6, "kernel_size": 2, "padding": (1, 2), "dilation": (1, 2), "groups": 3}),
+            Sample(((2, 4, 3, 4),), {"filters": 6, "kernel_size": (3, 2), "stride": (1, 2), "groups": 2}),
             Sample((IMAGE,), {"filters": 3, "kernel_size": 1, "stride": (1, 3), "padding": ((0, 1), (2, 0))}),
         ),
         errors=(

@@ -10,6 +10,8 @@ from nngraph.ir.program import Kernel, KernelCall, MatmulEpilogueSpec, Operand
 from nngraph.ir.types import Dim, Shape, evaluate, multiply
 from nngraph.schedule.matmul import access_of, epilogue_body, in_place
 from nngraph.schedule.region import Region, traffic
+from nngraph_kernels.cpu.convolution_weight import ConvolutionWeightSpec
+from nngraph_kernels.cpu.convolution_weight import scratch_bytes as weight_scratch_bytes
 from nngraph_kernels.cpu.epilogue import Access
 from nngraph_kernels.cpu.matmul import MatmulSpec, scratch_bytes
 
@@ -80,6 +82,24 @@ def schedule_convolution(region: Region) -> list[KernelCall]:
             in_place=in_place(values, accesses, count),
             flops=multiply(multiply(patches.pixels, filters), 2 * patches.depth), traffic=traffic(values),
             origins=tuple(body.origins),
+        )
+    ]  # fmt: skip
+
+
+def schedule_convolution_weight(node: Node) -> list[KernelCall]:
+    """One call: a product of patches and cotangents for each piece of the pixels."""
+    x, dy = node.inputs
+    patches = patches_of(x, dy.type.shape, node.attributes["kernel_size"], node)
+    filters = dy.type.shape[-1]
+    assert isinstance(filters, int)
+    spec = ConvolutionWeightSpec(x.type.dtype)
+    sizes = (node.attributes["pieces"], patches.groups, patches.pixels, patches.depth, filters // patches.groups)
+    return [
+        KernelCall(
+            Kernel("convolution_weight", spec), (Operand(node.result),), (Operand(x), Operand(dy)),
+            (*sizes, filters, patches.channels, *patches.geometry), (), (node.id,),
+            scratch=lambda batch: weight_scratch_bytes(spec, 1),
+            flops=multiply(dy.type.size, 2 * patches.depth), traffic=traffic([node.result, x, dy]),
         )
     ]  # fmt: skip
 

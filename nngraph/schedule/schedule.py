@@ -13,7 +13,7 @@ from nngraph.ir.types import Shape
 from nngraph.schedule import depthwise
 from nngraph.schedule.channel_sums import schedule_channel_sums, schedule_channel_totals
 from nngraph.schedule.columns import schedule_columns
-from nngraph.schedule.convolution import schedule_convolution
+from nngraph.schedule.convolution import schedule_convolution, schedule_convolution_weight
 from nngraph.schedule.matmul import schedule_matmul
 from nngraph.schedule.mixed_sums import schedule_sums, schedule_weights_gradient
 from nngraph.schedule.mixing import schedule_inner_products, schedule_mix
@@ -28,6 +28,7 @@ BY_KERNEL: dict[str, Callable[[Node], list[KernelCall]]] = {
     "copy": schedule_copy,
     "gather": schedule_gather,
     "scatter_add": schedule_scatter_add,
+    "convolution_weight": schedule_convolution_weight,
     "depthwise": depthwise.schedule_forward,
     "depthwise_data": depthwise.schedule_data,
     "depthwise_weight": depthwise.schedule_weight,

@@ -11,7 +11,7 @@ from nngraph_kernels.cpu.blocking import Blocking
 from nngraph_kernels.cpu.flow import declared, loop, moved
 from nngraph_kernels.cpu.transpose_tile import transpose_square
 from nngraph_kernels.simd.lanes import first
-from nngraph_kernels.simd.memory import load, load_masked, store
+from nngraph_kernels.simd.memory import load, load_masked, store, store_masked
 from nngraph_kernels.simd.register import Register
 
 
@@ -100,3 +100,25 @@ def tile_packer(blocking: Blocking) -> Any:
             store(tile, r * width + j, load(tile, r * blocking.width + j, lanes))
 
     return declared(pack, blocking.dtype, "pnn", blocking)
+
+
+@cache
+def tile_adder(blocking: Blocking) -> Any:
+    """A function for kernels, `add(tile, height, width, begun, y, y_row)`: adds a tile to what is in y.
+
+    If `begun` is 0 nothing is there yet, and the tile is stored.
+    """
+    lanes = blocking.lanes
+
+    def add(tile, height, width, begun, y, y_row) -> None:
+        builder: ir.IRBuilder = height.builder
+        with loop(0, height) as r, loop(0, width, lanes) as j:
+            inside = first(width - j, lanes)
+            to, own = r * y_row + j, load(tile, r * blocking.width + j, lanes)
+            with builder.if_else((begun < 1).value) as (fresh, further):
+                with fresh:
+                    store_masked(y, to, own, inside)
+                with further:
+                    store_masked(y, to, own + load_masked(y, to, inside), inside)
+
+    return declared(add, blocking.dtype, "pnnnpn", blocking)

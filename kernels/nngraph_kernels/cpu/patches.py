@@ -8,6 +8,8 @@ run after the other, each in the layout "rows" and on a vector of its own; see `
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -29,17 +31,55 @@ def patch_packer(blocking: Blocking, slot: int) -> Any:
     """
 
     def pack(args, images, start, height, strip) -> None:
-        g = {name: integer(args, slot + k) for k, name in enumerate(GEOMETRY)}
-        above = _quotient(start, g["result_width"])
-        image = _quotient(above, g["result_height"])
-        place = [image, above - image * g["result_height"], start - above * g["result_width"]]
-        with reduction(height, place) as (r, (b, y, x), following):
-            window = moved(images, b * g["image_height"] * g["image_width"] * g["pixel"])
-            corner = y * g["stride_y"] - g["padding_y"], x * g["stride_x"] - g["padding_x"]
-            _pack_patch(blocking, g, window, corner, moved(strip, r * blocking.lanes))
-            following += _next_pixel(g, b, y, x)
+        g = _geometry(args, slot)
+        with _patches(g, images, start, height) as (r, image, corner):
+            _pack_patch(blocking, g, image, corner, moved(strip, r * blocking.lanes))
 
     return declared(pack, blocking.dtype, "apnnp", (blocking, slot))
+
+
+@cache
+def patch_row_packer(blocking: Blocking, slot: int, pitch: int) -> Any:
+    """A function for kernels, `pack(args, images, start, count, top, bottom, rows)`: elements `top` to `bottom` of
+    `count` patches, each in a row of its own, `pitch` elements from the one before.
+
+    It writes up to a vector's lanes beyond each row.
+    """
+
+    def pack(args, images, start, count, top, bottom, rows) -> None:
+        g = _geometry(args, slot)
+        first_run = _quotient(top, g["length"])
+        i = _quotient(first_run, g["runs_x"])
+        place = [first_run * g["length"], i, first_run - i * g["runs_x"]]
+        runs = _quotient(bottom - 1, g["length"]) - first_run + 1
+        with _patches(g, images, start, count) as (r, image, corner):
+            to = moved(rows, r * pitch - top)
+            with reduction(runs, place) as (_, (begin, i, j), following):
+                run, seen = _run(g, image, corner, i, j)
+                part = _larger(top - begin, top - top), _least(bottom - begin, g["length"])
+                _copy_part(blocking, run, part, seen, moved(to, begin))
+                row_ends = (j + 1).equals(g["runs_x"])
+                following += [begin + g["length"], select(row_ends, i + 1, i), select(row_ends, 0, j + 1)]
+
+    return declared(pack, blocking.dtype, "apnnnnp", (blocking, slot, pitch))
+
+
+def _geometry(args: Pointer, slot: int) -> dict[str, Register]:
+    return {name: integer(args, slot + k) for k, name in enumerate(GEOMETRY)}
+
+
+@contextmanager
+def _patches(
+    g: dict[str, Register], images: Pointer, start: Register, count: Register
+) -> Generator[tuple[Register, Pointer, tuple[Register, Register]]]:
+    """A loop over `count` patches from `start` on: number, image, and the pixel at which the window begins."""
+    above = _quotient(start, g["result_width"])
+    image = _quotient(above, g["result_height"])
+    place = [image, above - image * g["result_height"], start - above * g["result_width"]]
+    with reduction(count, place) as (r, (b, y, x), following):
+        corner = y * g["stride_y"] - g["padding_y"], x * g["stride_x"] - g["padding_x"]
+        yield r, moved(images, b * g["image_height"] * g["image_width"] * g["pixel"]), corner
+        following += _next_pixel(g, b, y, x)
 
 
 def _quotient(a: Register, b: Register) -> Register:
@@ -59,24 +99,43 @@ def _pack_patch(
     """Copy what the window sees that begins at `corner`, a pixel that may be outside of the image."""
     length = g["length"]
     run_size = ((length + (blocking.lanes - 1)) & -blocking.lanes) * blocking.rows
-    with loop(0, g["runs_y"]) as i:
-        y = corner[0] + i * g["step_y"]
-        limit = select((y > -1) & (y < g["image_height"]), length, length - length)
-        with loop(0, g["runs_x"]) as j:
-            x = corner[1] + j * g["step_x"]
-            begin = _least(length, (y - y) - x * g["pixel"])
-            end = _least(limit, (g["image_width"] - x) * g["pixel"])
-            run = moved(image, (y * g["image_width"] + x) * g["pixel"])
-            _copy_run(blocking, run, length, begin, end, moved(strip, (i * g["runs_x"] + j) * run_size))
+    with loop(0, g["runs_y"]) as i, loop(0, g["runs_x"]) as j:
+        run, seen = _run(g, image, corner, i, j)
+        _copy_run(blocking, run, length, seen, moved(strip, (i * g["runs_x"] + j) * run_size))
+
+
+def _run(
+    g: dict[str, Register], image: Pointer, corner: tuple[Register, Register], i: Register, j: Register
+) -> tuple[Pointer, tuple[Register, Register]]:
+    """Where a run of a patch lies, and the first and last of its elements that are inside of the image."""
+    y, x = corner[0] + i * g["step_y"], corner[1] + j * g["step_x"]
+    limit = select((y > -1) & (y < g["image_height"]), g["length"], y - y)
+    seen = (x - x) - x * g["pixel"], _least(limit, (g["image_width"] - x) * g["pixel"])
+    return moved(image, (y * g["image_width"] + x) * g["pixel"]), seen
 
 
 def _least(a: Register, b: Register) -> Register:
     return select(a < b, a, b)
 
 
-def _copy_run(blocking: Blocking, run: Pointer, length: Register, begin: Register, end: Register, to: Pointer) -> None:
-    """Copy the elements from `begin` to `end` of a run, zeros before and after."""
-    lanes, builder = blocking.lanes, length.builder
+def _larger(a: Register, b: Register) -> Register:
+    return select(a < b, b, a)
+
+
+def _copy_part(
+    blocking: Blocking, run: Pointer, part: tuple[Register, Register], seen: tuple[Register, Register], to: Pointer
+) -> None:
+    """Copy a part of a run, zeros where nothing is seen, in whole vectors."""
+    lanes = blocking.lanes
+    with loop(0, part[1] - part[0], lanes) as k:
+        at = part[0] + k
+        inside = first(seen[1] - at, lanes) & ~first(seen[0] - at, lanes)
+        store(to, at, load_masked(run, at, inside))
+
+
+def _copy_run(blocking: Blocking, run: Pointer, length: Register, seen: tuple[Register, Register], to: Pointer) -> None:
+    """Copy the elements of a run that are seen, zeros before and after, into the layout "rows" of a strip."""
+    (begin, end), lanes, builder = seen, blocking.lanes, length.builder
     whole = length & -lanes
     with builder.if_else(((begin < 1) & end.equals(length)).value) as (inside, clipped):
         with inside:
