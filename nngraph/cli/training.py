@@ -34,7 +34,9 @@ class Options:
         The share of the training part that early stopping and the curves of validation go by; without it they go
         by the held-out part.
     standardize : bool or None
-        None: where the data comes from a file.
+        None: where the data comes from a file, or is of bytes.
+    augment : mapping or None
+        Options of `nngraph.Augment`.
     """
 
     data: str = "digits"
@@ -51,6 +53,7 @@ class Options:
     split_seeds: tuple[int, ...] = (0,)
     validation_split: float | None = None
     standardize: bool | None = None
+    augment: dict[str, Any] | None = None
     patience: int | None = None
     class_weight: str | None = None
 
@@ -195,6 +198,7 @@ def optimizer_of(options: Options) -> Any:
 
 
 def settings_of(options: Options, seed: int, path: Path, resume: bool, progress: bool) -> Any:
+    from nngraph.train.data import augment_from
     from nngraph.train.early_stopping import EarlyStopping
     from nngraph.train.fit import Settings
 
@@ -207,13 +211,18 @@ def settings_of(options: Options, seed: int, path: Path, resume: bool, progress:
         options.epochs, options.batch_size, early_stopping=stopping, run=path, resume=resume,
         progress=None if several and progress else progress,
         title=f"split {seed}," if several else "", config=config | {"split_seed": seed},
+        augment=augment_from(options.augment),
     )  # fmt: skip
 
 
 def resolved(graph: Graph, options: Options, data: Dataset) -> Options:
     """With what goes by the data where nothing is said: whether it is standardized, and the loss."""
+    from nngraph.train.data import augment_from
+
+    augment = augment_from(options.augment)
+    options = replace(options, augment=None if augment is None else augment.plain())
     if options.standardize is None:
-        options = replace(options, standardize=is_file(options.data))
+        options = replace(options, standardize=is_file(options.data) or holds_bytes(data))
     return options if options.loss is not None else replace(options, loss=fitting_loss(graph, data))
 
 
@@ -240,9 +249,22 @@ def introduction(model: Model, options: Options, parts: Parts) -> None:
         f"{model.graph.name}: {size:,} parameters, {config['dtype']}, "
         f"{threads} thread{'s' if threads > 1 else ''}, seed {config['seed']}",
     )
+    introduce_training(model, options, parts)
+
+
+def introduce_training(model: Model, options: Options, parts: Parts) -> None:
+    """What it is trained on, and how."""
+    from nngraph.cli.tables import show_titled
+    from nngraph.train.trainee import config_of
+
+    config = config_of(model.trainee)
     own = f"{len(parts.validation):,} to validate with, " if parts.validation is not parts.held_out else ""
     sizes = f"{len(parts.training):,} examples to train on, {own}{len(parts.held_out):,} held out"
-    show_titled("data", f"{options.data}: {sizes}{', standardized' if options.standardize else ''}")
+    prepared = ", standardized" if options.standardize else ""
+    if options.augment:
+        chosen = (name if x is True else f"{name} {x}" for name, x in options.augment.items() if x)
+        prepared += f", augmented ({', '.join(chosen)})"
+    show_titled("data", f"{options.data}: {sizes}{prepared}")
     losses = ", ".join(brief(loss) for loss in config["loss"].values())
     penalty = f", regularizer {brief(config['regularizer'])}" if config["regularizer"] else ""
     steps = f"{options.epochs} epochs in batches of {options.batch_size}"
@@ -286,6 +308,11 @@ def listed(seeds: tuple[int, ...]) -> str:
     if len(seeds) > 2 and seeds == tuple(range(seeds[0], seeds[-1] + 1)):
         return f"{seeds[0]} to {seeds[-1]}"
     return ", ".join(map(str, seeds))
+
+
+def holds_bytes(data: Dataset) -> bool:
+    """Whether inputs are bytes, such as an image's, which no network takes as they are."""
+    return any(array.dtype == "uint8" for array in data.inputs.values())
 
 
 def is_file(spec: str) -> bool:

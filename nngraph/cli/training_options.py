@@ -9,8 +9,8 @@ import click
 
 TRAINING: Final = (
     click.option("--data", metavar="SPEC", help="A dataset (digits, moons, circles, spirals, xor, blobs, sine, step, "
-                 "random) or a file (.npz, .csv, IDX), with options after a colon.  "
-                 "[default: the model's, or digits]"),
+                 "images, random), a file (.npz, .npy, .csv, IDX) or a directory (CIFAR-10, MNIST, a folder of images "
+                 "for each class), with options after a colon.  [default: the model's, or digits]"),
     click.option("--epochs", type=click.IntRange(1), help="Passes over the data.  [default: the model's, or 20]"),
     click.option("--batch-size", type=click.IntRange(1), help="Examples in a step.  [default: the model's, or 32]"),
     click.option("--loss", metavar="NAME[:key=value,...]", help="By default the model's, or one that fits the data."),
@@ -24,7 +24,9 @@ TRAINING: Final = (
     click.option("--patience", type=click.IntRange(1), help="Stop after so many epochs without a better loss on "
                  "held-out or validation data, and go back to the best."),
     click.option("--standardize/--no-standardize", default=None, help="Inputs by the training part's means and "
-                 "deviations.  [default: the model's, or only for data from files]"),
+                 "deviations.  [default: the model's, or only for data from files and of bytes]"),
+    click.option("--augment", metavar="crop=N,flip", help="Move images by up to N pixels and mirror half of them, at "
+                 "random, in training alone.  [default: the model's, or as they are]"),
     click.option("--class-weight", type=click.Choice(["balanced"]), help="Give every class the same sum of weights."),
 )  # fmt: skip
 
@@ -38,7 +40,9 @@ def training_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def choices_of(given: dict[str, Any]) -> dict[str, Any]:
     """Options as a model's file would hold them."""
-    from nngraph.cli.choices import choice
+    from nngraph.cli.choices import choice, switches
 
+    if given["augment"] is not None:
+        given = given | {"augment": switches("--augment", given["augment"])}
     named = {name: given[name] for name in ("loss", "optimizer", "regularizer") if given[name] is not None}
     return given | {name: choice(f"--{name}", text) for name, text in named.items()}
