@@ -25,6 +25,19 @@ def choice(option: str, text: str) -> Choice:
     return options
 
 
+def switches(option: str, text: str) -> dict[str, Any]:
+    """``crop=4,flip``: options by name, of which those without a value are true."""
+    options: dict[str, Any] = {}
+    for pair in filter(None, (part.strip() for part in text.split(","))):
+        key, equals, value = (part.strip() for part in pair.partition("="))
+        if not key or (equals and not value) or key in options:
+            raise OptionError(
+                f"{option}: '{pair}' in '{text}' is no option; write name=value or name, joined by commas"
+            )
+        options[key] = scalar(value) if equals else True
+    return options
+
+
 def scalar(text: str) -> Any:
     """A number, true, false or null as in JSON; anything else is text."""
     try:
