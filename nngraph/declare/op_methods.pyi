@@ -557,6 +557,22 @@ class OpMethods:
         name: str | None = None,
     ) -> Value:
         """−t log σ(s) − (1 − t) log(1 − σ(s))."""
+    def randwire(
+        self,
+        x: Value,
+        channels: int,
+        generator: Any = ...,
+        stride: int | Sequence[int] = 2,
+        edges: Sequence[Sequence[int]] | None = None,
+        edge_dropout: float = 0.0,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        shared_with: Value | str | None = None,
+        initializer: str | Specification | Mapping[str, Any] | None = None,
+        regularizer: str | Specification | Mapping[str, Any] | None = None,
+    ) -> Value:
+        """A stage of wired nodes, each a separable convolution of the weighted sum of those that it reads."""
     def sum(
         self,
         x: Value,

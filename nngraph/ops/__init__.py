@@ -19,6 +19,7 @@ from nngraph.ops import mixed_sums as mixed_sums
 from nngraph.ops import mixing as mixing
 from nngraph.ops import movement as movement
 from nngraph.ops import normalization as normalization
+from nngraph.ops import randwire as randwire
 from nngraph.ops import reduction as reduction
 from nngraph.ops import shape as shape
 from nngraph.ops import slicing as slicing
