@@ -347,8 +347,12 @@ class Model:
         """Copies of the parameters by ``<node>.<parameter>``, in the public layouts."""
         return self.programs.store.public(("parameter",))
 
+    def statistics(self) -> dict[str, np.ndarray]:
+        """Copies of the running statistics by ``<node>.<statistic>``: what is not learned, but follows the data."""
+        return self.programs.store.public(("statistic",))
+
     def set_parameters(self, given: Mapping[str, ArrayLike]) -> None:
-        """Set parameters, all or some.
+        """Set parameters and running statistics, all or some.
 
         Parameters
         ----------

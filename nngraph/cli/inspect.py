@@ -109,6 +109,7 @@ def totals_of(c: Compilation, rows: list[NodeRow]) -> dict[str, int]:
         "nodes": len(rows),
         "parameters": sum(row.parameters for row in rows),
         "frozen": sum(row.frozen for row in rows),
+        "statistics": sum(row.statistics for row in rows),
         "multiply_adds": sum(row.multiply_adds for row in rows),
         "calls": len(c.schedule.calls),
         "kernels": len({call.kernel for call in c.schedule.calls}),
@@ -138,6 +139,8 @@ def print_nodes(c: Compilation, rows: list[NodeRow], totals: dict[str, int]) -> 
     show_table(("node", "op", "output", ">parameters", ">multiply-adds", "kernel"), table, total)
     if totals["frozen"]:
         click.echo(f"* {count(totals['frozen'])} of the parameters are frozen")
+    if totals["statistics"]:
+        click.echo(f"and {count(totals['statistics'])} running statistics, which are not trained")
 
 
 def kernel_of(row: NodeRow) -> str:

@@ -25,6 +25,8 @@ class NodeRow:
         Numbers that it learns; those it shares with another node count there.
     frozen : int
         How many of them are not trained.
+    statistics : int
+        Numbers that it does not learn, but takes from the data in training.
     multiply_adds : int
         In matrix products and convolutions, for one example.
     kernels : tuple of str
@@ -39,6 +41,7 @@ class NodeRow:
     output: str
     parameters: int
     frozen: int
+    statistics: int
     multiply_adds: int
     kernels: tuple[str, ...]
     calls: tuple[int, ...]
@@ -86,10 +89,11 @@ def row(
 ) -> NodeRow:
     given = declared.nodes[id]
     parameters = [state for state in states if state.kind == "parameter"]
+    statistics = [state for state in states if state.kind == "statistic"]
     names = dict.fromkeys(kernel_source(schedule.calls[number].kernel)[0] for number in calls)
     return NodeRow(
         id, given["op"], tuple(declared.pred[id]), given.get("type", ""),
-        count(parameters), count([state for state in parameters if not state.trainable]),
+        count(parameters), count([state for state in parameters if not state.trainable]), count(statistics),
         0 if given["op"] == INPUT else sum(map(multiply_adds, nodes)), tuple(names), tuple(calls),
     )  # fmt: skip
 

@@ -39,14 +39,14 @@ def check_count(name: str, given: Any) -> int:
 
 
 def check_parameters(states: Mapping[str, State], given: Mapping[str, ArrayLike]) -> dict[str, np.ndarray]:
-    """Arrays of the right shapes for parameters that there are.
+    """Arrays of the right shapes for parameters and statistics that there are.
 
     Raises
     ------
     DataError
         If a name is unknown, or a shape or a value is not right.
     """
-    known = {name: state for name, state in states.items() if state.kind == "parameter"}
+    known = {name: state for name, state in states.items() if state.kind in ("parameter", "statistic")}
     found: dict[str, np.ndarray] = {}
     for name, value in given.items():
         if name not in known:

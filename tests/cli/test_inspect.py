@@ -21,7 +21,7 @@ def test_json_holds_the_same(nngraph, small):
     found = nngraph("inspect", small, "--json").json
     assert [row["id"] for row in found["nodes"]] == ["image", "h1", "relu1", "logits"]
     assert found["totals"] == {
-        "nodes": 4, "parameters": 53, "frozen": 0, "multiply_adds": 45, "calls": 2, "kernels": 2,
+        "nodes": 4, "parameters": 53, "frozen": 0, "statistics": 0, "multiply_adds": 45, "calls": 2, "kernels": 2,
     }  # fmt: skip
     assert found["nodes"][1]["calls"] == found["nodes"][2]["calls"] == [0]
 
@@ -42,6 +42,18 @@ def test_shared_and_frozen_parameters_are_told_apart(nngraph, tmp_path):
         ("tied", 0, 0),
     ]
     assert "* 20 of the parameters are frozen" in nngraph("inspect", declaration).out
+
+
+def test_running_statistics_are_no_parameters(nngraph, tmp_path):
+    declaration = tmp_path / "normalized.py"
+    declaration.write_text(
+        "import nngraph as ng\n"
+        "graph = ng.Graph('normalized')\n"
+        "graph.output(graph.batch_norm(graph.input('x', (5,)), name='normal'))\n"
+    )
+    found = nngraph("inspect", declaration, "--json").json
+    assert [found["totals"][name] for name in ("parameters", "frozen", "statistics")] == [10, 0, 10]
+    assert "and 10 running statistics, which are not trained" in nngraph("inspect", declaration).out
 
 
 def test_after_any_stage(nngraph, small):
