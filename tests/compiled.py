@@ -29,7 +29,7 @@ from nngraph.schedule import schedule
 
 Array = np.ndarray[Any, Any]
 POISON = 255  # as floats NaN, as integers -1
-FUSING = ("merge_scaled_sums", "mix_into_depthwise", "fuse")
+FUSING = ("mix_into_depthwise", "merge_scaled_sums", "reuse_channel_sums", "fuse")
 UNFUSED = tuple(step for step in PASSES if step.name not in FUSING)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from nngraph.ir.builder import Builder
 from nngraph.ir.elementwise import is_positional
 from nngraph.ir.graph import Graph, Node, Value
@@ -144,7 +146,18 @@ def reduced_runs(shape: Shape, axis: int | tuple[int, ...] | None) -> list[tuple
     return [tuple(run) for run in runs]
 
 
+def scaled_sum(b: Builder, node: Node, makers: dict[Value, Node]) -> tuple[Value, ...] | None:
+    """A sum of one tensor with a weight of 1 is the tensor."""
+    if len(node.inputs) != 2:
+        return None
+    weights, x = node.inputs
+    (place,) = node.attributes.get("places", (0,))
+    maker = makers.get(weights)
+    single = maker is not None and maker.op.name == "constant"
+    return (x,) if maker and single and np.ravel(maker.attributes["value"])[place] == 1 else None
+
+
 SPECIAL = {
     "view": view, "broadcast_to": broadcast_to, "identity": forward, "stop_gradient": forward, "constant": keep,
-    "sum": reduction, "max": reduction, "min": reduction,
+    "sum": reduction, "max": reduction, "min": reduction, "scaled_sum": scaled_sum, "mix": scaled_sum,
 }  # fmt: skip

@@ -59,8 +59,7 @@ def mix_into_depthwise(graph: Graph) -> Graph:
     """Replace each such group of nodes by `mixed_depthwise`, and its backward pass by `mixed_depthwise_backward`.
 
     Nothing normalized, mixed or rectified is kept between the passes: both recompute it from the values that were
-    normalized. The channel sums that the backward kernel leaves beside dp give the gradients of the mixing weights,
-    and of the scale and offset of every normalization all of whose readers are such convolutions.
+    normalized. The channel sums that the backward kernel leaves beside dp give the gradients of the mixing weights.
     """
     if not any(node.op.name == FORWARD for node in graph.nodes):
         return graph
@@ -88,7 +87,6 @@ class Rewriter:
         self.b = Builder(dtype=float_of(graph))
         self.b.reserve(graph)
         self.stands_for: dict[Value, Value] = {}
-        self.made: dict[Value, Match] = {}
         self.constants: dict[tuple[float, TensorType], Value] = {}
 
     def match(self, convolution: Node) -> Match | None:
@@ -153,8 +151,7 @@ class Rewriter:
         match = self.matches.get(node)
         self.b.prefix = node.id
         if match is None:
-            if node.op.name != "scale_shift_backward" or not self.from_sums(node):
-                self.b.nodes.append(with_inputs(node, self.stands_for))
+            self.b.nodes.append(with_inputs(node, self.stands_for))
         elif node is match.convolution:
             self.forward(match)
         elif node is match.products:
@@ -207,8 +204,9 @@ class Rewriter:
         types = op.result_types([value.type for value in inputs], window)
         dp, dweight, *sums = self.b.append(op, inputs, types, window)
         match.sums = tuple(self.b.add("sum", value, axis=(0,)) for value in sums)
-        self.stands_for[match.mask.result] = dp
-        self.made[dp] = match
+        # What enters as it is, is given back like what was mixed: through a scaled sum, which can be gathered.
+        dx = dp if match.weights else self.b.add("scaled_sum", match.scale, dp, places=(0,))
+        self.stands_for[match.mask.result] = dx
         if match.weight:
             pieces = self.b.add("view", dweight, shape=(dweight.type.shape[0], *weight.type.shape))
             self.stands_for[match.weight.result] = self.b.add("sum", pieces, axis=(0,))
@@ -219,23 +217,3 @@ class Rewriter:
         factors = [part for k, part in enumerate(match.normalized) if k % 4 >= 2]
         ds = self.b.add("mixed_weights_gradient", *match.sums, *factors)
         self.stands_for[match.products.result] = ds
-
-    def from_sums(self, node: Node) -> bool:
-        """Whether the sums of a normalization's backward pass could be had from those of its readers."""
-        cotangent, x, mean = node.inputs
-        maker = self.makers.get(cotangent)
-        if maker is None or maker.op.name != "scaled_sum":
-            return False
-        triples: list[Value] = []
-        for weights, dp, place in zip(maker.inputs[::2], maker.inputs[1::2], maker.attributes["places"], strict=True):
-            match = self.made.get(self.now(dp))
-            if match is None or match.scale is None or match.scale is not self.now(weights):
-                return False
-            if match.normalized[4 * place : 4 * place + 2] != [self.now(x), self.now(mean)]:
-                return False
-            triples += [match.scale, *match.sums]
-        op = REGISTRY["mixed_sums"]
-        places = maker.attributes["places"]
-        types = [result.type for result in node.results]
-        self.stands_for.update(zip(node.results, self.b.append(op, triples, types, {"places": places}), strict=True))
-        return True

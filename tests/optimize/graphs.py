@@ -9,6 +9,8 @@ from nngraph.ir.graph import Graph, Value
 from nngraph.ir.types import BATCH, TensorType
 from nngraph.lower.lower import lower
 from nngraph.ops.optimizer import optimizer_from
+from nngraph.optimize import PASSES
+from tests import compiled
 
 DTYPE = "float64"
 
@@ -30,7 +32,9 @@ def canonicalize(b: Builder, x: Value) -> dict[str, Value]:
     y = b.add("add", b.add("multiply", x, 1.0), 0.0)
     twice = b.add("view", b.add("view", y, shape=(BATCH, 12)), shape=(BATCH, 4, 3))
     spread = b.add("broadcast_to", b.add("sum", x, axis=1, keepdims=True), shape=x.type.shape)
+    weights = b.add("constant", value=[0.5, 1.0], dtype=DTYPE)
     return {
+        "once": b.add("exp", b.add("scaled_sum", weights, x, places=(1,))),
         "viewed": b.add("exp", twice),
         "centered": b.add("subtract", x, spread),
         "both": b.add("sum", x, axis=(0, 2)),
@@ -97,6 +101,7 @@ def wiring_node(g: ng.Graph, k: int, x: ng.Value) -> ng.Value:
 GRAPHS: dict[str, Callable[[], Graph]] = {
     "merge_scaled_sums": lambda: built(merge_scaled_sums),
     "mix_into_depthwise": wiring,
+    "reuse_channel_sums": lambda: compiled.optimized(wiring(), PASSES[:2]),
     "decompose": lambda: built(decompose),
     "canonicalize": lambda: built(canonicalize),
     "fold_constants": lambda: built(fold_constants),
