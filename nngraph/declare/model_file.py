@@ -39,7 +39,15 @@ class TrainingDefaults(Strict):
     held_out: float | None = Field(None, gt=0, lt=1, description="share of the data that is held out")
     split_seeds: list[int] | None = Field(None, min_length=1, description="one training for each way to hold out")
     standardize: bool | None = Field(None, description="whether inputs are standardized by the training data")
+    augment: dict[str, int | bool] | None = Field(None, description="how images are varied in training")
     patience: int | None = Field(None, ge=1, description="epochs without a better held-out loss before it ends")
+
+
+class AugmentDefaults(Strict):
+    """How images are cropped and mirrored at random, in training alone."""
+
+    crop: int | None = Field(None, ge=0, description="pixels by which an image is moved at most")
+    flip: bool | None = Field(None, description="whether half of the images are mirrored")
 
 
 class InputEntry(Strict):
@@ -165,6 +173,8 @@ def training_problems(training: Mapping[str, Any]) -> list[str]:
                 check(family, training[family])
             except Problems as problem:
                 problems += [f"training: {message}" for message in problem.messages]
+    if is_object(training.get("augment")):
+        problems += validate(AugmentDefaults, training["augment"], "training: augment")
     problems += [
         f"training: data: {number} given, finite numbers expected" for number in not_finite(training.get("data"))
     ]

@@ -8,7 +8,7 @@ from typing import Any
 
 import nngraph.ops  # noqa: F401  # pyright: ignore[reportUnusedImport]  (fills the registry)
 from nngraph.declare.methods import declarable
-from nngraph.declare.model_file import FORMAT, VERSION, InputEntry, OutputEntry, TrainingDefaults
+from nngraph.declare.model_file import FORMAT, VERSION, AugmentDefaults, InputEntry, OutputEntry, TrainingDefaults
 from nngraph.declare.names import ID
 from nngraph.ir.attributes import accepted_attributes
 from nngraph.ir.op import REGISTRY, Attribute, Op
@@ -149,4 +149,5 @@ def training_schema() -> dict[str, Any]:
     properties["loss"] = {"anyOf": [reference["loss"], {"type": "object", "additionalProperties": reference["loss"]}]}
     properties["optimizer"] = reference["optimizer"]
     properties["regularizer"] = reference["regularizer"]
+    properties["augment"] = AugmentDefaults.model_json_schema()
     return found
