@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from nngraph.errors import OptionError
+from nngraph.ops.randwire import GENERATOR
 from nngraph.ops.specification import attributes_of, suggestion, to_spec
 from nngraph.ops.wiring import WIRINGS, ExplicitWiring, RandomWiring, wiring_from
 
@@ -122,14 +123,15 @@ def rewired(document: Document, wiring: Rewiring, seed: int) -> Document:
     nodes: list[Document] = []
     seeds = iter(range(seed * count, (seed + 1) * count))
     for node in document["nodes"]:
-        nodes.append(node if node["op"] != RANDWIRE else with_generator(node, wiring.generator, next(seeds)))
+        nodes.append(node if node["op"] != RANDWIRE else with_generator(node, wiring, next(seeds)))
     return document | {"nodes": nodes}
 
 
-def with_generator(node: Document, generator: Mapping[str, Any], seed: int) -> Document:
+def with_generator(node: Document, wiring: Rewiring, seed: int) -> Document:
     """The node, wired by a generator in place of whatever wired it."""
     kept = {name: item for name, item in node.items() if name not in ("generator", "edges")}
-    return kept | {"generator": {NODES: node_count(node)} | dict(generator) | {"seed": seed}}
+    drawn = {SEED: seed} if wiring.random else {}
+    return kept | {"generator": {NODES: node_count(node), **(wiring.generator or {}), **drawn}}
 
 
 def node_count(node: Document) -> int:
@@ -137,4 +139,4 @@ def node_count(node: Document) -> int:
     edges = node.get("edges")
     if edges is not None:
         return 1 + max((end for edge in edges for end in edge), default=0)
-    return wiring_from(node["generator"]).nodes
+    return wiring_from(node.get("generator", GENERATOR)).nodes

@@ -83,3 +83,10 @@ def test_a_wiring_may_have_its_own_number_of_nodes():
     found = rewired(MODEL, rewiring_of("", "dense:nodes=5"), 0)
     assert [node["generator"]["nodes"] for node in wired_nodes(found)] == [5, 5]
     assert rewired(MODEL, DECLARED, 3) is MODEL
+
+
+def test_regular_wirings_need_no_seed():
+    """Nor does a node whose generator is the default one need to say how many nodes it has."""
+    plain = {"nodes": [{"id": "stage", "op": "randwire", "inputs": ["x"], "channels": 4}]}
+    (node,) = wired_nodes(rewired(plain, rewiring_of("", "chain"), 3))
+    assert node["generator"] == {"type": "chain", "nodes": 32}
