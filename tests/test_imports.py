@@ -107,6 +107,11 @@ def test_declaring_and_lowering_import_no_networkx():
     assert not loaded_by(code) & {"numba", "llvmlite", "networkx", "pydantic", "onnx"}
 
 
+def test_compiling_imports_no_numba():
+    """Unless a kernel is missing: the text of kernels is written without it."""
+    assert not loaded_by("import nngraph.model, nngraph.programs") & {"numba", "networkx", "onnx"}
+
+
 def test_type_checkers_see_the_public_names():
     tree = ast.parse((ROOT / "__init__.py").read_text(encoding="utf-8"))
     seen = {
