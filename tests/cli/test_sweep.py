@@ -15,6 +15,7 @@ import nngraph as ng
 from nngraph.cli.main import run
 from nngraph.cli.trial_processes import Workers
 from nngraph.cli.trial_worker import Trainer, seconds_of
+from nngraph.ops.wiring import WS, Chain, edges_of
 from nngraph.train.study import Trial, read_study
 
 BLOBS = "blobs:n=90,noise=0.3,classes=3"
@@ -28,6 +29,19 @@ def points(tmp_path_factory):
     g.output(g.linear(g.relu(g.linear(g.input("point", (2,)), 8)), 3, name="scores"))
     g.training = {"data": BLOBS, "epochs": 4, "batch_size": 16, "split_seeds": [3, 4]}
     path = tmp_path_factory.mktemp("models") / "points.json"
+    g.save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def wired(tmp_path_factory):
+    """Two stages of wired nodes."""
+    g = ng.Graph("wired")
+    h = g.randwire(g.input("image", (8, 8, 1)), channels=4, generator={"type": "er", "nodes": 6, "p": 0.5}, name="a")
+    h = g.randwire(h, channels=4, edges=[[0, 1], [1, 2], [0, 2], [2, 3]], name="b")
+    g.output(g.linear(g.flatten(h), 10, name="scores"))
+    g.training = {"data": "digits", "epochs": 1, "batch_size": 128}
+    path = tmp_path_factory.mktemp("models") / "wired.json"
     g.save(path)
     return path
 
@@ -71,6 +85,47 @@ def test_seeds_of_trainings(nngraph, points, tmp_path):
     run = tmp_path / "study" / results[1]["run"]
     kept, by_hand = (ng.load_model(path).parameters() for path in (run, tmp_path / "alone"))
     assert all((kept[name] == by_hand[name]).all() for name in kept)
+
+
+def test_wirings(nngraph, wired, tmp_path):
+    study = tmp_path / "study"
+    wirings = ["--wirings", "ws:2,0.5", "--wirings", "chain"]
+    ran = nngraph("sweep", wired, *wirings, "--seeds", "1,4", "--run", study)
+    assert (ran.code, ran.err) == (0, "")
+    for seed in (1, 4):
+        stages = edges_in(study / "ws-2,0.5" / f"seed-{seed}")
+        assert stages == [edges_of(WS(6, 2, 0.5, seed=2 * seed)), edges_of(WS(4, 2, 0.5, seed=2 * seed + 1))]
+        assert edges_in(study / "chain" / f"seed-{seed}") == [edges_of(Chain(6)), edges_of(Chain(4))]
+    found = {(line["generator"], line["seed"]): line for line in lines_of(study)}
+    assert [line.split()[:2] for line in ran.out.splitlines()[-3:-1]] == [["ws:2,0.5", "2"], ["chain", "2"]]
+    for wiring in ("ws:2,0.5", "chain"):
+        first, second = found[wiring, 1], found[wiring, 4]
+        assert first["loss"] != second["loss"]
+        table = next(line for line in ran.out.splitlines()[-3:] if line.startswith(wiring))
+        assert f"  {round((first['parameters'] + second['parameters']) / 2):,}  " in table
+    sizes = nngraph("inspect", study / "ws-2,0.5" / "seed-4" / "model.json", "--json").json["totals"]
+    line = found["ws:2,0.5", 4]
+    assert (sizes["parameters"], sizes["multiply_adds"]) == (line["parameters"], line["multiply_adds"])
+
+
+def edges_in(run):
+    nodes = json.loads((run / "model.json").read_text())["nodes"]
+    return [tuple(map(tuple, node["edges"])) for node in nodes if node["op"] == "randwire"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--wirings", "ws:4,0.5"], "--wirings ws:4,0.5: node 'b' (randwire): wiring 'ws': k=4 given for 4 nodes"),
+        (["--wirings", "ba:7,nodes=7"], "--wirings: wiring 'ba': m=7 given for 7 nodes"),
+        (["--wirings", "ws:2,0.5", "--wirings", "chain", "--seed", 3], "--seed: 3 given, but trainings 'chain' differ"),
+    ],
+)
+def test_wirings_that_do_not_fit(nngraph, wired, tmp_path, arguments, message):
+    ran = nngraph("sweep", wired, "--run", tmp_path / "study", *arguments)
+    assert ran.code == 2
+    assert ran.err.startswith(f"nngraph: {message}"), ran.err
+    assert not (tmp_path / "study").exists()
 
 
 def test_what_is_trained_is_not_trained_again(nngraph, points, swept):
