@@ -3,6 +3,7 @@
 import numpy as np
 
 import nngraph as ng
+from tests.compiler import image_networks
 
 
 def input_is_output(g):
@@ -247,11 +248,11 @@ NETWORKS = (
     work_before_and_after_reductions, products,
     products_of_rows_of_several_axes, attention, integers, masks, both_floats, movement, single_elements,
     single_weights, embeddings, shared_layers, deep, wide, several_readers, dropouts, rows_in_registers,
-    rows_of_several_axes, thresholds,
+    rows_of_several_axes, thresholds, *image_networks.NETWORKS,
 )  # fmt: skip
 TRAINED = (
     attention, products_of_rows_of_several_axes, single_weights, embeddings, shared_layers, deep, wide, several_readers,
-    dropouts,
+    dropouts, *image_networks.TRAINED,
 )  # fmt: skip
 
 

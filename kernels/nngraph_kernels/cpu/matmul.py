@@ -154,7 +154,7 @@ def _slots(spec: MatmulSpec, epilogue: Epilogue) -> Iterator[str]:
             yield f'{slot} = pointer(args, {i}, "{spec.dtype}")'
         elif slot in numbers:
             yield f"{slot}_number = number(args, {i})"
-        else:
+        elif slot not in GEOMETRY or slot.startswith("run"):  # the rest is read where patches are gathered
             yield f"{slot} = integer(args, {i})"
     for size in ("M", "N", "K"):
         if getattr(spec, size) is not None:
@@ -164,7 +164,7 @@ def _slots(spec: MatmulSpec, epilogue: Epilogue) -> Iterator[str]:
 def _prepare(spec: MatmulSpec, cut: Blocking) -> list[str]:
     rows, panel, width = cut.rows, cut.panel, cut.width
     worth = f"row_tiles >= {PACK_ROW_TILES} and K * N > {PACK_ELEMENTS}"
-    runs = "runs_y * runs_x, length" if spec.patches else "1, K"
+    runs = "runs_y * runs_x, run_length" if spec.patches else "1, K"
     return [
         f"runs, run = {runs}",
         f"row_tiles = (M + {rows - 1}) // {rows}",

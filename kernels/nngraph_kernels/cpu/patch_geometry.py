@@ -6,5 +6,5 @@ from __future__ import annotations
 # in front, the distances and numbers of runs in a patch, elements of a run; see `patches`.
 GEOMETRY = (
     "image_height", "image_width", "pixel", "result_height", "result_width", "stride_y", "stride_x", "padding_y",
-    "padding_x", "step_y", "step_x", "runs_y", "runs_x", "length",
+    "padding_x", "step_y", "step_x", "runs_y", "runs_x", "run_length",
 )  # fmt: skip

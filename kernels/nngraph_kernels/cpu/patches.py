@@ -48,18 +48,18 @@ def patch_row_packer(blocking: Blocking, slot: int, pitch: int) -> Any:
 
     def pack(args, images, start, count, top, bottom, rows) -> None:
         g = _geometry(args, slot)
-        first_run = _quotient(top, g["length"])
+        first_run = _quotient(top, g["run_length"])
         i = _quotient(first_run, g["runs_x"])
-        place = [first_run * g["length"], i, first_run - i * g["runs_x"]]
-        runs = _quotient(bottom - 1, g["length"]) - first_run + 1
+        place = [first_run * g["run_length"], i, first_run - i * g["runs_x"]]
+        runs = _quotient(bottom - 1, g["run_length"]) - first_run + 1
         with _patches(g, images, start, count) as (r, image, corner):
             to = moved(rows, r * pitch - top)
             with reduction(runs, place) as (_, (begin, i, j), following):
                 run, seen = _run(g, image, corner, i, j)
-                part = _larger(top - begin, top - top), _least(bottom - begin, g["length"])
+                part = _larger(top - begin, top - top), _least(bottom - begin, g["run_length"])
                 _copy_part(blocking, run, part, seen, moved(to, begin))
                 row_ends = (j + 1).equals(g["runs_x"])
-                following += [begin + g["length"], select(row_ends, i + 1, i), select(row_ends, 0, j + 1)]
+                following += [begin + g["run_length"], select(row_ends, i + 1, i), select(row_ends, 0, j + 1)]
 
     return declared(pack, blocking.dtype, "apnnnnp", (blocking, slot, pitch))
 
@@ -97,7 +97,7 @@ def _pack_patch(
     blocking: Blocking, g: dict[str, Register], image: Pointer, corner: tuple[Register, Register], strip: Pointer
 ) -> None:
     """Copy what the window sees that begins at `corner`, a pixel that may be outside of the image."""
-    length = g["length"]
+    length = g["run_length"]
     run_size = ((length + (blocking.lanes - 1)) & -blocking.lanes) * blocking.rows
     with loop(0, g["runs_y"]) as i, loop(0, g["runs_x"]) as j:
         run, seen = _run(g, image, corner, i, j)
@@ -109,7 +109,7 @@ def _run(
 ) -> tuple[Pointer, tuple[Register, Register]]:
     """Where a run of a patch lies, and the first and last of its elements that are inside of the image."""
     y, x = corner[0] + i * g["step_y"], corner[1] + j * g["step_x"]
-    limit = select((y > -1) & (y < g["image_height"]), g["length"], y - y)
+    limit = select((y > -1) & (y < g["image_height"]), g["run_length"], y - y)
     seen = (x - x) - x * g["pixel"], _least(limit, (g["image_width"] - x) * g["pixel"])
     return moved(image, (y * g["image_width"] + x) * g["pixel"]), seen
 
