@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from nngraph.declare.graph import Graph as Graph
     from nngraph.declare.load import load as load
     from nngraph.declare.networkx_graph import from_networkx as from_networkx
+    from nngraph.declare.randwire import randwire as randwire
     from nngraph.declare.schema import schema as schema
     from nngraph.declare.unroll import unroll as unroll
     from nngraph.declare.value import Value as Value
@@ -79,6 +80,7 @@ PUBLIC: dict[str, tuple[str, ...]] = {
     "nngraph.declare.graph": ("Graph",),
     "nngraph.declare.load": ("load",),
     "nngraph.declare.networkx_graph": ("from_networkx",),
+    "nngraph.declare.randwire": ("randwire",),
     "nngraph.declare.schema": ("schema",),
     "nngraph.declare.unroll": ("unroll",),
     "nngraph.declare.value": ("Value",),

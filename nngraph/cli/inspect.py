@@ -117,7 +117,7 @@ def totals_of(c: Compilation, rows: list[NodeRow]) -> dict[str, int]:
 
 
 def print_nodes(c: Compilation, rows: list[NodeRow], totals: dict[str, int]) -> None:
-    from nngraph.cli.tables import count, plural, show_table
+    from nngraph.cli.tables import amount, count, plural, show_table
 
     table = [
         (
@@ -137,6 +137,8 @@ def print_nodes(c: Compilation, rows: list[NodeRow], totals: dict[str, int]) -> 
     )
     click.echo(f"{c.declared.graph['name']}: {c.purpose}, {c.dtype}\n")
     show_table(("node", "op", "output", ">parameters", ">multiply-adds", "kernel"), table, total)
+    size, work = amount(totals["parameters"]), amount(totals["multiply_adds"])
+    click.echo(f"\n{size} parameters, {work} multiply-adds for an example")
     if totals["frozen"]:
         click.echo(f"* {count(totals['frozen'])} of the parameters are frozen")
     if totals["statistics"]:

@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "evaluate": "Loss and metric of a trained model on data.",
     "predict": "A trained model's outputs for new data.",
     "sweep": "Train a model with several wirings and seeds, and compare them.",
+    "randwire": "Write the model file of a randomly wired network.",
     "inspect": "A model's nodes, shapes, parameters, work and memory in tables.",
     "ops": "The operators that networks are made of.",
     "compile": "Run the compiler, all of it or up to a stage, and show what it makes.",

@@ -107,6 +107,14 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
+def amount(number: int) -> str:
+    """A large number in millions (M) or billions (B), with three digits, as papers state size and work."""
+    for size, unit in ((1e8, "B"), (1e5, "M")):
+        if number >= size:
+            return f"{number / (10 * size):.3g} {unit}"
+    return count(number)
+
+
 def plural(number: int, noun: str) -> str:
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 

@@ -169,7 +169,7 @@ class Graph(OpMethods):
 
         return to_json(self, format, resolved=resolved)
 
-    def save(self, path: str | PathLike[str], format: str = "model") -> None:
+    def save(self, path: str | PathLike[str], format: str = "model", *, resolved: bool = False) -> None:
         """Write the graph to a JSON file, which is there entirely or not at all.
 
         Parameters
@@ -177,10 +177,12 @@ class Graph(OpMethods):
         path : path
         format : {"model", "node-link"}
             A model file, or what networkx reads with ``node_link_graph``.
+        resolved : bool
+            Write out what would be drawn at random: the edges of wirings.
         """
         from nngraph.declare.save import save
 
-        save(self, path, format)
+        save(self, path, format, resolved=resolved)
 
     def apply(self, op: str, inputs: Sequence[Operand], *, name: str | None = None, **attributes: Any) -> Value:
         """Add a node of the op of that name: what the op's method does, for names known at run time only.

@@ -12,6 +12,8 @@ from nngraph.ir.graph import Graph, Node, State
 from nngraph.ir.program import Schedule
 from nngraph.ir.types import evaluate
 
+WORK = ("linear", "convolution")  # families whose multiply-adds are counted
+
 
 @dataclass(frozen=True, slots=True)
 class NodeRow:
@@ -104,7 +106,13 @@ def count(states: list[State]) -> int:
 
 
 def multiply_adds(node: Node) -> int:
-    """Multiply-adds for one example, in nodes that have a kernel of their own: products, convolutions."""
-    if node.op.kernel is None or node.op.flops is None:
+    """Multiply-adds for one example, in products and convolutions: what papers count."""
+    if node.op.kernel is None or node.op.flops is None or node.op.family not in WORK:
         return 0
     return evaluate(node.op.flops(*(value.type for value in node.inputs), **node.attributes), 1) // 2
+
+
+def totals_of(lowered: Graph) -> tuple[int, int]:
+    """How many parameters a lowered network has, and multiply-adds for one example."""
+    learned = [state for state in lowered.states if state.kind == "parameter"]
+    return count(learned), sum(map(multiply_adds, lowered.nodes))
