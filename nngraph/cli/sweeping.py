@@ -50,7 +50,9 @@ def sweep(study: Study, whole: Dataset, directory: Path, jobs: int | None, threa
             failures = train(study, results, pending, jobs, threads or max(1, available_cores() // jobs), quiet)
         except KeyboardInterrupt:
             done = len(study.trials) - len(results.pending(study))
-            click.echo(f"{done} of {len(study.trials)} trained, those under way saved; {go_on(directory)}", err=True)
+            click.echo(
+                f"{done} of {len(study.trials)} trained, what was under way is saved; {go_on(directory)}", err=True
+            )
             raise
     show_results(study, results, failures)
     click.echo(f"saved in {directory / RESULTS}")

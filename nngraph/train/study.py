@@ -149,13 +149,13 @@ def joined(old: Study, new: Study, path: Path) -> Study:
     OptionError
         Naming what differs.
     """
-    mend = f"but the study in {path} has {{}}; give that again, or choose another --run"
-    for name in dict.fromkeys((*old.options, *new.options)):
-        was, now = old.options.get(name), new.options.get(name)
-        if was != now:
-            raise OptionError(f"{name}: {shown(now)} given, {mend.format(shown(was))}")
-    if old.seed != new.seed:
-        raise OptionError(f"seed: {shown(new.seed)} given, {mend.format(shown(old.seed))}")
+    was, now = {**old.options, "seed": old.seed}, {**new.options, "seed": new.seed}
+    if name := next((name for name in dict.fromkeys((*was, *now)) if was.get(name) != now.get(name)), None):
+        mend = "leave it out" if was.get(name) is None else "give that again"
+        raise OptionError(
+            f"{name}: {shown(now.get(name))} given, but the study in {path} has {shown(was.get(name))}; {mend}, or "
+            "choose another --run"
+        )
     if trained_part(old.model) != trained_part(new.model):
         raise OptionError(f"MODEL: '{new.model['name']}' differs from the model of the study in {path}; "
                           f"give that one, or choose another --run")  # fmt: skip

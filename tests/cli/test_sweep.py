@@ -282,7 +282,7 @@ def test_ctrl_c_saves(points, tmp_path):
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
-    message = f"0 of 3 trained, those under way saved; go on with: nngraph sweep --resume {study}"
+    message = f"0 of 3 trained, what was under way is saved; go on with: nngraph sweep --resume {study}"
     assert err.splitlines() == [message, "", "nngraph: interrupted"]
     kept = read_study(study)
     for trial in (FIRST, SECOND):

@@ -76,7 +76,7 @@ def test_the_configuration_is_all_that_decides():
         ),
         ({"options": OPTIONS | {"patience": 2}}, "patience: 2 given, but the study in {} has none"),
         ({"options": OPTIONS | {"data": "moons"}}, "data: moons given, but the study in {} has digits"),
-        ({"seed": 3}, "seed: 3 given, but the study in {} has none"),
+        ({"seed": 3}, "seed: 3 given, but the study in {} has none; leave it out, or choose another --run"),
         ({"model": MODEL | {"nodes": []}}, "MODEL: 'wired' differs from the model of the study in {}"),
         ({"data": "e" * 16}, "data: digits holds other examples than the study in {} was begun with"),
     ],
