@@ -10,5 +10,6 @@ def pointers_of(spec: RowsSpec | ColumnsSpec) -> tuple[list[Pointer], list[Point
     """The outputs, `y0` onwards, and the inputs, `x0` onwards."""
     names = [f"y{k}" for k in range(spec.outputs)]
     names += [f"x{k}" for k in range(len(spec.operands) - spec.outputs)]
-    pointers = [Pointer(name, a.dtype, a.level, a.inner) for name, a in zip(names, spec.operands, strict=True)]
+    pairs = zip(names, spec.operands, strict=True)
+    pointers = [Pointer(name, a.dtype, a.level, a.inner, a.shared) for name, a in pairs]
     return pointers[: spec.outputs], pointers[spec.outputs :]

@@ -39,6 +39,7 @@ class RowWriter:
         return template.Rows(
             self.outputs, self.inputs, uniform, self.names.hoisted_lines(), phases, after, row_stores, spec.outer,
             spec.chunk, self.names.lanes, spec.numbers, spec.keys, self.positions(),
+            spec.tiled,
         )  # fmt: skip
 
     def is_wide(self, p: template.Pointer) -> bool:

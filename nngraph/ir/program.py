@@ -45,12 +45,14 @@ class Statement:
 class Access:
     """How a kernel walks over one operand: its element type and innermost stride.
 
-    `inner` is "vector" (stride 1), "splat" (0) or "strided" (an argument).
+    `inner` is "vector" (stride 1), "splat" (0) or "strided" (an argument). In a kernel that goes over tiles of rows,
+    `shared` operands are the same for every row.
     """
 
     dtype: str
     inner: str
     level: int
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,8 @@ class RowsSpec:
         How many constants, and words of random streams' keys, are arguments.
     length : int
         Of a row, where it is a constant of the kernel ("across").
+    tiled : bool
+        Whether it goes over a few rows together, so that what they share is read once for all of them.
     """
 
     operands: tuple[Access, ...]
@@ -90,6 +94,7 @@ class RowsSpec:
     numbers: int
     keys: int
     length: int = 0
+    tiled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

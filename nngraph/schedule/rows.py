@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from nngraph.ir.graph import Value
 from nngraph.ir.program import FULL, REDUCTIONS, ROW, UNIFORM, Access, Kernel, KernelCall, Operand, RowsSpec
 from nngraph.ir.types import Dim, Shape, evaluate, multiply, size_of
@@ -57,9 +59,11 @@ def build_call(
     length = 0
     if chunk == "single" and fits_across(body, sizes):
         chunk, length = "across", evaluate(sizes[-1], 1)
+    if tiled := goes_in_tiles(body, accesses, strides, outer):
+        accesses = tuple(replace(a, shared=is_shared(a, s)) for a, s in zip(accesses, strides, strict=True))
     spec = RowsSpec(
         accesses, len(region.results), tuple(body.statements), tuple(body.position[v] for v in region.results),
-        outer, chunk, spec_dtype(values), len(body.numbers), len(body.keys), length,
+        outer, chunk, spec_dtype(values), len(body.numbers), len(body.keys), length, tiled,
     )  # fmt: skip
     integers = [*row_integers(sizes, outer), *stride_integers(accesses, strides, outer), *body.keys]
     count = len(region.results)
@@ -79,6 +83,16 @@ def access(value: Value, strides: list[Dim]) -> Access:
     return Access(value.type.dtype, "splat" if inner == 0 else "vector" if inner == 1 else "strided", level)
 
 
+def goes_in_tiles(body: Body, accesses: tuple[Access, ...], strides: list[list[Dim]], outer: int) -> bool:
+    """Whether there is a row that all rows are worked on with, and nothing but elementwise work."""
+    reduces = any(statement.kind in REDUCTIONS for statement in body.statements)
+    return outer == 1 and not reduces and any(map(is_shared, accesses, strides))
+
+
+def is_shared(access: Access, strides: list[Dim]) -> bool:
+    return access.inner == "vector" and strides[0] == 0
+
+
 def row_integers(sizes: list[Dim], outer: int) -> list[Dim]:
     if not sizes:
         return []
@@ -90,7 +104,7 @@ def row_integers(sizes: list[Dim], outer: int) -> list[Dim]:
 def stride_integers(accesses: tuple[Access, ...], strides: list[list[Dim]], outer: int) -> list[Dim]:
     found: list[Dim] = []
     for given, own in zip(accesses, strides, strict=True):
-        if given.level != UNIFORM:
+        if given.level != UNIFORM and not given.shared:
             found += own[:outer]
     found += [own[-1] for given, own in zip(accesses, strides, strict=True) if given.inner == "strided"]
     return found

@@ -7,7 +7,9 @@ import nngraph as ng
 import nngraph.ops  # fills the registry
 from nngraph.ir.builder import Builder
 from nngraph.ir.graph import Graph, Value
+from nngraph.ir.interpret import interpret
 from nngraph.ir.types import BATCH, TensorType
+from nngraph.lower.lower import lower
 from tests import compiled
 
 ROWS, CHANNELS = 20011, 21
@@ -94,3 +96,20 @@ def test_a_step_passes_over_the_data_twice_each_way():
             (passes if images else small).append((call.kernel.family, images))
     assert passes == [("channel_sums", 1), ("rows", 2), ("channel_sums", 2), ("rows", 3)]
     assert [family for family, _ in small] == ["channel_totals", "rows"] * 2
+
+
+@pytest.mark.parametrize("channels", [3, 16, 21, 64])
+def test_with_what_depends_on_the_place(channels):
+    """Rows that share their factors are worked on in tiles; random numbers go by the place in the tensor."""
+    g = ng.Graph()
+    h = g.batch_norm(g.input("x", (7, channels)), trainable=False)
+    g.output(g.dropout(h, rate=0.5), name="dropped")
+    graph = lower(g.declaration(), training=True, seed=3)
+    made = compiled.scheduled(graph)
+    x = np.random.default_rng(0).normal(size=(19, 7, channels)).astype(np.float32)
+    states = {state.name: np.ones(state.public_shape, state.old.type.dtype) for state in graph.states}
+    expected, _ = interpret(graph, {"x": x}, states)
+    for threads in (1, 3):
+        found = compiled.execute(made, {"x": x}, states, batch=19, threads=threads).outputs
+        np.testing.assert_allclose(found["dropped"], expected["dropped"], rtol=1e-5, atol=1e-6)
+    assert any(call.kernel.family == "rows" and call.kernel.spec.tiled for call in made.calls)

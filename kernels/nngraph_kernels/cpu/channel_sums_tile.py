@@ -14,7 +14,7 @@ from nngraph_kernels.simd.lanes import first
 from nngraph_kernels.simd.memory import load, load_masked, store, store_masked
 from nngraph_kernels.simd.register import Pointer, Register, broadcast, constant, convert
 
-CHUNK = 32  # rows whose sums stay in registers
+CHUNK = 64  # rows whose sums stay in registers
 WIDE = 4  # vectors of channels that are summed together
 ROWS = 4  # with sums of their own where there is one vector only: each addition waits for the one before it
 

@@ -8,8 +8,9 @@ vector, which then stays in registers from phase to phase.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+TILE = 16  # rows
 IDENTITY = {"sum": "0.0", "max": "-inf", "min": "inf"}
 COMBINE = {"sum": "{a} + {v}", "max": "maximum({a}, {v})", "min": "minimum({a}, {v})"}
 FINISH = {"sum": "sum_lanes", "max": "max_lanes", "min": "min_lanes"}
@@ -25,12 +26,15 @@ class Pointer:
         0: one number; 1: one number a row; 2: a row of them.
     inner : str
         How a row lies in memory: "vector", "strided" or "splat".
+    shared : bool
+        Whether there is one row of it for all rows.
     """
 
     name: str
     dtype: str
     level: int
     inner: str
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,8 @@ class Rows:
     positions : tuple of str
         "index" where statements read `index` (int32 places in the row), "uniform" where they read `element` (int64
         places in the tensor).
+    tiled : bool
+        Go over tiles of rows, one vector of columns after the other: what rows share is read once a tile.
     """
 
     outputs: list[Pointer]
@@ -96,6 +102,7 @@ class Rows:
     numbers: int
     keys: int
     positions: tuple[str, ...]
+    tiled: bool = False
 
 
 def source(name: str, rows: Rows) -> str:
@@ -112,6 +119,8 @@ def source(name: str, rows: Rows) -> str:
         body = ["if thread > 0:", "    return", *body]
     elif rows.outer == 0:
         body += flat(rows)
+    elif rows.tiled:
+        body += tiles(rows)
     else:
         body += [
             "for row in range(rows * thread // threads, rows * (thread + 1) // threads):",
@@ -132,7 +141,7 @@ def arguments(rows: Rows) -> list[str]:
     if rows.chunk != "scalar":
         integers = ["n"] if not rows.outer else ["rows", *(f"size{d}" for d in range(1, rows.outer)), "n"]
         for p in pointers:
-            if p.level:
+            if p.level and not p.shared:
                 integers += [f"{p.name}_{d}" for d in range(rows.outer)]
         integers += [f"{p.name}_step" for p in pointers if p.inner == "strided"]
     integers += [f"key{k}" for k in range(rows.keys)]
@@ -157,10 +166,41 @@ def addresses(rows: Rows) -> list[str]:
         lines.append("i0 = rest")
         places = [f"i{d}" for d in range(rows.outer)]
     for p in (*rows.outputs, *rows.inputs):
-        if p.level:
+        if p.level and not p.shared:
             terms = " + ".join(f"{place} * {p.name}_{d}" for d, place in enumerate(places))
             lines.append(f"{p.name}_at = {terms}")
     return lines
+
+
+def tiles(rows: Rows) -> list[str]:
+    """A few rows together, one vector of columns after the other."""
+    lanes = rows.lanes
+    lines = [
+        f"tiles = (rows + {TILE - 1}) // {TILE}",
+        "for tile in range(tiles * thread // threads, tiles * (thread + 1) // threads):",
+        f"    top = tile * {TILE}",
+        f"    bottom = min(top + {TILE}, rows)",
+        f"    for j in range(0, n - {lanes - 1}, {lanes}):",
+        *indent(indent(tile_columns(rows, masked=False))),
+    ]
+    if rows.chunk in ("ragged", "single"):
+        lines += [
+            f"    j = n // {lanes} * {lanes}",
+            "    if j < n:",
+            f"        mask = first(n - j, {lanes})",
+            *indent(indent(tile_columns(rows, masked=True))),
+        ]
+    return lines
+
+
+def tile_columns(rows: Rows, masked: bool) -> list[str]:
+    """One vector of columns of a tile: what its rows share, then each of them."""
+    (phase,) = rows.phases
+    shared = [(v, p) for v, p in phase.loads if p.shared]
+    own = replace(phase, loads=[(v, p) for v, p in phase.loads if not p.shared])
+    each = [*addresses(rows), *phase.before, *step_lines(rows, own, "row * n", masked)]
+    before = walk_lines(rows, Phase(loads=[(v, replace(p, level=0)) for v, p in shared]), masked)
+    return [*before, "for row in range(top, bottom):", *indent(each)]
 
 
 def row_body(rows: Rows) -> list[str]:
