@@ -64,10 +64,10 @@ def entries(cache: KernelCache, texts: Mapping[str, str]) -> dict[str, int]:
         return cache.entries(texts)
 
 
-def addresses(made: Schedule) -> dict[Kernel, int]:
+def addresses(made: Schedule, cache: KernelCache) -> dict[Kernel, int]:
     kernels = [*dict.fromkeys(call.kernel for call in made.calls), *map(copy_kernel, DTYPES)]
     named = {kernel: kernel_source(kernel) for kernel in kernels}
-    found = user_cache().entries(dict(named.values()))
+    found = cache.entries(dict(named.values()))
     return {kernel: found[name] for kernel, (name, _) in named.items()}
 
 
@@ -97,14 +97,16 @@ def execute(
     states: Mapping[str, Array] | None = None,
     batch: int = 1,
     threads: int = 1,
+    cache: KernelCache | None = None,
 ) -> Execution:
     """Run one step in an arena full of NaN between guard pages; states in the held layouts."""
     planned = plan(made, batch, threads)
     store = store_of(made.graph, states or {})
     arena = Arena(planned.nbytes, guard=True)
     arena.bytes[...] = POISON
-    table = addresses(made)
-    tape = Tape(user_cache().entries({DRIVER_NAME: DRIVER_SOURCE})[DRIVER_NAME])
+    cache = cache or user_cache()
+    table = addresses(made, cache)
+    tape = Tape(cache.entries({DRIVER_NAME: DRIVER_SOURCE})[DRIVER_NAME])
     memory = Memory(made, planned, store, arena.address, tape.error_address)
     with shared_by_all_threads():
         program = bind_schedule(made, memory, table)

@@ -24,6 +24,7 @@ Array = np.ndarray[Any, Any]
 Arrays = dict[str, Array]
 TOLERANCE = {"float32": 1e-4, "float64": 1e-10}
 CONDITION = 1e-5  # by so much plain float32 NumPy may be off
+CANCELLED = 1e-4  # arrays smaller than this, the largest being 1, are what cancellation has left
 ATOL, RTOL = 1e-5, 1e-3  # of finite differences
 
 
@@ -86,8 +87,8 @@ def compared(arrays: Arrays) -> Arrays:
 def differences(found: Mapping[str, Array], expected: Mapping[str, Array], tolerance: float) -> list[str]:
     """What is further off than `tolerance` of the largest element, in words.
 
-    Where the interpreter's terms cancel to exactly zero, a sum in another order leaves rounding errors: those are
-    held against the largest element of all arrays.
+    Where terms cancel, to zero or nearly (the weight of a node's only input, before a normalization, hardly matters),
+    a sum in another order leaves rounding errors: those are held against the largest element of all arrays.
     """
     wrong: list[str] = []
     largest = max((extent(b) for b in expected.values() if b.dtype.kind == "f"), default=0.0)
@@ -98,7 +99,7 @@ def differences(found: Mapping[str, Array], expected: Mapping[str, Array], toler
                 wrong.append(f"{name}: {a.ravel()[:8]} instead of {b.ravel()[:8]}")
             continue
         off, scale = extent(a - b), extent(b)
-        if not off <= tolerance * (scale or largest):  # NaN is off too
+        if not off <= tolerance * (scale if scale > CANCELLED * largest else largest):  # NaN is off too
             wrong.append(f"{name}: off by {off:.3g}, the largest being {scale:.3g}")
     return wrong
 
@@ -150,6 +151,21 @@ def check_gradients(trial: Trial, dtype: str, cache: KernelCache) -> list[str]:
     found = native(trial, dtype, "gradients", cache)
     expected = trial.expected if dtype == "float64" else compared(trial.expected)
     return differences(found, expected, TOLERANCE[dtype])
+
+
+def check_unfused(trial: Trial, dtype: str, cache: KernelCache) -> list[str]:
+    """The same without the passes that fuse."""
+    graph = gradients_graph(trial.recipe, dtype)
+    made = compiled.scheduled(graph, compiled.UNFUSED)
+    threads = 1 + trial.recipe.seed % 2
+    found = compiled.execute(made, trial.inputs, trial.held(graph), trial.recipe.batch, threads, cache).outputs
+    expected = trial.expected if dtype == "float64" else compared(trial.expected)
+    return differences(found, expected, TOLERANCE[dtype])
+
+
+def unfused_sources(recipe: Recipe, dtype: str) -> dict[str, str]:
+    """The kernels that `check_unfused` needs."""
+    return compiled.sources([compiled.scheduled(gradients_graph(recipe, dtype), compiled.UNFUSED)])
 
 
 def check_forward(trial: Trial, dtype: str, cache: KernelCache) -> list[str]:

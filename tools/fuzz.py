@@ -1,11 +1,12 @@
 """Random networks right through the compiler, against the interpreter and finite differences.
 
-    python tools/fuzz.py [--graphs 500] [--nodes 40] [--seed 0] [--block 25]
+    python tools/fuzz.py [--graphs 500] [--nodes 40] [--seed 0] [--block 25] [--wirings er|ba|ws|all]
 
 For every network the native loss and gradients are compared, in float64 and float32, with what the NumPy
 interpreter makes of the graph before any pass, and the gradients with finite differences. Every fourth network
 also predicts. Kernels are compiled for a block of networks at a time, in a cache of their own. 500 networks
-take 10 to 20 minutes on two cores, nearly all of it in the compiler.
+take 10 to 20 minutes on two cores, nearly all of it in the compiler. With --wirings they are randomly wired
+convolutional networks, as many of each generator; these also run without the passes that fuse.
 
 A failure is reported with its seed and with the smallest part of the network that still fails; `--seed N
 --graphs 1` repeats it.
@@ -20,6 +21,7 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -32,6 +34,7 @@ from nngraph.errors import NNGraphError  # noqa: E402
 from nngraph.ir.text import to_text  # noqa: E402
 from tests import random_checks as checks  # noqa: E402
 from tests.random_graphs import Recipe, draw_recipe  # noqa: E402
+from tests.random_wirings import GENERATORS, draw_wiring  # noqa: E402
 
 T = TypeVar("T")
 Dtype = Literal["float32", "float64"]
@@ -59,20 +62,37 @@ class Tally:
         )
 
 
+@dataclass(frozen=True)
+class Kind:
+    """What is drawn: networks of all ops, or randomly wired ones, which also run without the passes that fuse."""
+
+    draw: Callable[[int], Recipe]
+    unfused: bool = False
+
+
+def kinds_of(options: argparse.Namespace) -> list[Kind]:
+    if not options.wirings:
+        return [Kind(lambda seed: draw_recipe(seed, options.nodes))]
+    types = GENERATORS if options.wirings == "all" else (options.wirings,)
+    return [Kind(partial(draw_wiring, type=type), unfused=True) for type in types]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--graphs", type=int, default=500)
     parser.add_argument("--nodes", type=int, default=40, help="at most, per network (at least 16)")
     parser.add_argument("--seed", type=int, default=0, help="of the first network")
     parser.add_argument("--block", type=int, default=25, help="networks whose kernels are compiled together")
+    parser.add_argument("--wirings", choices=(*GENERATORS, "all"), help="randomly wired networks of this generator")
     options = parser.parse_args()
     tally, start = Tally(), time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="nngraph-fuzz-") as folder:
-        for first in range(0, options.graphs, options.block):
-            cache = KernelCache(Path(folder))
-            seeds = range(options.seed + first, options.seed + min(first + options.block, options.graphs))
-            fuzz_block(seeds, options.nodes, cache, tally)
-            print(f"{time.perf_counter() - start:6.0f} s  {tally}", flush=True)
+        for kind in kinds_of(options):
+            for first in range(0, options.graphs, options.block):
+                cache = KernelCache(Path(folder))
+                seeds = range(options.seed + first, options.seed + min(first + options.block, options.graphs))
+                fuzz_block(seeds, kind, cache, tally)
+                print(f"{time.perf_counter() - start:6.0f} s  {tally}", flush=True)
     if tally.failed:
         print("failed seeds:", *tally.failed)
     rough = tally.again > MOST_DRAWN_AGAIN * tally.graphs
@@ -81,14 +101,18 @@ def main() -> int:
     return 1 if tally.failed or rough else 0
 
 
-def fuzz_block(seeds: range, nodes: int, cache: KernelCache, tally: Tally) -> None:
+def fuzz_block(seeds: range, kind: Kind, cache: KernelCache, tally: Tally) -> None:
     trials: list[checks.Trial] = []
     sources: dict[str, str] = {}
     for seed in seeds:
-        trial = drawn(seed, nodes, tally)
-        found = attempt(lambda trial=trial: sources_of(trial.recipe))
+        trial = drawn(seed, kind, tally)
+        found = attempt(lambda trial=trial: sources_of(trial.recipe, kind.unfused))
         if isinstance(found, str):
-            report(trial.recipe, found, lambda recipe: explained(attempt(lambda: sources_of(recipe))), tally)
+
+            def again(recipe: Recipe) -> str:
+                return explained(attempt(lambda: sources_of(recipe, kind.unfused)))
+
+            report(trial.recipe, found, again, tally)
         else:
             trials.append(trial)
             sources |= found
@@ -97,15 +121,15 @@ def fuzz_block(seeds: range, nodes: int, cache: KernelCache, tally: Tally) -> No
     if isinstance(compiled, str):
         print(compiled)  # the checks below will name the network
     for trial in trials:
-        check(trial, cache, tally)
+        check(trial, kind.unfused, cache, tally)
 
 
-def drawn(seed: int, nodes: int, tally: Tally) -> checks.Trial:
+def drawn(seed: int, kind: Kind, tally: Tally) -> checks.Trial:
     """A network on which plain float32 NumPy is right to 1e-5."""
-    trial = checks.trial_of(draw_recipe(seed, nodes))
+    trial = checks.trial_of(kind.draw(seed))
     while not checks.well_conditioned(trial):
         tally.again += 1
-        trial = checks.trial_of(draw_recipe(FAR + trial.recipe.seed, nodes))
+        trial = checks.trial_of(kind.draw(FAR + trial.recipe.seed))
     tally.graphs += 1
     tally.nodes += len(trial.recipe.steps)
     return trial
@@ -115,33 +139,37 @@ def purposes(recipe: Recipe) -> tuple[Purpose, ...]:
     return ("gradients", "predict") if recipe.seed % 4 == 0 else ("gradients",)
 
 
-def sources_of(recipe: Recipe) -> dict[str, str]:
+def sources_of(recipe: Recipe, unfused: bool) -> dict[str, str]:
     found: dict[str, str] = {}
     for dtype in DTYPES:
         found |= checks.kernel_sources(recipe, dtype, purposes(recipe))
+        if unfused:
+            found |= checks.unfused_sources(recipe, dtype)
     return found
 
 
-def check(trial: checks.Trial, cache: KernelCache, tally: Tally) -> None:
+def check(trial: checks.Trial, unfused: bool, cache: KernelCache, tally: Tally) -> None:
     slopes = checks.check_slopes(trial)
     tally.slopes += slopes.checked
     tally.skipped += slopes.skipped
     if slopes.wrong:
         report(trial.recipe, "\n".join(slopes.wrong), slopes_wrong, tally)
     for dtype in DTYPES:
-        for purpose in purposes(trial.recipe):
-            if wrong := native_wrong(trial, dtype, purpose, cache):
+        for name in (*purposes(trial.recipe), *(("unfused",) if unfused else ())):
+            if wrong := native_wrong(trial, dtype, name, cache):
 
-                def again(recipe: Recipe, dtype: Dtype = dtype, purpose: Purpose = purpose) -> str:
-                    return native_wrong(checks.trial_of(recipe), dtype, purpose, cache)
+                def again(recipe: Recipe, dtype: Dtype = dtype, name: str = name) -> str:
+                    return native_wrong(checks.trial_of(recipe), dtype, name, cache)
 
-                report(trial.recipe, f"{purpose}, {dtype}: {wrong}", again, tally)
+                report(trial.recipe, f"{name}, {dtype}: {wrong}", again, tally)
                 return
 
 
-def native_wrong(trial: checks.Trial, dtype: Dtype, purpose: Purpose, cache: KernelCache) -> str:
-    one = checks.check_gradients if purpose == "gradients" else checks.check_forward
-    return explained(attempt(lambda: "\n".join(one(trial, dtype, cache))))
+CHECKS = {"gradients": checks.check_gradients, "predict": checks.check_forward, "unfused": checks.check_unfused}
+
+
+def native_wrong(trial: checks.Trial, dtype: Dtype, name: str, cache: KernelCache) -> str:
+    return explained(attempt(lambda: "\n".join(CHECKS[name](trial, dtype, cache))))
 
 
 def slopes_wrong(recipe: Recipe) -> str:
