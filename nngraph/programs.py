@@ -173,7 +173,7 @@ class Programs:
     def loads(self, c: Compilation, memory: Memory, feed: Feed) -> list[Launch]:
         """Calls that bring a batch in, and then ask for the pages of mapped files that the next one needs."""
         loads = [self.load(value, memory, feed) for value in scheduled(c).graph.inputs]
-        pages = [x for x in feed.arrays.values() if isinstance(x, Gather) and x.is_mapped]
+        pages = [x for x in feed.arrays.values() if isinstance(x, Gather) and x.file]
         asked = [(PAGES, page_slots(x, feed, self.tape.cursor_address, memory.plan.batch), False) for x in pages]
         launches = [*loads, *asked]
         entries = self.entries_of([kernel for kernel, _, _ in launches])

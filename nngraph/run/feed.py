@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import mmap
-from collections.abc import Mapping
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -68,12 +70,12 @@ class Gather:
         return Kernel("examples", ExamplesSpec(self.dtype, str(self.array.dtype), channels))
 
     @property
-    def is_mapped(self) -> bool:
-        """Whether the examples lie in a file, from which pages are read when they are needed."""
-        owner = self.array
+    def file(self) -> mmap.mmap | None:
+        """The mapped file that the examples lie in, of which pages are read when they are needed; None: in memory."""
+        owner: Any = self.array
         while isinstance(owner, np.ndarray) and owner.base is not None:
             owner = owner.base
-        return isinstance(owner, mmap.mmap)
+        return owner if isinstance(owner, mmap.mmap) else None
 
     def part(self, start: int, stop: int) -> np.ndarray:
         """Some examples as numbers, neither cropped nor mirrored: what evaluation sees."""
@@ -81,6 +83,20 @@ class Gather:
         found = self.array[chosen]
         images = found.reshape(len(found), *self.shape)
         return standardized(images, self.mean, self.factor, self.dtype).reshape(found.shape)
+
+
+@contextmanager
+def read_at_random(arrays: Iterable[np.ndarray | Gather]) -> Generator[None]:
+    """No more of mapped files is read than is asked for: where batches are of examples here and there."""
+    files = [x.file for x in arrays if isinstance(x, Gather)]
+    advised = [file for file in files if file is not None and hasattr(mmap, "MADV_RANDOM")]
+    for file in advised:
+        file.madvise(mmap.MADV_RANDOM)
+    try:
+        yield
+    finally:
+        for file in advised:
+            file.madvise(mmap.MADV_NORMAL)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,6 +12,7 @@ import numpy as np
 from nngraph.errors import OptionError
 from nngraph.ops.optimizer import Optimizer
 from nngraph.programs import Programs
+from nngraph.run.feed import read_at_random
 from nngraph.train import checks
 from nngraph.train.best import Best
 from nngraph.train.checkpoint import read
@@ -121,8 +122,10 @@ class Training:
     def go_through(self, loop: Loop, directory: RunDirectory | None) -> None:
         """Run the loop; what it comes to is saved, unless it fails at the first step."""
         begun, kept = self.position, True
+        examples = self.training.arrays.values() if self.settings.shuffle else ()
         try:
-            loop.run()
+            with read_at_random(examples):
+                loop.run()
         except Exception:
             kept = (loop.position.epoch, loop.position.step) != (begun.epoch, begun.step)
             raise
