@@ -41,7 +41,13 @@ def test_a_directory(tmp_path: Path, images: str, gzip_labels: bool):
     (tmp_path / (labels + ".gz" * gzip_labels)).write_bytes((gzip.compress if gzip_labels else bytes)(idx(LABELS)))
     (tmp_path / "t10k-images-idx3-ubyte").write_bytes(idx(IMAGES[:2]))
     (tmp_path / "t10k-labels-idx1-ubyte").write_bytes(idx(LABELS[:2]))
-    for spec in (f"{tmp_path}", f"{tmp_path}/", f"{tmp_path}:part=train", f"{tmp_path / images}"):
+    for spec in (
+        f"{tmp_path}",
+        f"{tmp_path}/",
+        f"mnist:{tmp_path},part=train",
+        f"{tmp_path}:part=train",
+        f"{tmp_path / images}",
+    ):
         data = load(spec)
         assert data.x.dtype == np.uint8
         assert np.array_equal(data.x, IMAGES[..., np.newaxis])  # a channel
