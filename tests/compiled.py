@@ -29,7 +29,7 @@ from nngraph.schedule import schedule
 
 Array = np.ndarray[Any, Any]
 POISON = 255  # as floats NaN, as integers -1
-FUSING = ("mix_into_depthwise", "merge_scaled_sums", "reuse_channel_sums", "fuse")
+FUSING = ("mix_into_depthwise", "merge_scaled_sums", "reuse_channel_sums", "mix_cotangents", "fuse")
 UNFUSED = tuple(step for step in PASSES if step.name not in FUSING)
 
 

@@ -12,11 +12,11 @@ from nngraph.emit.matmul import matmul_source
 from nngraph.emit.memory import channel_totals_source, memory_source, mixed_sums_source
 from nngraph.emit.rows import rows_source
 from nngraph.ir.program import Kernel
-from nngraph_kernels.cpu import depthwise, depthwise_backward
+from nngraph_kernels.cpu import depthwise, depthwise_backward, pooling
 from nngraph_kernels.cpu.channel_sums import source as channel_sums_source
 from nngraph_kernels.cpu.convolution_weight import source as convolution_weight_source
 from nngraph_kernels.cpu.examples import source as examples_source
-from nngraph_kernels.cpu.mixing import inner_products_source, mix_source
+from nngraph_kernels.cpu.mixing import inner_products_source, mix_source, mixed_cotangent_source
 from nngraph_kernels.cpu.pages import source as pages_source
 from nngraph_kernels.cpu.transpose import source as transpose_source
 
@@ -32,7 +32,10 @@ WRITERS: dict[str, Callable[[str, Any], str]] = {
     "memory": memory_source,
     "mixed_sums": mixed_sums_source,
     "pages": pages_source,
+    "pooling": pooling.source,
+    "pooling_backward": pooling.backward_source,
     "mix": mix_source,
+    "mixed_cotangent": mixed_cotangent_source,
     "inner_products": inner_products_source,
     "transpose": transpose_source,
     "convolution_weight": convolution_weight_source,

@@ -14,11 +14,13 @@ from nngraph.ops import fused as fused
 from nngraph.ops import linear as linear
 from nngraph.ops import logic as logic
 from nngraph.ops import loss as loss
+from nngraph.ops import mixed_cotangent as mixed_cotangent
 from nngraph.ops import mixed_depthwise as mixed_depthwise
 from nngraph.ops import mixed_sums as mixed_sums
 from nngraph.ops import mixing as mixing
 from nngraph.ops import movement as movement
 from nngraph.ops import normalization as normalization
+from nngraph.ops import pooling as pooling
 from nngraph.ops import randwire as randwire
 from nngraph.ops import reduction as reduction
 from nngraph.ops import shape as shape

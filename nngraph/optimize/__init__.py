@@ -9,6 +9,7 @@ from nngraph.optimize.drop_dead_code import drop_dead_code
 from nngraph.optimize.fold_constants import fold_constants
 from nngraph.optimize.fuse import fuse
 from nngraph.optimize.merge_scaled_sums import merge_scaled_sums
+from nngraph.optimize.mix_cotangents import mix_cotangents
 from nngraph.optimize.mix_into_depthwise import mix_into_depthwise
 from nngraph.optimize.reuse_channel_sums import reuse_channel_sums
 from nngraph.optimize.share_subexpressions import share_subexpressions
@@ -17,6 +18,7 @@ PASSES: tuple[Pass, ...] = (
     Pass("mix_into_depthwise", "normalize, mix and rectify on the way into depthwise convolutions", mix_into_depthwise),
     Pass("merge_scaled_sums", "gather what a value's readers send back to it in one sum", merge_scaled_sums),
     Pass("reuse_channel_sums", "take sums of cotangents from those that kernels before have made", reuse_channel_sums),
+    Pass("mix_cotangents", "take batch norm's backward terms into the sum over a value's readers", mix_cotangents),
     Pass("decompose", "write compound ops in elementwise ops and reductions", decompose),
     Pass("canonicalize", "one way to say each thing; drop what does nothing", canonicalize),
     Pass("fold_constants", "compute what depends on constants alone", fold_constants),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from nngraph.ir.graph import Node
+from collections.abc import Iterable, Sequence
+
+from nngraph.ir.graph import Node, Value
 from nngraph.ir.program import Kernel, KernelCall, Operand
-from nngraph.ir.types import multiply
+from nngraph.ir.types import multiply, size_of
 from nngraph.schedule.region import traffic
-from nngraph_kernels.cpu.mixing import InnerProductsSpec, MixSpec
+from nngraph_kernels.cpu.mixing import InnerProductsSpec, MixedCotangentSpec, MixSpec
 
 
 def schedule_mix(node: Node) -> list[KernelCall]:
@@ -16,16 +18,37 @@ def schedule_mix(node: Node) -> list[KernelCall]:
     else:
         tensors = node.inputs[1:]
         weights, places = node.inputs[:1] * len(tensors), range(len(tensors))
-    listed: list[Operand] = []
-    for s, place, x in zip(weights, places, tensors, strict=True):
-        listed += [Operand(s, fixed=place), Operand(x)]
-    result = node.result
+    result, listed = node.result, weighted(weights, tensors, places)
     return [
         KernelCall(
             Kernel("mix", MixSpec(result.type.dtype)), (Operand(result),), tuple(listed),
             (result.type.size, len(tensors)), (), (node.id,),
             in_place=tuple((0, 2 * i + 1) for i in range(len(tensors))), listed=len(listed),
             flops=multiply(result.type.size, 2 * len(tensors)), traffic=traffic([result, *tensors]),
+        )
+    ]  # fmt: skip
+
+
+def weighted(weights: Sequence[Value], tensors: Sequence[Value], places: Iterable[int]) -> list[Operand]:
+    """For each tensor its weight and itself."""
+    found: list[Operand] = []
+    for s, x, place in zip(weights, tensors, places, strict=True):
+        found += [Operand(s, fixed=place), Operand(x)]
+    return found
+
+
+def schedule_mixed_cotangent(node: Node) -> list[KernelCall]:
+    """Integers: rows, channels, tensors; listed: for each tensor its weight and itself."""
+    x, vectors, pairs, result = node.inputs[0], node.inputs[1:5], node.inputs[5:], node.result
+    tensors = pairs[1::2]
+    listed = weighted(pairs[::2], tensors, node.attributes["places"])
+    return [
+        KernelCall(
+            Kernel("mixed_cotangent", MixedCotangentSpec(x.type.dtype)), (Operand(result),),
+            (Operand(x), *map(Operand, vectors), *listed),
+            (size_of(x.type.shape[:-1]), x.type.shape[-1], len(tensors)), (), (node.id,),
+            in_place=tuple((0, 6 + 2 * i) for i in range(len(tensors))), listed=len(listed),
+            flops=multiply(x.type.size, 2 * len(tensors) + 5), traffic=traffic([result, x, *tensors]),
         )
     ]  # fmt: skip
 

@@ -10,13 +10,13 @@ import numpy as np
 from nngraph.ir.graph import Graph, Node, Value
 from nngraph.ir.program import PRODUCTS, REDUCTIONS, KernelCall, Operand, Schedule
 from nngraph.ir.types import Shape
-from nngraph.schedule import depthwise
+from nngraph.schedule import depthwise, pooling
 from nngraph.schedule.channel_sums import schedule_channel_sums, schedule_channel_totals
 from nngraph.schedule.columns import schedule_columns
 from nngraph.schedule.convolution import schedule_convolution, schedule_convolution_weight
 from nngraph.schedule.matmul import schedule_matmul
 from nngraph.schedule.mixed_sums import schedule_sums, schedule_weights_gradient
-from nngraph.schedule.mixing import schedule_inner_products, schedule_mix
+from nngraph.schedule.mixing import schedule_inner_products, schedule_mix, schedule_mixed_cotangent
 from nngraph.schedule.movement import schedule_copy, schedule_gather, schedule_scatter_add
 from nngraph.schedule.patterns import Patterns, recalled
 from nngraph.schedule.region import Region
@@ -36,8 +36,10 @@ BY_KERNEL: dict[str, Callable[[Node], list[KernelCall]]] = {
     "mixed_depthwise_backward": depthwise.schedule_mixed_backward,
     "mixed_weights_gradient": schedule_weights_gradient,
     "mixed_sums": schedule_sums,
+    "mixed_cotangent": schedule_mixed_cotangent,
     "mix": schedule_mix,
     "inner_products": schedule_inner_products,
+    **pooling.CALLS,
 }
 BY_KIND: dict[str, Callable[[Region], list[KernelCall]]] = {
     "rows": lambda region: [schedule_rows(region)],

@@ -102,6 +102,7 @@ GRAPHS: dict[str, Callable[[], Graph]] = {
     "merge_scaled_sums": lambda: built(merge_scaled_sums),
     "mix_into_depthwise": wiring,
     "reuse_channel_sums": lambda: compiled.optimized(wiring(), PASSES[:2]),
+    "mix_cotangents": lambda: compiled.optimized(wiring(), PASSES[:3]),
     "decompose": lambda: built(decompose),
     "canonicalize": lambda: built(canonicalize),
     "fold_constants": lambda: built(fold_constants),

@@ -39,6 +39,18 @@ class InnerProductsSpec:
     dtype: str = "float32"
 
 
+@dataclass(frozen=True, slots=True)
+class MixedCotangentSpec:
+    """y = factor Σ s_i dp_i + slope (x − mean) + base, with four numbers for each channel.
+
+    Attributes
+    ----------
+    dtype : {"float32", "float64"}
+    """
+
+    dtype: str = "float32"
+
+
 def mix_source(name: str, spec: MixSpec) -> str:
     """The source text of the kernel `name`.
 
@@ -75,6 +87,26 @@ def inner_products_source(name: str, spec: InnerProductsSpec) -> str:
         f"    for p in range({PIECES} * thread // threads, {PIECES} * (thread + 1) // threads):",
         f"        start, stop = n * p // {PIECES}, n * (p + 1) // {PIECES}",
         "        products_of_piece(args, 4, k, dy, start, stop, offset_pointer(partial, p * k))",
+    )  # fmt: skip
+
+
+def mixed_cotangent_source(name: str, spec: MixedCotangentSpec) -> str:
+    """The source text of the kernel `name`.
+
+    Slots: `y`, `x`, `mean`, `factor`, `slope`, `base`; `rows`, `channels` and `k`; then k times the address of a
+    weight and that of a tensor. Units of `SPAN` rows are shared out over the threads; every element is one sum in the
+    order of the list.
+    """
+    tensors = ("y", "x", "mean", "factor", "slope", "base")
+    return module(
+        spec.dtype, "cotangent_mixer",
+        f"def {name}(args, thread, threads):",
+        *(f'    {tensor} = pointer(args, {i}, "{spec.dtype}")' for i, tensor in enumerate(tensors)),
+        *(f"    {number} = integer(args, {6 + i})" for i, number in enumerate(("rows", "channels", "k"))),
+        f"    units = (rows + {SPAN - 1}) // {SPAN}",
+        f"    start = units * thread // threads * {SPAN}",
+        f"    stop = min(units * (thread + 1) // threads * {SPAN}, rows)",
+        f"    cotangent_mixer(args, 9, k, {', '.join(tensors)}, start, stop, channels)",
     )  # fmt: skip
 
 

@@ -53,6 +53,40 @@ def _load(x: Pointer, at: Register, mask: Register | None, width: int) -> Regist
     return load(x, at, width) if mask is None else load_masked(x, at, mask)
 
 
+def _store(y: Pointer, at: Register, value: Register, mask: Register | None) -> None:
+    store(y, at, value) if mask is None else store_masked(y, at, value, mask)
+
+
+@cache
+def cotangent_mixer(dtype: str, width: int) -> Any:
+    """A function for kernels, `mix(args, slot, k, y, x, mean, factor, slope, base, start, stop, channels)`.
+
+    Rows start to stop of what `MixedCotangentSpec` says. At `slot` begins the list: addresses of weights and tensors
+    in turn.
+    """
+
+    def mix(args, slot, k, y, x, mean, factor, slope, base, start, stop, channels) -> None:
+        whole_rows = start + ((stop - start) & -SPAN)
+        whole = channels & -width
+
+        def column(row: Register, count: int, c: Register, mask: Register | None) -> None:
+            center, scale, tilt, rest = (_load(v, c, mask, width) for v in (mean, factor, slope, base))
+            places = [((row + r) * channels + c, mask) for r in range(count)]
+            sums = _weighted(args, slot, k, dtype, places, width)
+            for (at, _), total in zip(places, sums, strict=True):
+                own = fma(_load(x, at, mask, width) - center, tilt, rest)
+                _store(y, at, fma(total, scale, own), mask)
+
+        for begin, end, count in ((start, whole_rows, SPAN), (whole_rows, stop, 1)):
+            with loop(begin, end, count) as row:
+                with loop(0, whole, width) as c:
+                    column(row, count, c, None)
+                with k.builder.if_then((whole < channels).value):  # a masked store takes several times as long
+                    column(row, count, whole, first(channels - whole, width))
+
+    return declared(mix, dtype, "annppppppnnn", (dtype, width))
+
+
 @cache
 def products_of_piece(dtype: str, width: int) -> Any:
     """A function for kernels, `products(args, slot, k, dy, start, stop, partial)`: of elements start to stop.
