@@ -1,112 +1,115 @@
 """Times a training step of nngraph beside the same step in other frameworks, in turn, in one run.
 
-Each peer runs in a process of its own that waits between its turns, so that all of them see the same machine.
-Quote ratios of medians. PyTensor pins an older Numba: give the interpreter of an environment of its own.
+Each peer runs in a process of its own that waits between its turns, so that all of them see the same machine, and
+each takes the same steps from the same parameters: losses that differ are an error. Quote ratios of medians.
+Frameworks that are not installed beside nngraph can be given by the interpreter of an environment of their own, as
+PyTensor must, which pins an older Numba.
 
-    python tools/bench_peers.py --work mlp-2-16-16-2 --pytensor ~/venv-pytensor/bin/python
+    python tools/bench_peers.py --work randwire --torch ~/venv-torch/bin/python --output docs/benchmarks/peers
 """
 
 from __future__ import annotations
 
-import json
-import os
-import statistics
-import subprocess
-import sys
+import tempfile
 import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
-from peers.works import WORKS
+from peers.prepare import prepare
+from peers.processes import FRAMEWORKS, Framework, Peer, interpreter_of
+from peers.report import Measurement, disagreements, row_of, table, title, write
+from peers.works import WORKS, Work
 
-HERE = Path(__file__).parent / "peers"
-WORKER = """
-import importlib, json, sys, time
-from works import WORKS
-module, work, threads = sys.argv[1], WORKS[sys.argv[2]], int(sys.argv[3])
-begin = time.perf_counter()
-cls = importlib.import_module(module).Trainer
-trainer = cls(work, threads) if module == "with_nngraph" else cls(work)
-trainer.epoch(work.examples // work.batch)
-print(json.dumps({"first": time.perf_counter() - begin}), flush=True)
-for line in sys.stdin:
-    steps = int(line)
-    begin = time.perf_counter()
-    loss = trainer.epoch(steps)
-    print(json.dumps({"seconds": (time.perf_counter() - begin) / steps, "loss": loss}), flush=True)
-"""
-
-
-def environment(threads: int) -> dict[str, str]:
-    """Without what holds OpenBLAS to older instructions, and with this many threads for every library."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("OPENBLAS_")}
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-    return kept | dict.fromkeys(names, str(threads)) | {"PYTHONPATH": os.pathsep.join([str(HERE), *sys.path])}
-
-
-class Peer:
-    """One framework's process."""
-
-    def __init__(self, module: str, interpreter: str, work: str, threads: int) -> None:
-        variables = environment(threads)
-        if interpreter != sys.executable:
-            variables["PYTHONPATH"] = str(HERE)
-        self.name = module.removeprefix("with_")
-        self.process = subprocess.Popen(
-            [interpreter, "-c", WORKER, module, work, str(threads)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=variables, text=True,
-        )  # fmt: skip
-        self.first = self.read()["first"]
-        self.times: list[float] = []
-        self.loss = 0.0
-
-    def read(self) -> dict[str, float]:
-        assert self.process.stdout
-        line = self.process.stdout.readline()
-        if not line:
-            raise click.ClickException(f"{self.name}: its process ended; run it by hand to see why")
-        return json.loads(line)
-
-    def turn(self, steps: int) -> None:
-        assert self.process.stdin
-        self.process.stdin.write(f"{steps}\n")
-        self.process.stdin.flush()
-        result = self.read()
-        self.times.append(result["seconds"])
-        self.loss = result["loss"]
+LONGEST = 20  # times the length of a turn, for the slowest peer
+Chosen = Sequence[tuple[Framework, str]]
 
 
 @click.command()
-@click.option("--work", "works", multiple=True, help="Which works; all by default.")
-@click.option("--threads", default=2, show_default=True)
-@click.option("--turns", default=15, show_default=True, help="Timed turns of each peer.")
-@click.option("--seconds", default=0.1, show_default=True, help="About how long a turn takes.")
-@click.option("--pytensor", help="Interpreter of an environment with PyTensor.")
-def main(works: tuple[str, ...], threads: int, turns: int, seconds: float, pytensor: str | None) -> None:
-    """Print the median and best step of each peer, and how many times nngraph is faster."""
-    for name in works or WORKS:
-        modules = [("with_nngraph", sys.executable), ("with_numpy", sys.executable)]
-        if pytensor:
-            modules.append(("with_pytensor", pytensor))
-        peers = [Peer(module, interpreter, name, threads) for module, interpreter in modules]
-        epoch = WORKS[name].examples // WORKS[name].batch
-        steps: list[int] = []
+@click.option("--work", "works", multiple=True, type=click.Choice(list(WORKS)), help="Which works.  [default: all]")
+@click.option("--peer", "names", multiple=True, type=click.Choice([each.name for each in FRAMEWORKS]),
+              help="Which frameworks.  [default: all that are there]")  # fmt: skip
+@click.option("--threads", multiple=True, type=click.IntRange(1), default=(2,), show_default=True)
+@click.option("--turns", type=click.IntRange(1), default=15, show_default=True, help="Timed turns of each peer.")
+@click.option("--seconds", default=0.1, show_default=True, help="About how long the fastest peer's turn takes.")
+@click.option("--cold", is_flag=True, help="Give each peer an empty cache, so that its first step compiles all.")
+@click.option("--torch", metavar="PYTHON", help="Interpreter of an environment with PyTorch.")
+@click.option("--jax", metavar="PYTHON", help="Interpreter of an environment with JAX.")
+@click.option("--pytensor", metavar="PYTHON", help="Interpreter of an environment with PyTensor.")
+@click.option("--output", type=click.Path(path_type=Path), help="Write OUTPUT.md and OUTPUT.json.")
+def main(
+    works: tuple[str, ...], names: tuple[str, ...], threads: tuple[int, ...], turns: int, seconds: float, cold: bool,
+    output: Path | None, **interpreters: str | None,
+) -> None:  # fmt: skip
+    """Print each peer's first, median and best step, how many times nngraph is faster, and its peak memory."""
+    chosen = frameworks(names, interpreters)
+    measurements: list[Measurement] = []
+    problems: list[str] = []
+    for work in [WORKS[name] for name in works or WORKS]:
+        for count in threads:
+            measured = measure(work, chosen, count, turns, seconds, cold)
+            click.echo(f"\n{title(measured)}\n\n{table(measured)}")
+            measurements.append(measured)
+            problems += disagreements(measured)
+    if problems:
+        raise click.ClickException("the peers do not compute the same\n" + "\n".join(problems))
+    if output:
+        write(output, measurements)
+
+
+def frameworks(names: Sequence[str], interpreters: Mapping[str, str | None]) -> Chosen:
+    """Those that were asked for and can be run, with their interpreters; a line for each other one."""
+    found: list[tuple[Framework, str]] = []
+    for framework in FRAMEWORKS:
+        if names and framework.name not in names:
+            continue
+        if interpreter := interpreter_of(framework, interpreters):
+            found.append((framework, interpreter))
+        else:
+            package = framework.package
+            click.echo(f"{framework.name}: left out, no {package} here; give an interpreter: --{package} PYTHON")
+    return found
+
+
+def measure(work: Work, chosen: Chosen, threads: int, turns: int, seconds: float, cold: bool) -> Measurement:
+    """Run one work in all peers that do it."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        prepare(work, folder)
+        peers: list[Peer] = []
+        for framework, interpreter in chosen:
+            if framework.does(work):
+                peers.append(started(framework, interpreter, folder, threads, cold))
+                stack.callback(peers[-1].close)
+        steps = take_turns(peers, work.examples // work.batch, turns, seconds)
+        return Measurement(work, threads, steps, cold, [row_of(peer) for peer in peers])
+
+
+def started(framework: Framework, interpreter: str, folder: Path, threads: int, cold: bool) -> Peer:
+    cache = folder / f"cache of {framework.name}" if cold else None
+    if cache:
+        cache.mkdir()
+    try:
+        return Peer(framework, interpreter, folder, threads, cache)
+    except OSError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def take_turns(peers: Sequence[Peer], epoch: int, turns: int, seconds: float) -> int:
+    """Time all peers, the same steps each; how many steps a turn has."""
+    for peer in peers:
+        peer.turn(epoch)
+    found = [peer.turn(epoch) for peer in peers]
+    wanted = min(seconds / min(found), LONGEST * seconds / max(found))
+    steps = max(1, round(wanted / epoch)) * epoch
+    for peer in peers:
+        peer.forget()
+    for _ in range(turns):
         for peer in peers:
-            peer.turn(epoch)
-            steps.append(max(1, round(seconds / peer.times.pop() / epoch)) * epoch)
-        for _ in range(turns):
-            for peer, count in zip(peers, steps, strict=True):
-                peer.turn(count)
-                time.sleep(0.01)
-        ours = statistics.median(peers[0].times)
-        click.echo(f"{name}, {threads} threads")
-        for peer in peers:
-            median, best = statistics.median(peer.times), min(peer.times)
-            click.echo(
-                f"  {peer.name:10} median {median * 1e6:9.1f} us  best {best * 1e6:9.1f} us  "
-                f"{median / ours:5.2f} times nngraph's  first epoch after {peer.first:.2f} s  loss {peer.loss:.4g}"
-            )
-            peer.process.kill()
+            peer.turn(steps)
+            time.sleep(0.01)
+    return steps
 
 
 if __name__ == "__main__":

@@ -1,33 +1,32 @@
-"""The same through `Model.fit`, gathering, shuffling and the recording of losses included."""
+"""The same through `Model.fit`: batches are gathered, losses and metrics recorded."""
 
 from __future__ import annotations
 
-from works import Work
+from peers.task import Task
 
 import nngraph as ng
 
+__all__ = ["VERSION", "Trainer"]
+VERSION = ng.__version__
+
 
 class Trainer:
-    """Steps of one work."""
+    """Steps of one task."""
 
-    def __init__(self, work: Work, threads: int | None = None) -> None:
-        self.work = work
-        g = ng.Graph(work.name)
-        h = g.input("x", shape=(work.sizes[0],))
-        for k, units in enumerate(work.sizes[1:-1]):
-            h = g.relu(g.linear(h, units, name=f"layer{k}"))
-        last = len(work.sizes) - 2
-        g.output(g.linear(h, work.sizes[-1], name=f"layer{last}"))
-        adam = ng.Adam(work.learning_rate)
-        self.model = ng.compile(g, loss="cross_entropy", optimizer=adam, threads=threads)
-        named = {}
-        for k, (weight, bias) in enumerate(work.weights()):
-            named[f"layer{k}.weight"], named[f"layer{k}.bias"] = weight.T, bias
-        self.model.set_parameters(named)
-        self.x, self.y = work.data()
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        graph = ng.load(task.folder / "network.json")
+        self.model = ng.compile(
+            graph, loss=task.loss, optimizer=task.optimizer, dtype=task.dtype, threads=task.threads
+        )  # fmt: skip
+        self.model.set_parameters(task.parameters)
 
-    def epoch(self, steps: int) -> float:
-        """Take `steps` steps, in epochs over the data; the last epoch's loss."""
-        epochs = max(1, steps * self.work.batch // self.work.examples)
-        history = self.model.fit(self.x, self.y, epochs=epochs, batch_size=self.work.batch)
-        return history["loss"][-1]
+    def run(self, steps: int) -> float:
+        """Take `steps` steps, part of an epoch or whole ones; the mean loss of the last epoch."""
+        task = self.task
+        rows = min(steps, task.epoch) * task.batch
+        epochs = max(1, steps // task.epoch)
+        history = self.model.fit(
+            task.x[:rows], task.y[:rows], epochs=epochs, batch_size=task.batch, shuffle=False
+        )  # fmt: skip
+        return float(history["loss"][-1])

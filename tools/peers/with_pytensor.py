@@ -1,50 +1,70 @@
-"""The step as one PyTensor function of its Numba backend, with the weights and moments as shared variables."""
+"""A perceptron's step as one PyTensor function of its Numba backend; weights and moments are shared variables."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
-from works import BETA1, BETA2, EPSILON, Work
+from peers.task import Task, last_epoch
+
+VERSION = pytensor.__version__
 
 
 class Trainer:
-    """Steps of one work."""
+    """Steps of one task."""
 
-    def __init__(self, work: Work) -> None:
-        self.work = work
-        x, y = work.data()
-        self.x, self.y = pytensor.shared(x), pytensor.shared(y)
-        self.function = self.compiled()
-
-    def compiled(self):
+    def __init__(self, task: Task) -> None:
+        pytensor.config.floatX = task.dtype
+        self.task = task
+        self.number = np.dtype(task.dtype).type
+        self.x, self.y = pytensor.shared(task.x), pytensor.shared(task.y)
+        self.shared = {
+            name: pytensor.shared(np.ascontiguousarray(value.T)) for name, value in task.parameters.items()
+        }  # fmt: skip
         start = pt.lscalar("start")
-        batch = self.work.batch
-        x, y = self.x[start : start + batch], self.y[start : start + batch]
-        parameters = [pytensor.shared(p) for layer in self.work.weights() for p in layer]
-        h = x
-        for weight, bias in zip(parameters[:-2:2], parameters[1:-2:2], strict=True):
-            h = pt.maximum(h @ weight + bias, np.float32(0))
-        scores = h @ parameters[-2] + parameters[-1]
-        likelihood = pt.special.log_softmax(scores, axis=1)
-        loss = -likelihood[pt.arange(batch), y].mean()
-        time = pytensor.shared(np.float32(0))
-        following = time + np.float32(1)
-        rate = np.float32(self.work.learning_rate) * pt.sqrt(1 - np.float32(BETA2) ** following)
-        rate = rate / (1 - np.float32(BETA1) ** following)
-        updates = {time: following}
-        for p, gradient in zip(parameters, pt.grad(loss, parameters), strict=True):
-            m, v = (pytensor.shared(np.zeros_like(p.get_value())) for _ in range(2))
-            updates[m] = np.float32(BETA1) * m + np.float32(1 - BETA1) * gradient
-            updates[v] = np.float32(BETA2) * v + np.float32(1 - BETA2) * gradient * gradient
-            updates[p] = p - rate * updates[m] / (pt.sqrt(updates[v]) + np.float32(EPSILON))
-        updates = {old: pt.cast(new, "float32") for old, new in updates.items()}
-        return pytensor.function([start], loss, updates=updates, mode="NUMBA", trust_input=True)
+        loss = self.loss(self.x[start : start + task.batch], self.y[start : start + task.batch])
+        parameters = list(self.shared.values())
+        update = self.adam if task.optimizer["type"] == "adam" else self.descend
+        updates = update(list(zip(parameters, pt.grad(loss, parameters), strict=True)))
+        updates = {old: pt.cast(new, old.dtype) for old, new in updates.items()}
+        self.function = pytensor.function([start], loss, updates=updates, mode="NUMBA", trust_input=True)
+        self.starts = [np.asarray(step * task.batch) for step in range(task.epoch)]
 
-    def epoch(self, steps: int) -> float:
-        """Take `steps` steps; the last one's loss."""
-        loss = 0.0
-        for step in range(steps):
-            start = step * self.work.batch % (self.work.examples - self.work.batch + 1)
-            loss = self.function(np.asarray(start))
-        return float(loss)
+    def loss(self, x, y):
+        h = x
+        for layer in self.task.layers:
+            if layer.op == "linear":
+                h = h @ self.shared[f"{layer.id}.weight"]
+                bias = self.shared.get(f"{layer.id}.bias")
+                h = h if bias is None else h + bias
+            else:
+                h = pt.maximum(h, self.number(0)) if layer.op == "relu" else pt.sigmoid(h)
+        if self.task.loss == "cross_entropy":
+            return -pt.special.log_softmax(h, axis=1)[pt.arange(self.task.batch), y].mean()
+        return pt.sqr(h - y).sum()
+
+    def descend(self, pairs):
+        rate = self.number(self.task.optimizer["learning_rate"])
+        return {p: p - rate * gradient for p, gradient in pairs}
+
+    def adam(self, pairs):
+        number, given = self.number, self.task.optimizer
+        beta1, beta2 = given["beta1"], given["beta2"]
+        time = pytensor.shared(number(0))
+        following = time + number(1)
+        # 1 - beta ** time, which float32 would round off at first.
+        first, second = (-pt.expm1(following * number(np.log(beta))) for beta in (beta1, beta2))
+        rate = number(given["learning_rate"]) * pt.sqrt(second) / first
+        small = number(given["epsilon"]) * pt.sqrt(second)
+        updates = {time: following}
+        for p, gradient in pairs:
+            m, v = (pytensor.shared(np.zeros_like(p.get_value())) for _ in range(2))
+            updates[m] = number(beta1) * m + number(1 - beta1) * gradient
+            updates[v] = number(beta2) * v + number(1 - beta2) * pt.sqr(gradient)
+            updates[p] = p - rate * updates[m] / (pt.sqrt(updates[v]) + small)
+        return updates
+
+    def run(self, steps: int) -> float:
+        """Take `steps` steps; the mean loss of the last epoch."""
+        losses = [self.function(self.starts[step % self.task.epoch]) for step in range(steps)]
+        return last_epoch(losses, self.task)

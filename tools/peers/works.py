@@ -1,43 +1,61 @@
-"""The works that all peers do alike: sizes, data and starting weights, from NumPy alone."""
+"""The works that all peers do alike."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
+ADAM = {"type": "adam", "learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
+SGD = {"type": "sgd", "learning_rate": 0.05, "momentum": 0.0, "weight_decay": 0.0}
 
-BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Work:
-    """A multilayer perceptron with ReLU, trained on cross-entropy by Adam."""
+    """A network, trained on the same random data by everybody.
+
+    Attributes
+    ----------
+    name : str
+    batch, examples : int
+        Examples of a step and of an epoch; steps take the batches in order.
+    optimizer : mapping
+    model : str
+        A file of `models`; in its place `sizes` say how wide the layers of a perceptron are.
+    activation : str
+        Between the layers of the perceptron.
+    bias : bool
+        Whether its layers have biases.
+    """
 
     name: str
-    sizes: tuple[int, ...]
     batch: int
-    examples: int = 1024
-    learning_rate: float = 1e-3
+    examples: int
+    optimizer: Mapping[str, str | float]
+    model: str = ""
+    sizes: tuple[int, ...] = ()
+    activation: str = "relu"
+    bias: bool = True
+    loss: str = "cross_entropy"
+    dtype: str = "float32"
 
-    def data(self) -> tuple[np.ndarray, np.ndarray]:
-        random = np.random.default_rng(0)
-        x = random.standard_normal((self.examples, self.sizes[0]), dtype=np.float32)
-        return x, random.integers(0, self.sizes[-1], self.examples).astype(np.int32)
 
-    def weights(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """(weight (inputs, outputs), bias) of each layer."""
-        random = np.random.default_rng(1)
-        return [
-            ((random.standard_normal((m, n)) * np.sqrt(2 / m)).astype(np.float32), np.zeros(n, np.float32))
-            for m, n in zip(self.sizes, self.sizes[1:], strict=False)
-        ]
+def twenty_line_net(dtype: str) -> Work:
+    """Sum of squared errors, sigmoid, no biases: the script that courses show."""
+    return Work(
+        f"twenty-line-{dtype}", 64, 64, {**SGD, "learning_rate": 1e-4}, sizes=(1000, 100, 10), activation="sigmoid",
+        bias=False, loss="sum_squared_error", dtype=dtype,
+    )  # fmt: skip
 
 
 WORKS = {
     work.name: work
     for work in (
-        Work("mlp-2-16-16-2", (2, 16, 16, 2), 64),
-        Work("mlp-64-128-64-10", (64, 128, 64, 10), 32),
-        Work("mlp-784-512-512-10", (784, 512, 512, 10), 128),
+        twenty_line_net("float32"),
+        twenty_line_net("float64"),
+        Work("mlp-2-16-16-2", 64, 1024, ADAM, sizes=(2, 16, 16, 2)),
+        Work("mlp-64-128-64-10", 32, 1024, ADAM, sizes=(64, 128, 64, 10)),
+        Work("mlp-784-512-512-10", 128, 1024, ADAM, sizes=(784, 512, 512, 10)),
+        Work("cnn", 64, 256, SGD, model="cnn_small.json"),
+        Work("randwire", 32, 128, {**SGD, "momentum": 0.9, "weight_decay": 5e-5}, model="randwire_cifar.json"),
     )
 }

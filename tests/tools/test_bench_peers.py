@@ -1,0 +1,120 @@
+"""The comparison with other frameworks: peers get the same network, and are held to the same losses."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import nngraph as ng
+
+TOOLS = Path(__file__).parents[2] / "tools"
+
+
+@pytest.fixture(autouse=True)
+def _tools_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(TOOLS))
+
+
+def test_peers_take_turns_agree_and_are_written_down(tmp_path):
+    command = ["bench_peers.py", "--work", "mlp-2-16-16-2", "--peer", "nngraph", "--peer", "numpy", "--threads", "1"]
+    options = ["--turns", "2", "--seconds", "0", "--output", str(tmp_path / "made" / "peers")]
+    variables = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, *command, *options], cwd=TOOLS, env=variables, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    document = json.loads((tmp_path / "made" / "peers.json").read_text())
+    (measured,) = document["measurements"]
+    assert measured["steps"] == 16
+    ours, theirs = measured["rows"]
+    assert (ours["peer"], theirs["peer"]) == ("nngraph", "numpy")
+    assert len(ours["seconds"]) == 2
+    np.testing.assert_allclose(ours["losses"], theirs["losses"], rtol=1e-5)
+    assert ours["losses"][-1] < ours["losses"][1]
+    assert "| numpy " in (tmp_path / "made" / "peers.md").read_text()
+
+
+def small_randwire() -> ng.Graph:
+    g = ng.Graph("small")
+    h = g.conv2d(g.input("image", shape=(8, 8, 3)), 4, 3, name="stem")
+    wiring = {"type": "ws", "nodes": 12, "k": 4, "p": 0.75, "seed": 1}
+    h = g.randwire(g.batch_norm(h, name="norm"), 5, generator=wiring, name="stage")
+    g.output(g.linear(g.mean(h, axis=(1, 2)), 3, name="scores"))
+    return g
+
+
+def test_layers_of_stages_are_named_and_wired_as_nngraph_does(tmp_path):
+    from peers.prepare import prepare
+    from peers.task import load
+    from peers.works import SGD, Work
+
+    graph = small_randwire()
+    graph.save(tmp_path / "small.json")
+    prepare(Work("small", 2, 4, SGD, model=str(tmp_path / "small.json")), tmp_path)
+    task = load(tmp_path, 1)
+    computed = {layer.id: layer for layer in task.layers}
+    lowered = graph.to_json(resolved=True)
+    edges = next(node for node in json.loads(lowered)["nodes"] if node["id"] == "stage")["edges"]
+    for k in range(12):
+        sources = tuple(f"stage/n{a:02}/norm" for a, b in sorted(edges) if b == k)
+        assert (f"stage/n{k:02}/sum" in computed) == bool(sources)
+        if sources:
+            assert computed[f"stage/n{k:02}/sum"].inputs == sources
+    owners = {name.rpartition(".")[0] for name in task.parameters}
+    with_parameters = ("linear", "conv2d", "depthwise_conv2d", "batch_norm", "weighted_sum")
+    assert owners == {layer.id for layer in task.layers if layer.op in with_parameters}
+    assert all(np.ptp(value) > 0 for value in task.parameters.values() if value.size > 1)
+
+
+@pytest.mark.parametrize(("kernel", "stride", "size"), [(3, 1, 8), (3, 2, 8), (3, 2, 7), (5, 2, 9), (2, 3, 7)])
+def test_padding_is_that_of_nngraph(kernel, stride, size):
+    from peers.task import Layer, padding
+
+    from nngraph.ir.types import Batch, TensorType
+    from nngraph.ops.windows import window_of
+
+    layer = Layer("conv", "conv2d", ("x",), {"kernel_size": kernel, "stride": stride})
+    place = window_of(TensorType((Batch(1), size, size, 3), "float32"), kernel, stride, "same")
+    assert tuple(padding(layer, (size, size))) == place.padding
+
+
+def measured(own: list[float], other: list[float]):
+    from peers.report import Measurement, Row
+    from peers.works import WORKS
+
+    rows = [Row(name, "", 1, 1, 1, [1], 1, 1, losses) for name, losses in (("nngraph", own), ("other", other))]
+    return Measurement(WORKS["cnn"], 2, 4, False, rows)
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ([2.0, 1.5, 1.0], []),
+        ([2.001, 1.5, 1.0], ["cnn, first step: nngraph has the loss 2, other 2.001"]),
+        ([2.0, 1.51, 1.0], ["cnn, first epoch"]),
+        ([2.0, 1.5, 1.2], ["cnn, last epoch"]),
+        ([2.0, 1.5, float("nan")], ["cnn, last epoch"]),
+    ],
+)
+def test_losses_that_differ_are_reported(other, said):
+    from peers.report import disagreements
+
+    lines = list(disagreements(measured([2.0, 1.5, 1.0], other)))
+    assert len(lines) == len(said)
+    assert all(line.startswith(start) for line, start in zip(lines, said, strict=True))
+
+
+def test_frameworks_that_are_not_there_are_left_out_with_a_line(monkeypatch, capsys):
+    import bench_peers
+    from peers import processes
+
+    monkeypatch.setattr(processes.importlib.util, "find_spec", lambda name: None if name == "jax" else object())
+    found = [framework.name for framework, _ in bench_peers.frameworks(["numpy", "jax"], {})]
+    assert found == ["numpy"]
+    assert "jax: left out, no jax here; give an interpreter: --jax PYTHON" in capsys.readouterr().out

@@ -1,0 +1,57 @@
+"""What a work's peers start from, written once to a folder: the network, its parameters, the data."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from peers.works import Work
+
+import nngraph as ng
+
+MODELS = Path(__file__).parents[2] / "models"
+
+
+def prepare(work: Work, folder: Path) -> None:
+    """Write ``network.json``, ``work.json`` and ``start.npz``."""
+    graph = ng.load(MODELS / work.model) if work.model else perceptron(work)
+    (folder / "network.json").write_text(graph.to_json(resolved=True))
+    (folder / "work.json").write_text(json.dumps(asdict(work)))
+    model = ng.compile(graph, loss=work.loss, dtype=work.dtype)
+    arrays: dict[str, Any] = data(work, model) | {
+        f"parameter/{name}": value for name, value in parameters(model).items()
+    }
+    np.savez(folder / "start.npz", **arrays)
+
+
+def perceptron(work: Work) -> ng.Graph:
+    g = ng.Graph(work.name)
+    h = g.input("x", shape=work.sizes[:1])
+    for k, units in enumerate(work.sizes[1:-1], 1):
+        h = g.linear(h, units, bias=work.bias, name=f"layer{k}")
+        h = g.apply(work.activation, [h], name=f"{work.activation}{k}")
+    g.output(g.linear(h, work.sizes[-1], bias=work.bias, name="scores"))
+    return g
+
+
+def parameters(model: ng.Model) -> dict[str, np.ndarray]:
+    """Those the model begins with; what begins as a constant is moved off it, or mistakes would hide behind it."""
+    random = np.random.default_rng(1)
+    found: dict[str, np.ndarray] = {}
+    for name, value in model.parameters().items():
+        noise = random.standard_normal(value.shape).astype(value.dtype)
+        found[name] = value + 0.1 * noise if value.size and np.ptp(value) == 0 else value
+    return found
+
+
+def data(work: Work, model: ng.Model) -> dict[str, np.ndarray]:
+    """Standard normal inputs; labels, or for a squared error targets, as random as they."""
+    random = np.random.default_rng(0)
+    (image,), (scores,) = model.signature.inputs.values(), model.signature.outputs.values()
+    x = random.standard_normal((work.examples, *image.shape)).astype(work.dtype)
+    if work.loss == "cross_entropy":
+        return {"x": x, "y": random.integers(0, scores.shape[-1], work.examples).astype(np.int32)}
+    return {"x": x, "y": random.standard_normal((work.examples, *scores.shape)).astype(work.dtype)}

@@ -1,0 +1,135 @@
+"""The processes that peers run in, one each, which wait between their turns."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from peers.works import Work
+
+TOOLS = Path(__file__).parents[1]
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "NPROC")  # NPROC: JAX
+CACHES = ("NNGRAPH_CACHE_DIR", "TORCHINDUCTOR_CACHE_DIR", "NUMBA_CACHE_DIR")
+
+
+@dataclass(frozen=True, slots=True)
+class Framework:
+    """One way to do a work.
+
+    Attributes
+    ----------
+    name : str
+        In tables.
+    module : str
+        Of this folder, without its ``with_``.
+    package : str
+        What its interpreter has to have.
+    variant : str
+        Which of the ways that the module knows.
+    perceptrons_only : bool
+        Whether it leaves the networks of model files to others.
+    """
+
+    name: str
+    module: str
+    package: str
+    variant: str = ""
+    perceptrons_only: bool = False
+
+    def does(self, work: Work) -> bool:
+        return not (self.perceptrons_only and work.model)
+
+
+FRAMEWORKS = (
+    Framework("nngraph", "nngraph", "nngraph"),
+    Framework("numpy", "numpy", "numpy", perceptrons_only=True),
+    Framework("torch", "torch", "torch"),
+    Framework("torch.compile", "torch", "torch", "compile"),
+    Framework("jax", "jax", "jax"),
+    Framework("jax-loop", "jax", "jax", "loop"),
+    Framework("pytensor", "pytensor", "pytensor", perceptrons_only=True),
+)
+
+
+def interpreter_of(framework: Framework, given: Mapping[str, str | None]) -> str | None:
+    """The one that was given for its package, or else this one if it has the package."""
+    if chosen := given.get(framework.package):
+        return chosen
+    return sys.executable if importlib.util.find_spec(framework.package) else None
+
+
+def environment(interpreter: str, threads: int, cache: Path | None) -> dict[str, str]:
+    """Without what holds OpenBLAS to older instructions, and with this many threads for every library."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("OPENBLAS_")}
+    found = kept | dict.fromkeys(THREADS, str(threads))
+    own = sys.path if interpreter == sys.executable else []
+    found["PYTHONPATH"] = os.pathsep.join([str(TOOLS), *own])
+    if cache:
+        found |= dict.fromkeys(CACHES, str(cache))
+        found["PYTENSOR_FLAGS"] = f"base_compiledir={cache}"
+    return found
+
+
+class Peer:
+    """One framework's process.
+
+    Attributes
+    ----------
+    first : float
+        Seconds that the first step took, with the import of the framework and all compilation.
+    times : list of float
+        Seconds of a step, the mean of each turn.
+    processors : list of float
+        How many processors each turn kept busy.
+    losses : list of float
+        The mean loss of the last epoch of each turn, those before the timed ones included.
+    peak : float
+        The largest resident size, in MB.
+    """
+
+    def __init__(
+        self, framework: Framework, interpreter: str, folder: Path, threads: int, cache: Path | None
+    ) -> None:  # fmt: skip
+        self.name = framework.name
+        command = ["-m", "peers.worker", f"with_{framework.module}", str(folder), str(threads), framework.variant]
+        self.process = subprocess.Popen(
+            [interpreter, *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env=environment(interpreter, threads, cache),
+        )  # fmt: skip
+        self.times: list[float] = []
+        self.processors: list[float] = []
+        self.losses: list[float] = []
+        self.peak = 0.0
+        self.version = ""
+        self.first = self.turn(1)
+
+    def forget(self) -> None:
+        """Drop the times so far."""
+        self.times.clear()
+        self.processors.clear()
+
+    def turn(self, steps: int) -> float:
+        """Take steps; the seconds of one of them."""
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write(f"{steps}\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        if not line:
+            raise ChildProcessError(f"{self.name}: its process ended; what it wrote above says why")
+        answer = json.loads(line)
+        self.times.append(answer["seconds"] / steps)
+        self.processors.append(answer["processor"] / answer["seconds"])
+        self.losses.append(answer["loss"])
+        self.peak, self.version = answer["peak"], answer["version"]
+        return self.times[-1]
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()

@@ -1,0 +1,156 @@
+"""What was measured, whether the peers agree, and how both are shown."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from peers.processes import Peer
+from peers.works import Work
+
+# Relative differences of losses, by element type: of the first step, which no update precedes, and of the first epoch.
+TOLERANCES = {"float32": (1e-5, 1e-3), "float64": (1e-12, 1e-10)}
+DRIFT = 0.05  # of the last epoch, relative to the first loss: rounding errors grow with every step
+COLUMNS = (
+    "peer", "first step", "median", "best", "to nngraph", "processors", "peak memory", "loss", "difference",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One peer.
+
+    Attributes
+    ----------
+    seconds : list of float
+        Of a step, the mean of each turn.
+    losses : list of float
+        Mean of the first step, of the first epoch, and of the last epoch after each further turn.
+    """
+
+    peer: str
+    version: str
+    first_step_seconds: float
+    median_seconds: float
+    best_seconds: float
+    seconds: Sequence[float]
+    processors: float
+    peak_megabytes: float
+    losses: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One work, with one number of threads; `steps` is how many a turn has."""
+
+    work: Work
+    threads: int
+    steps: int
+    cold: bool
+    rows: Sequence[Row]
+
+
+def row_of(peer: Peer) -> Row:
+    median, processors = statistics.median(peer.times), statistics.median(peer.processors)
+    return Row(
+        peer.name, peer.version, peer.first, median, min(peer.times), peer.times, processors, peer.peak, peer.losses
+    )  # fmt: skip
+
+
+def difference(own: float, other: float, scale: float) -> float:
+    """Relative to `scale`; infinite where one of them is not a number."""
+    found = abs(own - other) / max(abs(scale), 1e-30)
+    return found if found < float("inf") else float("inf")
+
+
+def disagreements(measured: Measurement) -> Iterator[str]:
+    """Each peer whose losses are not those of the first, in a line."""
+    first, *others = measured.rows
+    exact, close = TOLERANCES[measured.work.dtype]
+    for row in others:
+        pairs = list(zip(first.losses, row.losses, strict=True))
+        checks = (
+            ("first step", pairs[0], pairs[0][0], exact),
+            ("first epoch", pairs[1], pairs[1][0], close),
+            ("last epoch", pairs[-1], pairs[0][0], DRIFT),
+        )
+        for when, (own, other), scale, limit in checks:
+            if (found := difference(own, other, scale)) > limit:
+                yield (
+                    f"{measured.work.name}, {when}: {first.peer} has the loss {own:.7g}, {row.peer} {other:.7g}; "
+                    f"a difference of at most {limit:.0e} expected, {found:.1e} found"
+                )
+
+
+def table(measured: Measurement) -> str:
+    """The rows in Markdown."""
+    first = measured.rows[0]
+    cells = [COLUMNS, ["---", *["---:"] * (len(COLUMNS) - 1)]]
+    for row in measured.rows:
+        drift = difference(first.losses[-1], row.losses[-1], first.losses[0])
+        cells.append([
+            f"{row.peer} {row.version}", f"{row.first_step_seconds:.2f} s", duration(row.median_seconds),
+            duration(row.best_seconds), f"{row.median_seconds / first.median_seconds:.2f}", f"{row.processors:.1f}",
+            f"{row.peak_megabytes:.0f} MB", f"{row.losses[-1]:.5g}", f"{drift:.0e}",
+        ])  # fmt: skip
+    widths = [max(len(line[k]) for line in cells) for k in range(len(COLUMNS))]
+    return "\n".join("| " + " | ".join(padded(line, widths)) + " |" for line in cells)
+
+
+def padded(line: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
+    for k, (text, width) in enumerate(zip(line, widths, strict=True)):
+        if text.startswith("---"):
+            yield text.rjust(width, "-")
+        else:
+            yield text.rjust(width) if k else text.ljust(width)
+
+
+def duration(seconds: float) -> str:
+    return f"{seconds * 1e3:.2f} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.1f} µs"
+
+
+def title(measured: Measurement) -> str:
+    work, threads = measured.work, measured.threads
+    plural = "" if threads == 1 else "s"
+    caches = ", empty caches" if measured.cold else ""
+    return f"{work.name}, batch {work.batch}, {work.dtype}, {threads} thread{plural}{caches}"
+
+
+def machine() -> dict[str, str | int]:
+    """What the times were taken on."""
+    found = {"processor": processor(), "system": platform.platform(), "python": platform.python_version()}
+    return found | {"usable_processors": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0}
+
+
+def processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
+def write(path: Path, measurements: Sequence[Measurement]) -> None:
+    """Write ``<path>.md`` and ``<path>.json``."""
+    here = machine()
+    lines = ["# A training step beside other frameworks", "", ", ".join(str(item) for item in here.values()), "", NOTES]
+    for measured in measurements:
+        lines += ["", f"## {title(measured)}", "", table(measured)]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.with_suffix(".md").write_text("\n".join(lines) + "\n")
+    document = {"machine": here, "measurements": [asdict(measured) for measured in measurements]}
+    path.with_suffix(".json").write_text(json.dumps(document, indent=1) + "\n")
+
+
+NOTES = """\
+Made by `tools/bench_peers.py`. Each peer runs in a process of its own and they take turns, each the same steps from the
+same parameters on the same data. *First step*: from the import of the framework to the first loss, compilation
+included. *Median*, *best*: of the turns' mean steps. *To nngraph*: the median over nngraph's. *Processors*: kept busy
+by the process. *Peak memory*: largest resident size of the process. *Loss*: mean of the last epoch after all timed
+steps; *difference*: from nngraph's, relative to the loss of the first step."""

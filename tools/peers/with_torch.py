@@ -1,0 +1,147 @@
+"""The step in PyTorch: channels last, fused optimizers, running sums of weighted inputs; eager or torch.compile."""
+
+from __future__ import annotations
+
+import torch
+from peers.task import Layer, Task, last_epoch, padding, taken
+from torch import Tensor
+from torch.nn import functional
+
+VERSION = torch.__version__
+
+
+class Trainer:
+    """Steps of one task."""
+
+    def __init__(self, task: Task) -> None:
+        torch.set_num_threads(task.threads)
+        self.task = task
+        network = Network(task)
+        y = torch.from_numpy(task.y)
+        x, y = tensor(task.x), y.long() if task.loss == "cross_entropy" else y
+        self.batches = list(zip(x.split(task.batch), y.split(task.batch), strict=True))
+        self.loss = torch.compile(network.loss) if task.variant == "compile" else network.loss
+        self.optimizer = optimizer(list(network.parameters.values()), task)
+
+    def run(self, steps: int) -> float:
+        """Take `steps` steps; the mean loss of the last epoch."""
+        losses = []
+        for x, y in taken(self.batches, steps):
+            loss = self.loss(x, y)
+            loss.backward()
+            self.optimizer.step()
+            self.optimizer.zero_grad(set_to_none=True)
+            losses.append(loss.detach())
+        return last_epoch(losses, self.task)
+
+
+def tensor(array) -> Tensor:
+    """Images stay where they are, with the axes named in PyTorch's order: its channels-last format."""
+    found = torch.from_numpy(array)
+    return found.permute(0, 3, 1, 2) if found.ndim == 4 else found
+
+
+def optimizer(parameters: list[Tensor], task: Task) -> torch.optim.Optimizer:
+    given = task.optimizer
+    if given["type"] == "adam":
+        betas = given["beta1"], given["beta2"]
+        return torch.optim.Adam(parameters, given["learning_rate"], betas, given["epsilon"], fused=True)
+    decay, momentum = given["weight_decay"], given["momentum"]
+    return torch.optim.SGD(parameters, given["learning_rate"], momentum, weight_decay=decay, fused=True)
+
+
+class Network:
+    """The layers of a task."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.parameters = {
+            name: tensor(value).contiguous(memory_format=layout(value)).requires_grad_()
+            for name, value in task.parameters.items()
+        }
+        norms = [layer.id for layer in task.layers if layer.op == "batch_norm"]
+        widths = {id: len(task.parameters[f"{id}.scale"]) for id in norms}
+        dtype = torch.from_numpy(task.x[:0]).dtype
+        self.statistics = {
+            id: (torch.zeros(n, dtype=dtype), torch.ones(n, dtype=dtype)) for id, n in widths.items()
+        }  # fmt: skip
+        self.once = task.read_once()
+
+    def loss(self, x: Tensor, y: Tensor) -> Tensor:
+        if self.task.loss == "cross_entropy":
+            return functional.cross_entropy(self.scores(x), y)
+        return functional.mse_loss(self.scores(x), y, reduction="sum")
+
+    def scores(self, x: Tensor) -> Tensor:
+        values = {self.task.input: x}
+        for layer in self.task.layers:
+            values[layer.id] = getattr(self, layer.op)(layer, values)
+        return values[self.task.output]
+
+    def parameter(self, layer: Layer, name: str) -> Tensor | None:
+        return self.parameters.get(f"{layer.id}.{name}")
+
+    def linear(self, layer: Layer, values: dict[str, Tensor]) -> Tensor:
+        return functional.linear(
+            values[layer.inputs[0]], self.parameter(layer, "weight"), self.parameter(layer, "bias")
+        )
+
+    def relu(self, layer: Layer, values: dict[str, Tensor]) -> Tensor:
+        source = layer.inputs[0]
+        return functional.relu(values[source], inplace=source in self.once)
+
+    def sigmoid(self, layer: Layer, values: dict[str, Tensor]) -> Tensor:
+        return torch.sigmoid(values[layer.inputs[0]])
+
+    def conv2d(self, layer: Layer, values: dict[str, Tensor]) -> Tensor:
+        x, sides = self.padded(layer, values)
+        weight, bias = self.parameter(layer, "weight"), self.parameter(layer, "bias")
+        return functional.conv2d(x, weight, bias, layer.pair("stride", 1), sides, 1, layer.get("groups", 1))
+
+    def depthwise_conv2d(self, layer: Layer, values: dict[str, Tensor]) -> Tensor:
+        x, sides = self.padded(layer, values)
+        weight, bias = self.parameter(layer, "weight"), self.parameter(layer, "bias")
+        return functional.conv2d(x, weight, bias, layer.pair("stride", 1), sides, 1, x.shape[1])
+
+    def padded(self, layer: Layer, values: dict[str, Tensor]) -> tuple[Tensor, tuple[int, int]]:
+        """The image, and zeros to add on both sides; where these differ they are added here, once for all readers."""
+        source = layer.inputs[0]
+        x = values[source]
+        (top, bottom), (left, right) = padding(layer, (x.shape[2], x.shape[3]))
+        if (top, left) == (bottom, right):
+            return x, (top, left)
+        key = f"{source} padded by {top} {bottom} {left} {right}"
+        if key not in values:
+            values[key] = functional.pad(x, (left, right, top, bottom))
+        return values[key], (0, 0)
+
+    def batch_norm(self, layer: Layer, values: dict[str, Tensor]) -> Tensor:
+        mean, variance = self.statistics[layer.id]
+        scale, offset = self.parameter(layer, "scale"), self.parameter(layer, "offset")
+        share, epsilon = 1 - layer.get("momentum", 0.9), layer.get("epsilon", 1e-5)
+        return functional.batch_norm(values[layer.inputs[0]], mean, variance, scale, offset, True, share, epsilon)
+
+    def weighted_sum(self, layer: Layer, values: dict[str, Tensor]) -> Tensor:
+        first, *others = (values[source] for source in layer.inputs)
+        factor, *factors = torch.sigmoid(self.parameter(layer, "weight")).unbind()
+        total = first * factor
+        for x, factor in zip(others, factors, strict=True):
+            total = torch.addcmul(total, x, factor)
+        return total
+
+    def average(self, layer: Layer, values: dict[str, Tensor]) -> Tensor:
+        first, *others = (values[source] for source in layer.inputs)
+        for x in others:
+            first = first + x
+        return first / len(layer.inputs)
+
+    def max_pool(self, layer: Layer, values: dict[str, Tensor]) -> Tensor:
+        size = layer.pair("size", 2)
+        return functional.max_pool2d(values[layer.inputs[0]], size, layer.get("stride", None) or size)
+
+    def global_average_pool(self, layer: Layer, values: dict[str, Tensor]) -> Tensor:
+        return values[layer.inputs[0]].mean((2, 3))
+
+
+def layout(array) -> torch.memory_format:
+    return torch.channels_last if array.ndim == 4 else torch.contiguous_format
