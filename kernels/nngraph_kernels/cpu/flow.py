@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Hashable
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from llvmlite import ir
+from llvmlite.ir.values import MDValue
 from numba import types
 
 from nngraph_kernels.simd.primitive import primitive
@@ -27,8 +29,11 @@ def declared(function: Callable[..., None], dtype: str, parameters: str, variant
 
 
 @contextmanager
-def loop(start: Register | int, stop: Register, step: int = 1) -> Generator[Register]:
-    """What is written inside runs for `start`, `start` + `step`, ... below `stop`."""
+def loop(start: Register | int, stop: Register, step: int = 1, unrolled: bool = True) -> Generator[Register]:
+    """What is written inside runs for `start`, `start` + `step`, ... below `stop`.
+
+    Unless `unrolled`, LLVM leaves the loop as it stands: unrolling one that takes few turns costs more than the turns.
+    """
     builder: ir.IRBuilder = stop.builder
     begin = start if isinstance(start, Register) else integer_constant(builder, start)
     before, body, after = (
@@ -44,14 +49,25 @@ def loop(start: Register | int, stop: Register, step: int = 1) -> Generator[Regi
     yield i
     following = i + step
     phi.add_incoming(following.value, builder.block)
-    builder.cbranch((following < stop).value, body, after)
+    branch = builder.cbranch((following < stop).value, body, after)
+    if not unrolled:
+        _leave(builder, branch)
     builder.position_at_end(after)
 
 
+short_loop = partial(loop, unrolled=False)
+
+
+def _leave(builder: ir.IRBuilder, branch: Any) -> None:
+    """Keep LLVM from unrolling the loop that `branch` closes."""
+    disable = builder.module.add_metadata(["llvm.loop.unroll.disable"])
+    properties = MDValue(builder.module, [disable], str(len(builder.module.metadata)))
+    properties.operands = (properties, disable)  # what LLVM knows a loop by
+    branch.set_metadata("llvm.loop", properties)
+
+
 @contextmanager
-def reduction(
-    count: Register, starts: list[Register]
-) -> Generator[tuple[Register, list[Register], list[Register]]]:
+def reduction(count: Register, starts: list[Register]) -> Generator[tuple[Register, list[Register], list[Register]]]:
     """A loop over i below `count` that carries values along in registers.
 
     Gives i, the values so far and an empty list, in which what is written inside leaves the values after this

@@ -97,9 +97,13 @@ def source(name: str, spec: MatmulSpec, epilogue: Epilogue) -> str:
         *once_per_call(epilogue, spec.dtype),
         *_prepare(spec, cut),
         *_flat(cut, epilogue),
-        "for unit in range(units * thread // threads, units * (thread + 1) // threads):",
-        *_indent(_unit(spec, cut)),
-        *_indent(_epilogue(cut, epilogue)),
+        "unit, last = units * thread // threads, units * (thread + 1) // threads",
+        "while unit < last:",
+        *_indent(_block(spec, cut)),
+        "    end = begin + row_tiles",
+        f"    for top in range((unit - begin) * {cut.rows}, (min(last, end) - begin) * {cut.rows}, {cut.rows}):",
+        *_indent(_indent([*_tile(spec, cut), *_epilogue(cut, epilogue)])),
+        "    unit = end",
     ]
     lines = [*_head(spec, cut, epilogue), f"def {name}(args, thread, threads):", *_indent(body)]
     return "\n".join(lines) + "\n"
@@ -177,7 +181,6 @@ def _prepare(spec: MatmulSpec, cut: Blocking) -> list[str]:
         f"tile = offset_pointer(scratch, thread * ({_line_round('scratch_size', spec)}))",
         f"strip = offset_pointer(tile, {rows * width})",
         "panels = offset_pointer(strip, strip_size)",
-        "packed = -1",
     ]
 
 
@@ -187,27 +190,41 @@ def _line_round(size: str, spec: MatmulSpec) -> str:
     return f"({size} + {line - 1}) // {line} * {line}"
 
 
-def _unit(spec: MatmulSpec, cut: Blocking) -> list[str]:
-    """Fill `tile` with the product of `height` rows and `width` columns."""
+def _block(spec: MatmulSpec, cut: Blocking) -> list[str]:
+    """The columns of B that a unit and those after it multiply: packed, or where they stand.
+
+    What does not fill a panel is always packed.
+    """
     b_at = "left * b_row" if spec.transpose_b else "left"
-    multiply = _packed(cut, "runs, run" if spec.patches else "1, depth")
+    return [
+        "batch_block = unit // row_tiles",
+        "begin = batch_block * row_tiles",
+        f"left = batch_block % blocks * {cut.width}",
+        "batch = batch_block // blocks",
+        f"width = min(N - left, {cut.width})",
+        f"depth = {'K_last if batch == batches - 1 else K' if spec.pieces else 'K'}",
+        f"b_block = offset_pointer(b, batch * b_batch + {b_at})",
+        f"whole = width // {cut.panel} * {cut.panel}",
+        "start = 0 if packing else whole",
+        "pack_panels(offset_pointer(b_block, start), b_row, width - start, depth, panels)",
+        "if packing:",
+        f"    b_from, b_step, b_panel, edge = panels, {cut.panel}, {cut.panel} * depth, whole * depth",
+        "else:",
+        f"    b_from, b_step, b_panel, edge = b_block, b_row, {cut.panel}, 0",
+        "edge_panel = offset_pointer(panels, edge)",
+    ]
+
+
+def _tile(spec: MatmulSpec, cut: Blocking) -> list[str]:
+    """Fill `tile` with the product of `height` rows and `width` columns."""
+    runs = "runs, run" if spec.patches else "1, depth"
+    multiply = [f"multiply_tiles(strip, height, {runs}, b_from, b_step, b_panel, edge_panel, width, tile)"]
     if _is_thin(spec):
         # Where masked loads are slow, the tile of a single row needs a whole block to read.
         thin = f"height <= {THIN}" if cut.masked else f"height <= {THIN} and width == {cut.width}"
         rows = "    multiply_rows(strip, height, depth, b_block, b_row, width, tile)"
         multiply = [f"if {thin} and not packing:", rows, "else:", *_indent(multiply)]
-    return [
-        f"top = unit % row_tiles * {cut.rows}",
-        "batch_block = unit // row_tiles",
-        f"left = batch_block % blocks * {cut.width}",
-        "batch = batch_block // blocks",
-        f"height = min(M - top, {cut.rows})",
-        f"width = min(N - left, {cut.width})",
-        f"depth = {'K_last if batch == batches - 1 else K' if spec.pieces else 'K'}",
-        _strip(spec),
-        f"b_block = offset_pointer(b, batch * b_batch + {b_at})",
-        *multiply,
-    ]
+    return [f"height = min(M - top, {cut.rows})", _strip(spec), *multiply]
 
 
 def _is_thin(spec: MatmulSpec) -> bool:
@@ -220,23 +237,6 @@ def _strip(spec: MatmulSpec) -> str:
         return "pack_patches(args, offset_pointer(a, batch * a_batch), top, height, strip)"
     a_at = "top" if spec.transpose_a else "top * a_row"
     return f"pack_strip(offset_pointer(a, batch * a_batch + {a_at}), a_row, height, depth, strip)"
-
-
-def _packed(cut: Blocking, runs: str) -> list[str]:
-    """Multiply with panels of B, packed or where they stand; what does not fill a panel is always packed."""
-    return [
-        f"whole = width // {cut.panel} * {cut.panel}",
-        "if packed != batch_block:",
-        "    packed = batch_block",
-        "    start = 0 if packing else whole",
-        "    pack_panels(offset_pointer(b_block, start), b_row, width - start, depth, panels)",
-        "if packing:",
-        f"    b_from, b_step, b_panel, edge = panels, {cut.panel}, {cut.panel} * depth, whole * depth",
-        "else:",
-        f"    b_from, b_step, b_panel, edge = b_block, b_row, {cut.panel}, 0",
-        "edge_panel = offset_pointer(panels, edge)",
-        f"multiply_tiles(strip, height, {runs}, b_from, b_step, b_panel, edge_panel, width, tile)",
-    ]
 
 
 def _epilogue(cut: Blocking, epilogue: Epilogue) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 from llvmlite import ir
 
 from nngraph_kernels.cpu.blocking import Blocking
-from nngraph_kernels.cpu.flow import declared, loop, moved
+from nngraph_kernels.cpu.flow import declared, moved, short_loop
 from nngraph_kernels.cpu.transpose_tile import transpose_square
 from nngraph_kernels.simd.lanes import first
 from nngraph_kernels.simd.memory import load, load_masked, store, store_masked
@@ -24,9 +24,9 @@ def strip_packer(blocking: Blocking) -> Any:
     def pack_rows(a, a_row, height, K, strip) -> None:
         whole = K & -lanes
         rest = first(K - whole, lanes)
-        with loop(0, height) as r:
+        with short_loop(0, height) as r:
             row, to = moved(a, r * a_row), moved(strip, r * lanes)
-            with loop(0, whole, lanes) as k:
+            with short_loop(0, whole, lanes) as k:
                 store(to, k * blocking.rows, load(row, k, lanes))
             with K.builder.if_then((whole < K).value):
                 store(to, whole * blocking.rows, load_masked(row, whole, rest))
@@ -35,7 +35,7 @@ def strip_packer(blocking: Blocking) -> Any:
         # Stores overlap: what one writes beyond the rows of its k, the next one overwrites.
         starts = range(0, blocking.rows, narrow)
         masks = [first(height - start, narrow) for start in starts]
-        with loop(0, K) as k:
+        with short_loop(0, K) as k:
             for start, mask in zip(starts, masks, strict=True):
                 store(strip, k * blocking.rows + start, load_masked(a, k * a_row + start, mask))
 
@@ -50,11 +50,11 @@ def panel_packer(blocking: Blocking) -> Any:
     lanes, panel = blocking.lanes, blocking.panel
 
     def pack(b, b_row, width, K, panels) -> None:
-        with loop(0, width, panel) as j:
+        with short_loop(0, width, panel) as j:
             b_here, to = moved(b, j), moved(panels, j * K)
             starts = range(0, panel, lanes)
             masks = [first(width - j - start, lanes) for start in starts]
-            with loop(0, K) as k:
+            with short_loop(0, K) as k:
                 for start, mask in zip(starts, masks, strict=True):
                     store(to, k * panel + start, load_masked(b_here, k * b_row + start, mask))
 
@@ -71,10 +71,10 @@ def transposed_panel_packer(blocking: Blocking) -> Any:
 
     def pack(b, b_row, width, K, panels) -> None:
         builder: ir.IRBuilder = K.builder
-        with loop(0, width, lanes) as j:
+        with short_loop(0, width, lanes) as j:
             rows, to = moved(b, j * b_row), moved(panels, (j & -panel) * K + (j & (panel - 1)))
             step = width.like(ir.Constant(ir.IntType(64), panel))
-            with loop(0, K, lanes) as k:
+            with short_loop(0, K, lanes) as k:
                 square = (moved(rows, k), b_row, moved(to, k * panel), step)
                 inside = (_at_least(width - j, lanes) & _at_least(K - k, lanes)).value
                 with builder.if_else(inside) as (whole, part):
@@ -96,7 +96,7 @@ def tile_packer(blocking: Blocking) -> Any:
     lanes = blocking.lanes
 
     def pack(tile, height, width) -> None:
-        with loop(1, height) as r, loop(0, width, lanes) as j:
+        with short_loop(1, height) as r, short_loop(0, width, lanes) as j:
             store(tile, r * width + j, load(tile, r * blocking.width + j, lanes))
 
     return declared(pack, blocking.dtype, "pnn", blocking)
@@ -112,7 +112,7 @@ def tile_adder(blocking: Blocking) -> Any:
 
     def add(tile, height, width, begun, y, y_row) -> None:
         builder: ir.IRBuilder = height.builder
-        with loop(0, height) as r, loop(0, width, lanes) as j:
+        with short_loop(0, height) as r, short_loop(0, width, lanes) as j:
             inside = first(width - j, lanes)
             to, own = r * y_row + j, load(tile, r * blocking.width + j, lanes)
             with builder.if_else((begun < 1).value) as (fresh, further):

@@ -26,9 +26,9 @@ from nngraph_kernels.cpu.flow import (
     declared,
     integer_constant,
     load_scalar,
-    loop,
     moved,
     reduction,
+    short_loop,
     zero_vector,
 )
 from nngraph_kernels.simd.arithmetic import fma
@@ -50,7 +50,7 @@ def tile_multiplier(blocking: Blocking) -> Any:
 
     def multiply(strip, height, runs, K, b, b_row, b_panel, edge, width, out) -> None:
         builder: ir.IRBuilder = K.builder
-        with loop(0, (width + (panel - 1)) >> (panel.bit_length() - 1)) as p:
+        with short_loop(0, (width + (panel - 1)) >> (panel.bit_length() - 1)) as p:
             inside = width - p * panel
             whole = (inside > panel - 1).value
             b_here = Pointer(builder, b.dtype, builder.select(whole, moved(b, p * b_panel).value, edge.value))
@@ -79,7 +79,7 @@ def row_multiplier(blocking: Blocking) -> Any:
     def multiply(strip, height, K, b, b_row, width, out) -> None:
         builder: ir.IRBuilder = K.builder
         limit = width if blocking.masked else None
-        with loop(0, height) as r:
+        with short_loop(0, height) as r:
             operands = (moved(strip, r * step), None, K, b, b_row, limit, moved(out, r * blocking.width))
             with builder.if_else((width > blocking.panel).value) as (wide, narrow):
                 with wide:

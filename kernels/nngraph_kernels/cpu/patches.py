@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any
 
 from nngraph_kernels.cpu.blocking import Blocking
-from nngraph_kernels.cpu.flow import declared, loop, moved, reduction
+from nngraph_kernels.cpu.flow import declared, moved, reduction, short_loop
 from nngraph_kernels.cpu.patch_geometry import GEOMETRY
 from nngraph_kernels.simd.arguments import integer
 from nngraph_kernels.simd.arithmetic import select
@@ -32,8 +32,15 @@ def patch_packer(blocking: Blocking, slot: int) -> Any:
 
     def pack(args, images, start, height, strip) -> None:
         g = _geometry(args, slot)
-        with _patches(g, images, start, height) as (r, image, corner):
-            _pack_patch(blocking, g, image, corner, moved(strip, r * blocking.lanes))
+        place = _place(g, start)
+        neighbors = place[2] + (blocking.rows - 1) < g["result_width"]
+        _, (y, x) = _corner(g, images, *place)
+        inside = neighbors & (height > blocking.rows - 1) & _is_inside(g, y, x, x + g["stride_x"] * (blocking.rows - 1))
+        with start.builder.if_else(inside.value) as (together, apart):
+            with together:
+                _pack_neighbors(blocking, g, *_corner(g, images, *place), strip)
+            with apart, _patches(g, images, start, height) as (r, image, corner):
+                _pack_patch(blocking, g, image, corner, moved(strip, r * blocking.lanes))
 
     return declared(pack, blocking.dtype, "apnnp", (blocking, slot))
 
@@ -73,13 +80,50 @@ def _patches(
     g: dict[str, Register], images: Pointer, start: Register, count: Register
 ) -> Generator[tuple[Register, Pointer, tuple[Register, Register]]]:
     """A loop over `count` patches from `start` on: number, image, and the pixel at which the window begins."""
-    above = _quotient(start, g["result_width"])
-    image = _quotient(above, g["result_height"])
-    place = [image, above - image * g["result_height"], start - above * g["result_width"]]
-    with reduction(count, place) as (r, (b, y, x), following):
-        corner = y * g["stride_y"] - g["padding_y"], x * g["stride_x"] - g["padding_x"]
-        yield r, moved(images, b * g["image_height"] * g["image_width"] * g["pixel"]), corner
+    with reduction(count, _place(g, start)) as (r, (b, y, x), following):
+        yield r, *_corner(g, images, b, y, x)
         following += _next_pixel(g, b, y, x)
+
+
+def _place(g: dict[str, Register], pixel: Register) -> list[Register]:
+    """Image, row and column of a pixel of the results."""
+    above = _quotient(pixel, g["result_width"])
+    image = _quotient(above, g["result_height"])
+    return [image, above - image * g["result_height"], pixel - above * g["result_width"]]
+
+
+def _corner(
+    g: dict[str, Register], images: Pointer, b: Register, y: Register, x: Register
+) -> tuple[Pointer, tuple[Register, Register]]:
+    """The image that a pixel of the results sees, and the pixel at which its window begins."""
+    image = moved(images, b * g["image_height"] * g["image_width"] * g["pixel"])
+    return image, (y * g["stride_y"] - g["padding_y"], x * g["stride_x"] - g["padding_x"])
+
+
+def _is_inside(g: dict[str, Register], y: Register, x: Register, last_x: Register) -> Register:
+    """Whether all is inside of the image that windows see which begin at pixels from (y, x) to (y, last_x)."""
+    y_end = y + (g["runs_y"] - 1) * g["step_y"]
+    x_end = (last_x + (g["runs_x"] - 1) * g["step_x"]) * g["pixel"] + g["run_length"]
+    rows_inside = (y > -1) & (y_end < g["image_height"])
+    return rows_inside & (x > -1) & (x_end < g["image_width"] * g["pixel"] + 1)
+
+
+def _pack_neighbors(
+    blocking: Blocking, g: dict[str, Register], image: Pointer, corner: tuple[Register, Register], strip: Pointer
+) -> None:
+    """Copy the patches of a strip's rows, all inside of one image and one stride apart."""
+    length, lanes, distance = g["run_length"], blocking.lanes, g["stride_x"] * g["pixel"]
+    whole, rows = length & -lanes, range(blocking.rows)
+    run_size = ((length + (lanes - 1)) & -lanes) * blocking.rows
+    with short_loop(0, g["runs_y"]) as i, short_loop(0, g["runs_x"]) as j:
+        (run, _), to = _run(g, image, corner, i, j), moved(strip, (i * g["runs_x"] + j) * run_size)
+        with short_loop(0, whole, lanes) as k:
+            for r in rows:
+                store(moved(to, r * lanes), k * blocking.rows, load(run, distance * r + k, lanes))
+        with length.builder.if_then((whole < length).value):
+            rest = first(length - whole, lanes)
+            for r in rows:
+                store(moved(to, r * lanes), whole * blocking.rows, load_masked(run, distance * r + whole, rest))
 
 
 def _quotient(a: Register, b: Register) -> Register:
@@ -99,9 +143,16 @@ def _pack_patch(
     """Copy what the window sees that begins at `corner`, a pixel that may be outside of the image."""
     length = g["run_length"]
     run_size = ((length + (blocking.lanes - 1)) & -blocking.lanes) * blocking.rows
-    with loop(0, g["runs_y"]) as i, loop(0, g["runs_x"]) as j:
-        run, seen = _run(g, image, corner, i, j)
-        _copy_run(blocking, run, length, seen, moved(strip, (i * g["runs_x"] + j) * run_size))
+    inside = _is_inside(g, *corner, corner[1])
+    with length.builder.if_else(inside.value) as (whole, part):
+        with whole, short_loop(0, g["runs_y"]) as i, short_loop(0, g["runs_x"]) as j:
+            run, _ = _run(g, image, corner, i, j)
+            _copy_run(blocking, run, length, moved(strip, (i * g["runs_x"] + j) * run_size))
+        with part, short_loop(0, g["runs_y"]) as i, short_loop(0, g["runs_x"]) as j:
+            run, seen = _run(g, image, corner, i, j)
+            to = moved(strip, (i * g["runs_x"] + j) * run_size)
+            with short_loop(0, length, blocking.lanes) as k:
+                store(to, k * blocking.rows, _seen(run, k, seen, blocking.lanes))
 
 
 def _run(
@@ -126,23 +177,20 @@ def _copy_part(
     blocking: Blocking, run: Pointer, part: tuple[Register, Register], seen: tuple[Register, Register], to: Pointer
 ) -> None:
     """Copy a part of a run, zeros where nothing is seen, in whole vectors."""
+    with short_loop(0, part[1] - part[0], blocking.lanes) as k:
+        store(to, part[0] + k, _seen(run, part[0] + k, seen, blocking.lanes))
+
+
+def _seen(run: Pointer, at: Register, seen: tuple[Register, Register], lanes: int) -> Register:
+    """The vector at an element of a run, zeros where nothing is seen."""
+    return load_masked(run, at, first(seen[1] - at, lanes) & ~first(seen[0] - at, lanes))
+
+
+def _copy_run(blocking: Blocking, run: Pointer, length: Register, to: Pointer) -> None:
+    """Copy a whole run into the layout "rows" of a strip."""
     lanes = blocking.lanes
-    with loop(0, part[1] - part[0], lanes) as k:
-        at = part[0] + k
-        inside = first(seen[1] - at, lanes) & ~first(seen[0] - at, lanes)
-        store(to, at, load_masked(run, at, inside))
-
-
-def _copy_run(blocking: Blocking, run: Pointer, length: Register, seen: tuple[Register, Register], to: Pointer) -> None:
-    """Copy the elements of a run that are seen, zeros before and after, into the layout "rows" of a strip."""
-    (begin, end), lanes, builder = seen, blocking.lanes, length.builder
     whole = length & -lanes
-    with builder.if_else(((begin < 1) & end.equals(length)).value) as (inside, clipped):
-        with inside:
-            with loop(0, whole, lanes) as k:
-                store(to, k * blocking.rows, load(run, k, lanes))
-            with builder.if_then((whole < length).value):
-                store(to, whole * blocking.rows, load_masked(run, whole, first(length - whole, lanes)))
-        with clipped, loop(0, length, lanes) as k:
-            seen = first(end - k, lanes) & ~first(begin - k, lanes)
-            store(to, k * blocking.rows, load_masked(run, k, seen))
+    with short_loop(0, whole, lanes) as k:
+        store(to, k * blocking.rows, load(run, k, lanes))
+    with length.builder.if_then((whole < length).value):
+        store(to, whole * blocking.rows, load_masked(run, whole, first(length - whole, lanes)))
