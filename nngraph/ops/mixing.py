@@ -225,8 +225,7 @@ def average_infer(*tensors: TensorType) -> TensorType:
 
 
 def average_expand(b: Builder, *tensors: Value) -> Value:
-    if len(tensors) == 1:
-        return tensors[0]
+    """Of one input too, so that stages of one last node and of several have the same kernels."""
     shares = np.full(len(tensors), 1 / len(tensors))
     return b.add("mix", b.add("constant", value=shares, dtype=tensors[0].type.dtype), *tensors)
 

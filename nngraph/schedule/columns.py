@@ -10,6 +10,8 @@ from nngraph.schedule.region import Region, spec_dtype, traffic
 from nngraph.schedule.strides import broadcast_strides, collapse, walked_alike
 from nngraph_kernels.target import lanes
 
+SHORT = 4  # vectors, below which there is one kernel for all numbers of columns, numbers of edges among them
+
 
 def schedule_columns(region: Region) -> KernelCall:
     """One call of a column kernel.
@@ -27,7 +29,7 @@ def schedule_columns(region: Region) -> KernelCall:
     sizes = [size_of(region.space[a:b]) for a, b in segments]
     spec = ColumnsSpec(
         accesses, count, tuple(body.statements), tuple(body.position[value] for value in region.results),
-        chunk_of(sizes[2], spec_dtype(values)), spec_dtype(values), len(body.numbers),
+        chunk_of(sizes[2], region.space[-1], spec_dtype(values)), spec_dtype(values), len(body.numbers),
     )  # fmt: skip
     operands = [Operand(value) for value in values]
     return KernelCall(
@@ -93,5 +95,8 @@ def stride_integers(accesses: tuple[Access, ...], walks: list[list[Dim]]) -> lis
     return found
 
 
-def chunk_of(columns: Dim, dtype: str) -> str:
-    return "whole" if isinstance(columns, int) and columns % lanes(dtype) == 0 else "ragged"
+def chunk_of(columns: Dim, last: Dim, dtype: str) -> str:
+    """What the last axis alone would be, so that the number of edges before it decides over no kernel."""
+    if not isinstance(columns, int) or not isinstance(last, int) or columns < SHORT * lanes(dtype):
+        return "ragged"
+    return "whole" if last % lanes(dtype) == 0 else "ragged"

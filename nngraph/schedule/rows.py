@@ -12,6 +12,7 @@ from nngraph.schedule.region import Region, spec_dtype, traffic
 from nngraph.schedule.strides import Strides, broadcast_strides, collapse, walked_alike
 from nngraph_kernels.target import lanes
 
+SHORT = 16  # vectors, below which a single row has one kernel for all lengths, numbers of edges among them
 ACROSS = 280  # statements times columns, beyond which a kernel of short rows would take too long to compile
 
 
@@ -125,7 +126,8 @@ def chunk_of(sizes: list[Dim], outer: int, dtype: str) -> str:
         return "ragged"
     if outer and length <= width:
         return "exact" if length == width else "single"
-    return "whole" if length % width == 0 else "ragged"
+    short = not outer and length < SHORT * width
+    return "whole" if length % width == 0 and not short else "ragged"
 
 
 def in_place(
