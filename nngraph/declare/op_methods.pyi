@@ -557,6 +557,41 @@ class OpMethods:
         name: str | None = None,
     ) -> Value:
         """−t log σ(s) − (1 − t) log(1 − σ(s))."""
+    def max_pool(
+        self,
+        x: Value,
+        size: int | Sequence[int],
+        stride: int | Sequence[int] | None = None,
+        padding: str | int | Sequence[int] | Sequence[Sequence[int]] = "valid",
+        *,
+        name: str | None = None,
+    ) -> Value:
+        """The largest pixel of every window, for each channel."""
+    def average_pool(
+        self,
+        x: Value,
+        size: int | Sequence[int],
+        stride: int | Sequence[int] | None = None,
+        padding: str | int | Sequence[int] | Sequence[Sequence[int]] = "valid",
+        include_padding: bool = False,
+        *,
+        name: str | None = None,
+    ) -> Value:
+        """The mean of every window, for each channel."""
+    def global_average_pool(
+        self,
+        x: Value,
+        *,
+        name: str | None = None,
+    ) -> Value:
+        """The mean of each channel of an image."""
+    def global_max_pool(
+        self,
+        x: Value,
+        *,
+        name: str | None = None,
+    ) -> Value:
+        """The largest of each channel of an image."""
     def randwire(
         self,
         x: Value,

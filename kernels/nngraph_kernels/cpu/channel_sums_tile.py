@@ -6,38 +6,16 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
-from llvmlite import ir
-
-from nngraph_kernels.cpu.flow import declared, integer_constant, loop, moved, reduction, zero_vector
+from nngraph_kernels.cpu.channel_vectors import Columns, Vectors, channel_blocks
+from nngraph_kernels.cpu.flow import declared, loop, moved, reduction, zero_vector
 from nngraph_kernels.simd.arithmetic import fma, select
 from nngraph_kernels.simd.lanes import first
-from nngraph_kernels.simd.memory import load, load_masked, store, store_masked
+from nngraph_kernels.simd.memory import store_masked
 from nngraph_kernels.simd.register import Pointer, Register, broadcast, constant, convert
 
 CHUNK = 64  # rows whose sums stay in registers
 WIDE = 4  # vectors of channels that are summed together
 ROWS = 4  # with sums of their own where there is one vector only: each addition waits for the one before it
-
-Vectors = list[Register]
-
-
-class Columns:
-    """A few neighboring vectors of channels, the last ones of a row under a mask."""
-
-    def __init__(self, lanes: int, vectors: int, mask: Register | None = None) -> None:
-        self.lanes, self.vectors, self.mask = lanes, vectors, mask
-
-    def load(self, row: Pointer) -> Vectors:
-        places = [integer_constant(row.builder, v * self.lanes) for v in range(self.vectors)]
-        return [load(row, p, self.lanes) if self.mask is None else load_masked(row, p, self.mask) for p in places]
-
-    def store(self, row: Pointer, values: Vectors) -> None:
-        for v, value in enumerate(values):
-            place = integer_constant(row.builder, v * self.lanes)
-            _ = store(row, place, value) if self.mask is None else store_masked(row, place, value, self.mask)
-
-    def zeros(self, builder: ir.IRBuilder, dtype: str) -> Vectors:
-        return [zero_vector(builder, dtype, self.lanes)] * self.vectors
 
 
 @cache
@@ -69,15 +47,10 @@ def _blocks(height: Register, channels: Register, lanes: int) -> Iterator[tuple[
     Gives the first row and the number of rows, the first channel and which channels; three times, for what is written
     inside differs between blocks of several vectors, of one, and of a part of one.
     """
-    wide, whole = channels & -(WIDE * lanes), channels & -lanes
     with loop(0, height, CHUNK) as r:
         rows = select(height - r < CHUNK, height - r, CHUNK)
-        with loop(0, wide, WIDE * lanes) as c:
-            yield r, rows, c, Columns(lanes, WIDE)
-        with loop(wide, whole, lanes) as c:
-            yield r, rows, c, Columns(lanes, 1)
-        with height.builder.if_then((whole < channels).value):
-            yield r, rows, whole, Columns(lanes, 1, first(channels - whole, lanes))
+        for c, columns in channel_blocks(channels, lanes, (WIDE, 1)):
+            yield r, rows, c, columns
 
 
 def _add_moments(
