@@ -78,7 +78,7 @@ def test_programs_are_planned_for_the_batches_that_they_run_with(monkeypatch):
 
 
 def test_an_unknown_stop_names_the_ones_there_are():
-    with pytest.raises(OptionError, match="'optimise' given, expected one of lower, differentiate, decompose"):
+    with pytest.raises(OptionError, match="'optimise' given, expected one of lower, differentiate, mix_into_depthwise"):
         compile_program(compilation(), "optimise")
 
 
