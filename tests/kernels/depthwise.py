@@ -59,7 +59,7 @@ def sizes(g: Geometry, layout: Layout, images: int, values: int, threads: int, d
     return {
         "images": images, "height": g.image[0], "width": g.image[1], "result_height": g.result[0],
         "result_width": g.result[1], "channels": g.channels, "top": g.corner[0], "left": g.corner[1],
-        "slots": layout.slots, "row": layout.row, "lead": layout.lead, "groups": layout.groups,
+        "bundle": layout.bundle, "slots": layout.slots, "row": layout.row, "lead": layout.lead, "groups": layout.groups,
         "share": layout.share, "rows": rows, "columns": columns, "down": down, "across": across,
         "down_dilation": down_dilation, "across_dilation": across_dilation, "values": values,
         "scratch": np.full(layout.share * threads, np.nan, dtype),

@@ -1,10 +1,11 @@
 """Template of the depthwise convolution: each channel with a window of its own, sizes known at run time.
 
-The unit of work is an image and a vector of channels. Rows of the image are brought into a ring of rows in the L1
-cache as the window comes down to them, and convolved there. A row is copied, or it is *mixed* on the way: what is
-convolved is then max(0, Σ s_i z_i), with z_i = (x_i − mean_i) factor_i + offset_i for a list of values of any
-length, as a node of a randomly wired network takes it (Xie et al. 2019); none of it is ever written to memory. The
-zeros of the padding stand around the row after that.
+The unit of work is an image and a bundle of neighboring channels, so that memory is read in long runs. Rows of the
+image are brought into rings of rows in the L1 cache, one for each vector of channels, as the window comes down to
+them, and convolved there. A row is copied, or it is *mixed* on the way: what is convolved is then max(0, Σ s_i z_i),
+with z_i = (x_i − mean_i) factor_i + offset_i for a list of values of any length, as a node of a randomly wired network
+takes it (Xie et al. 2019); none of it is ever written to memory. The zeros of the padding stand around the row after
+that.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from nngraph_kernels.cpu.depthwise_layout import Block, Pair
 
 SIZES = ("images", "height", "width", "result_height", "result_width", "channels", "top", "left")
-LAYOUT = ("slots", "row", "share")
+LAYOUT = ("bundle", "slots", "row", "share")
 WINDOW = ("rows", "columns", "down", "across", "down_dilation", "across_dilation")
 
 
@@ -42,8 +43,8 @@ def arguments(spec: DepthwiseSpec) -> tuple[str, ...]:
 
     Pointers: `y` (images, result_height, result_width, channels); `x` (images, height, width, channels), or `s`,
     the weights of the values, if mixed; `weight` (rows, columns, channels); `scratch`. Ints: the sizes, zeros at the
-    `top` and `left` of the image; `slots`, `row` and `share` of `depthwise_layout.forward_layout`; the window if it
-    is no constant; `values` if mixed. Then the list: for each value x_i, mean_i, factor_i, offset_i.
+    `top` and `left` of the image; of `depthwise_layout.forward_layout` what `LAYOUT` names; the window if it is no
+    constant; `values` if mixed. Then the list: for each value x_i, mean_i, factor_i, offset_i.
     """
     window = () if spec.square else WINDOW
     values = ("values",) if spec.mixed else ()
@@ -56,9 +57,9 @@ def source(name: str, spec: DepthwiseSpec) -> str:
     body = [
         *slot_lines(slots, 4, spec.block.dtype),
         *prepare(spec.square, spec.mixed),
-        "clear(ring, (slots + 1) * row)",
+        "clear(ring, (bundle * slots + 1) * row)",
         *(tabulate(len(slots), "zeros", "row") if spec.mixed else []),
-        "units = images * blocks",
+        "units = images * bundles",
         "for unit in range(units * thread // threads, units * (thread + 1) // threads):",
         *indent(unit_lines(spec, len(slots))),
     ]
@@ -110,7 +111,9 @@ def prepare(square: Pair | None, mixed: bool) -> list[str]:
         *lines,
         "blocks = (channels + LANES - 1) // LANES",
         "ring = offset_pointer(scratch, thread * share)",
-        "zeros = offset_pointer(ring, slots * row * LANES)",
+        "bundles = (blocks + bundle - 1) // bundle",
+        "ring_size = slots * row * LANES",
+        "zeros = offset_pointer(ring, bundle * ring_size)",
     ]
 
 
@@ -123,32 +126,44 @@ def tabulate(slot: int, before: str, vectors: str) -> list[str]:
     ]
 
 
-def channel_lines(block: Block) -> str:
-    """The first of the channels of the block `unit % blocks`."""
-    return "c = 0" if block.narrow else "c = min(unit % blocks * LANES, channels - LANES)"
+def bundle_lines() -> list[str]:
+    """The blocks of channels of a unit."""
+    return ["first_block = unit % bundles * bundle", "stop_block = min(first_block + bundle, blocks)"]
+
+
+def block_lines(block: Block) -> list[str]:
+    """For each block of the unit, its first channel and its ring."""
+    return [
+        "for block in range(first_block, stop_block):",
+        "    c = 0" if block.narrow else "    c = min(block * LANES, channels - LANES)",
+        "    ring_here = offset_pointer(ring, (block - first_block) * ring_size)",
+    ]
 
 
 def unit_lines(spec: DepthwiseSpec, slot: int) -> list[str]:
-    """One image and one block of channels."""
-    generic = "" if spec.square else ", slots, rows, columns, across, down_dilation, across_dilation"
-    at = "start + r * width * channels"
-    to = "offset_pointer(ring, ((r & (slots - 1)) * row + left) * LANES)"
+    """One image and a bundle of blocks of channels."""
+    known = "ring_here, row * LANES, zeros, first_row, height, w, channels, result_width, y_row"
+    window = "" if spec.square else ", slots, rows, columns, across, down_dilation, across_dilation"
+    convolve = f"convolve({known}{window})"
+    at = "(image * height + r) * width * channels + c"
+    to = "offset_pointer(ring_here, ((r & (slots - 1)) * row + left) * LANES)"
     if spec.mixed:
         fill = f"mix_row(args, {slot}, values, {at}, channels, width, offset_pointer(table, c), table_row, {to})"
     else:
         fill = f"load_row(offset_pointer(x, {at}), channels, width, {to}, 1)"
     return [
-        "image = unit // blocks",
-        channel_lines(spec.block),
-        "start = image * height * width * channels + c",
+        "image = unit // bundles",
+        *bundle_lines(),
         "filled = 0",
         "for h in range(result_height):",
         "    first_row = h * down - top",
         "    stop = min(first_row + (rows - 1) * down_dilation + 1, height)",
         "    for r in range(max(filled, first_row), stop):",
-        f"        {fill}",
+        *indent(indent(block_lines(spec.block))),
+        f"            {fill}",
         "    filled = max(filled, stop)",
-        "    y_row = offset_pointer(y, (image * result_height + h) * result_width * channels + c)",
-        "    w = offset_pointer(weight, c)",
-        f"    convolve(ring, row * LANES, zeros, first_row, height, w, channels, result_width, y_row{generic})",
+        *indent(block_lines(spec.block)),
+        "        y_row = offset_pointer(y, (image * result_height + h) * result_width * channels + c)",
+        "        w = offset_pointer(weight, c)",
+        f"        {convolve}",
     ]

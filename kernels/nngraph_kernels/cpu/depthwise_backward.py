@@ -1,9 +1,9 @@
 """Template of the gradients of a depthwise convolution, one pass over the images for all that is wanted.
 
-The unit of work is a piece of the images and a vector of channels. The cotangent's rows stand in a ring in the L1
-cache. For each row of the image, what was convolved is brought beside them (copied, or *mixed* once more from the
-values it was mixed from), the row of its cotangent and the sums of the weight's gradient are taken from the rows in
-the ring, and if mixed, the cotangent is masked where the sum was not positive, stored, and summed over the image:
+The unit of work is a piece of the images and a bundle of neighboring channels. The cotangent's rows stand in rings in
+the L1 cache. For each row of the image, what was convolved is brought beside them (copied, or *mixed* once more from
+the values it was mixed from), the row of its cotangent and the sums of the weight's gradient are taken from the rows
+in the ring, and if mixed, the cotangent is masked where the sum was not positive, stored, and summed over the image:
 alone, and times what each value was above its mean.
 """
 
@@ -13,10 +13,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from nngraph_kernels.cpu.depthwise import SIZES, WINDOW, channel_lines, indent, prepare, slot_lines, tabulate
+from nngraph_kernels.cpu.depthwise import (
+    SIZES,
+    WINDOW,
+    block_lines,
+    bundle_lines,
+    indent,
+    prepare,
+    slot_lines,
+    tabulate,
+)
 from nngraph_kernels.cpu.depthwise_layout import PIXELS, Block, Pair
 
-LAYOUT = ("slots", "row", "lead", "groups", "share")
+LAYOUT = ("bundle", "slots", "row", "lead", "groups", "share")
 POINTERS = {
     "data": ("dx", "dy", "weight", "scratch"),
     "weight": ("dweight", "x", "dy", "scratch"),
@@ -74,13 +83,13 @@ def source(name: str, spec: DepthwiseBackwardSpec) -> str:
         f"pixels = groups * {PIXELS}",
         "image_row = offset_pointer(zeros, row * LANES)",
         "cotangent_row = offset_pointer(image_row, pixels * LANES)",
-        "sums = offset_pointer(cotangent_row, pixels * LANES)",
+        "all_sums = offset_pointer(cotangent_row, pixels * LANES)",
         f"count = rows * columns{' + 1 + values' if mixed else ''}",
-        "clear(ring, (slots + 1) * row + pixels)",
-        *(tabulate(len(slots), "sums", "count") if mixed else []),
+        "clear(ring, (bundle * slots + 1) * row + pixels)",
+        *(tabulate(len(slots), "all_sums", "bundle * count") if mixed else []),
         f"shift = {'left % across' if spec.square else '0'}",
         f"start = lead + {'left // across' if spec.square else 'left'}",
-        "units = pieces * blocks",
+        "units = pieces * bundles",
         "for unit in range(units * thread // threads, units * (thread + 1) // threads):",
         *indent(unit_lines(spec, len(slots))),
     ]
@@ -108,24 +117,27 @@ def head(spec: DepthwiseBackwardSpec) -> Iterator[str]:
 
 
 def unit_lines(spec: DepthwiseBackwardSpec, slot: int) -> list[str]:
-    """One piece of the images and one block of channels."""
+    """One piece of the images and a bundle of blocks of channels."""
     sums = spec.wanted != "data"
+    blocks = [*block_lines(spec.block), "    sums = offset_pointer(all_sums, (block - first_block) * count * LANES)"]
     return [
-        "piece = unit // blocks",
-        channel_lines(spec.block),
-        *(["clear(sums, count)"] if sums else []),
+        "piece = unit // bundles",
+        *bundle_lines(),
+        *(["clear(all_sums, bundle * count)"] if sums else []),
         "for image in range(images * piece // pieces, images * (piece + 1) // pieces):",
         "    filled = 0",
         "    for h in range(height):",
-        "        at = (image * height + h) * width * channels + c",
         "        stop = min((h + top) // down + 1, result_height)",
         "        for r in range(filled, stop):",
-        *indent(indent(indent(load_lines("across" if spec.square is None else "1")))),
+        *indent(indent(indent(block_lines(spec.block)))),
+        *indent(indent(indent(indent(load_lines("across" if spec.square is None else "1"))))),
         "        filled = max(filled, stop)",
-        *indent(indent(image_lines(spec, slot))),
-        *indent(indent(square_lines(spec) if spec.square else window_lines(spec))),
-        *indent(indent(finish_lines(spec, slot))),
-        *(sums_lines(spec) if sums else []),
+        *indent(indent(blocks)),
+        "            at = (image * height + h) * width * channels + c",
+        *indent(indent(indent(image_lines(spec, slot)))),
+        *indent(indent(indent(square_lines(spec) if spec.square else window_lines(spec)))),
+        *indent(indent(indent(finish_lines(spec, slot)))),
+        *([*blocks, *indent(sums_lines(spec))] if sums else []),
     ]
 
 
@@ -133,7 +145,7 @@ def load_lines(step: str) -> list[str]:
     """Row r of the cotangent enters the ring."""
     return [
         "from_row = offset_pointer(dy, (image * result_height + r) * result_width * channels + c)",
-        "to_row = offset_pointer(ring, ((r & (slots - 1)) * row + lead) * LANES)",
+        "to_row = offset_pointer(ring_here, ((r & (slots - 1)) * row + lead) * LANES)",
         f"load_row(from_row, channels, result_width, to_row, {step})",
     ]
 
@@ -150,7 +162,7 @@ def image_lines(spec: DepthwiseBackwardSpec, slot: int) -> list[str]:
 def square_lines(spec: DepthwiseBackwardSpec) -> list[str]:
     """The row's gradients where the window is a constant."""
     weight = "dy" if spec.wanted == "weight" else "offset_pointer(weight, c)"
-    rows = f"ring, row * LANES, zeros, h + top, result_height, {weight}, channels"
+    rows = f"ring_here, row * LANES, zeros, h + top, result_height, {weight}, channels"
     return [f"go_back({rows}, start, groups, image_row, cotangent_row, sums)"]
 
 
@@ -164,7 +176,7 @@ def window_lines(spec: DepthwiseBackwardSpec) -> list[str]:
         "    padded = h + top - ky * down_dilation",
         "    r = padded // down",
         "    if padded >= 0 and r * down == padded and r < result_height:",
-        "        dy_row = offset_pointer(ring, ((r & (slots - 1)) * row + start) * LANES)",
+        "        dy_row = offset_pointer(ring_here, ((r & (slots - 1)) * row + start) * LANES)",
         f"        w = {weight}",
         f"        tap_sums = {tap_sums}",
         "        go_back(dy_row, across_dilation, columns, w, channels, groups, image_row, cotangent_row, tap_sums)",

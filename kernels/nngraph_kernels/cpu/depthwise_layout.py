@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nngraph_kernels.target import lanes
+from nngraph_kernels.target import lanes, target
 
 PIXELS = 4  # neighboring pixels in one step of a row: as many sums as hide the latency of a multiply-add
+RINGS = 16384  # bytes: half an L1 cache
 SQUARE = ((3, 1), (3, 2), (5, 1), (5, 2))  # windows that have kernels of their own: (size, stride)
 Pair = tuple[int, int]
 
@@ -76,8 +77,10 @@ class Layout:
 
     Attributes
     ----------
+    bundle : int
+        Blocks of channels that one unit of work takes, side by side: so many that their rings stay in the L1 cache.
     slots : int
-        Rows of the ring.
+        Rows of the ring of each.
     row : int
         Vectors in one of them.
     lead : int
@@ -88,6 +91,7 @@ class Layout:
         Elements of a thread, a multiple of a cache line.
     """
 
+    bundle: int
     slots: int
     row: int
     lead: int
@@ -105,8 +109,9 @@ def forward_layout(geometry: Geometry, dtype: str, values: int = 0) -> Layout:
     slots = power_of_two(geometry.reach[0] + 1)
     seen = (geometry.result[1] - 1) * geometry.stride[1] + geometry.reach[1] + 1
     row = max(geometry.corner[1] + geometry.image[1], seen)
-    vectors = (slots + 1) * row + table_vectors(geometry.channels, dtype, values)
-    return Layout(slots, row, geometry.corner[1], 0, whole_lines(vectors, dtype))
+    bundle = blocks_together(geometry.channels, dtype, slots * row)
+    vectors = (bundle * slots + 1) * row + table_vectors(geometry.channels, dtype, values)
+    return Layout(bundle, slots, row, geometry.corner[1], 0, whole_lines(vectors, dtype))
 
 
 def backward_layout(geometry: Geometry, dtype: str, square: Pair | None, values: int = 0) -> Layout:
@@ -127,8 +132,15 @@ def backward_layout(geometry: Geometry, dtype: str, square: Pair | None, values:
         lead = behind
         row = lead + max((geometry.result[1] - 1) * across + 1, left + groups * PIXELS)
     sums = geometry.size[0] * geometry.size[1] + 1 + values
-    vectors = (slots + 1) * row + 2 * groups * PIXELS + sums + table_vectors(geometry.channels, dtype, values)
-    return Layout(slots, row, lead, groups, whole_lines(vectors, dtype))
+    bundle = blocks_together(geometry.channels, dtype, slots * row)
+    vectors = (bundle * slots + 1) * row + 2 * groups * PIXELS + bundle * sums
+    vectors += table_vectors(geometry.channels, dtype, values)
+    return Layout(bundle, slots, row, lead, groups, whole_lines(vectors, dtype))
+
+
+def blocks_together(channels: int, dtype: str, ring: int) -> int:
+    """Blocks of channels whose rings of so many vectors take no more than `RINGS` bytes together."""
+    return max(1, min(-(-channels // lanes(dtype)), RINGS // (ring * target().vector_bytes)))
 
 
 def table_vectors(channels: int, dtype: str, values: int) -> int:

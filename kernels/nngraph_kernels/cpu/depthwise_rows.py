@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from nngraph_kernels.cpu.depthwise_layout import PIXELS, Block
-from nngraph_kernels.cpu.flow import declared, load_scalar, loop, moved, reduction, zero_vector
+from nngraph_kernels.cpu.flow import declared, load_scalar, moved, short_loop, short_reduction, zero_vector
 from nngraph_kernels.simd.arguments import pointer
 from nngraph_kernels.simd.arithmetic import fma, select
 from nngraph_kernels.simd.lanes import first
@@ -46,18 +46,18 @@ def groups(width: Register, body: Callable[[Register, int], None]) -> None:
     """Write down ``body(first pixel, how many)`` for groups that cover a row, the last moved back over others."""
     last = width - PIXELS
     with width.builder.if_else((last >= 0).value) as (wide, small):
-        with wide, loop(0, width, PIXELS) as j:
+        with wide, short_loop(0, width, PIXELS) as j:
             body(select(j > last, last, j), PIXELS)
-        with small, loop(0, width) as j:
+        with small, short_loop(0, width) as j:
             body(j, 1)
 
 
 def each_once(width: Register, body: Callable[[Register, int], None]) -> None:
     """Write down ``body(first pixel, how many)`` for groups that hold each pixel of a row once."""
     whole = width & -PIXELS
-    with loop(0, whole, PIXELS) as j:
+    with short_loop(0, whole, PIXELS) as j:
         body(j, PIXELS)
-    with loop(whole, width) as j:
+    with short_loop(whole, width) as j:
         body(j, 1)
 
 
@@ -67,7 +67,7 @@ def vectors_cleaner(block: Block) -> Any:
 
     def clear(y, vectors) -> None:
         zero = zero_vector(vectors.builder, block.dtype, block.lanes)
-        with loop(0, vectors) as i:
+        with short_loop(0, vectors) as i:
             store(y, i * block.lanes, zero)
 
     return declared(clear, block.dtype, "pn", block)
@@ -112,7 +112,7 @@ def sums_storer(block: Block) -> Any:
 
     def store_sums(sums, count, y, channels) -> None:
         held = Channels(block, channels)
-        with loop(0, count) as j:
+        with short_loop(0, count) as j:
             held.write(y, j * channels, load(sums, j * block.lanes, block.lanes))
 
     return declared(store_sums, block.dtype, "pnpn", block)
@@ -129,9 +129,9 @@ def tabulator(block: Block) -> Any:
 
     def tabulate(args, slot, values, s, channels, table, table_row) -> None:
         zero = zero_vector(values.builder, block.dtype, lanes)
-        with loop(0, channels, lanes) as c:
+        with short_loop(0, channels, lanes) as c:
             mask = first(channels - c, lanes)
-            with reduction(values, [zero]) as (i, (b,), results):
+            with short_reduction(values, [zero]) as (i, (b,), results):
                 listed = [pointer(args, slot + i * LISTED + k, block.dtype) for k in (1, 2, 3)]
                 mean, factor, offset = (load_masked(array, c, mask) for array in listed)
                 weight = broadcast(load_scalar(moved(s, i), 0), lanes)
@@ -157,7 +157,7 @@ def row_mixer(block: Block) -> Any:
         def mix(j: Register, pixels: int) -> None:
             places = [at + (j + q) * channels for q in range(pixels)]
             start = load(table, values * table_row, lanes)
-            with reduction(values, [start] * pixels) as (i, sums, results):
+            with short_reduction(values, [start] * pixels) as (i, sums, results):
                 x = pointer(args, slot + i * LISTED, block.dtype)
                 a = load(table, i * table_row, lanes)
                 results += [fma(held.read(x, place), a, p) for place, p in zip(places, sums, strict=True)]
@@ -190,7 +190,7 @@ def row_finisher(block: Block) -> Any:
                 held.write(dp, place, value)
                 total = total + value
             store(sums, 0, total)
-            with loop(0, values) as i:
+            with short_loop(0, values) as i:
                 x = pointer(args, slot + i * LISTED, block.dtype)
                 mean = held.read(pointer(args, slot + i * LISTED + 1, block.dtype), c)
                 centered = load(sums, (i + 1) * lanes, lanes)

@@ -11,7 +11,7 @@ from typing import Any
 
 from nngraph_kernels.cpu.depthwise_layout import Block, Pair, power_of_two
 from nngraph_kernels.cpu.depthwise_rows import Channels, groups
-from nngraph_kernels.cpu.flow import declared, moved, reduction, zero_vector
+from nngraph_kernels.cpu.flow import declared, moved, short_reduction, zero_vector
 from nngraph_kernels.simd.arithmetic import fma
 from nngraph_kernels.simd.memory import load
 from nngraph_kernels.simd.register import Pointer, Register
@@ -72,9 +72,9 @@ def any_convolver(block: Block) -> Any:
         zero = zero_vector(width.builder, block.dtype, lanes)
 
         def write(j: Register, pixels: int) -> None:
-            with reduction(rows, [zero] * pixels) as (ky, sums, after_row):
+            with short_reduction(rows, [zero] * pixels) as (ky, sums, after_row):
                 x = row_of(ring, row, zeros, top + ky * down_dilation, height, slots)
-                with reduction(columns, sums) as (kx, so_far, after_tap):
+                with short_reduction(columns, sums) as (kx, so_far, after_tap):
                     w = held.read(weight, (ky * columns + kx) * channels)
                     for p, total in enumerate(so_far):
                         at = ((j + p) * across + kx * across_dilation) * lanes

@@ -13,7 +13,7 @@ from typing import Any
 from nngraph_kernels.cpu.depthwise_layout import PIXELS, Block, Pair, power_of_two
 from nngraph_kernels.cpu.depthwise_rows import Channels
 from nngraph_kernels.cpu.depthwise_window import row_of
-from nngraph_kernels.cpu.flow import declared, loop, moved, reduction, zero_vector
+from nngraph_kernels.cpu.flow import declared, moved, short_loop, short_reduction, zero_vector
 from nngraph_kernels.simd.arithmetic import fma
 from nngraph_kernels.simd.memory import load, store
 from nngraph_kernels.simd.register import Pointer, Register
@@ -50,7 +50,7 @@ def square_transposer(block: Block, square: Pair, wanted: Wanted) -> Any:
                     for ky in range(size)
                     if (phase - ky) % stride == 0
                 }
-                with loop(0, count) as g:
+                with short_loop(0, count) as g:
                     first = (start + g * (PIXELS // stride)) * lanes
                     seen = {ky: moved(dy, first) for ky, dy in rows.items()}
                     here = g * (PIXELS * lanes)
@@ -105,11 +105,11 @@ def any_transposer(block: Block, wanted: Wanted) -> Any:
 
     def go_back(dy, dilation, columns, weight, channels, count, r, dr, sums) -> None:
         held = Channels(block, channels)
-        with loop(0, count) as g:
+        with short_loop(0, count) as g:
             steps = [(g * PIXELS + p) * lanes for p in range(PIXELS)]
             pixels = [load(r, step, lanes) for step in steps] if wanted.weight else []
             starts = [load(dr, step, lanes) for step in steps] if wanted.data else []
-            with reduction(columns, starts) as (kx, cotangents, results):
+            with short_reduction(columns, starts) as (kx, cotangents, results):
                 back = kx * dilation * lanes
                 vectors = [load(dy, step - back, lanes) for step in steps]
                 if wanted.data:

@@ -67,11 +67,14 @@ def _leave(builder: ir.IRBuilder, branch: Any) -> None:
 
 
 @contextmanager
-def reduction(count: Register, starts: list[Register]) -> Generator[tuple[Register, list[Register], list[Register]]]:
+def reduction(
+    count: Register, starts: list[Register], unrolled: bool = True
+) -> Generator[tuple[Register, list[Register], list[Register]]]:
     """A loop over i below `count` that carries values along in registers.
 
     Gives i, the values so far and an empty list, in which what is written inside leaves the values after this
-    turn. Afterwards the list holds the values after the last turn, the `starts` if there was none.
+    turn. Afterwards the list holds the values after the last turn, the `starts` if there was none. `unrolled` as in
+    `loop`.
     """
     builder: ir.IRBuilder = count.builder
     before, results = builder.block, list[Register]()
@@ -85,12 +88,17 @@ def reduction(count: Register, starts: list[Register]) -> Generator[tuple[Regist
     for phi, value in zip([i, *carried], [following, *results], strict=True):
         phi.value.add_incoming(value.value, builder.block)
     last = builder.block
-    builder.cbranch((following < count).value, body, after)
+    branch = builder.cbranch((following < count).value, body, after)
+    if not unrolled:
+        _leave(builder, branch)
     builder.position_at_end(after)
     for place, start in enumerate(starts):
         phi = _phi(builder, before, start.value)
         phi.add_incoming(results[place].value, last)
         results[place] = start.like(phi)
+
+
+short_reduction = partial(reduction, unrolled=False)
 
 
 def _phi(builder: ir.IRBuilder, block: ir.Block, value: ir.Value) -> ir.PhiInstr:
