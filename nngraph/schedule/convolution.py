@@ -8,6 +8,7 @@ from functools import partial
 from nngraph.ir.graph import Node, Value
 from nngraph.ir.program import Kernel, KernelCall, MatmulEpilogueSpec, Operand
 from nngraph.ir.types import Dim, Shape, evaluate, multiply
+from nngraph.ops.windows import span
 from nngraph.schedule.matmul import access_of, epilogue_body, in_place
 from nngraph.schedule.region import Region, traffic
 from nngraph_kernels.cpu.convolution_weight import ConvolutionWeightSpec
@@ -50,6 +51,7 @@ def patches_of(x: Value, result: Shape, kernel_size: tuple[int, int], node: Node
     runs_x, length = (1, kw * pixel) if groups == 1 and given["dilation"][1] == 1 else (kw, channels)
     geometry = (
         height, width, pixel, down, across, *given["stride"], top, left, *given["dilation"], kh, runs_x, length,
+        width - span(kw, given["dilation"][1]),
     )  # fmt: skip
     return Patches(geometry, multiply(batch, down * across), groups, channels, kh * runs_x, kh * kw * channels)
 

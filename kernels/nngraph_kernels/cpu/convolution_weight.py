@@ -54,7 +54,6 @@ def _parts(cut: Blocking) -> dict[str, int]:
     """What lies in a thread's scratch, and how many elements each takes: multiples of a cache line."""
     return {
         "tile": cut.rows * cut.width,
-        "strip": (PIXELS * cut.rows + cut.lanes + 15) & -16,
         "patches": PIXELS * _pitch(cut) + cut.lanes,
         "panels": (PIXELS + 1) * cut.width,
     }
@@ -84,7 +83,7 @@ def _head(spec: ConvolutionWeightSpec, cut: Blocking) -> Iterator[str]:
     yield f'"""y[piece] = patches.T @ dy, a {spec.dtype} convolution\'s gradient of its filters."""'
     yield ""
     yield "from nngraph_kernels.cpu.blocking import Blocking"
-    yield "from nngraph_kernels.cpu.matmul_pack import panel_packer, strip_packer, tile_adder"
+    yield "from nngraph_kernels.cpu.matmul_pack import panel_packer, tile_adder"
     yield "from nngraph_kernels.cpu.matmul_tile import tile_multiplier"
     yield "from nngraph_kernels.cpu.patches import patch_row_packer"
     yield "from nngraph_kernels.simd import integer, offset_pointer, pointer"
@@ -92,8 +91,7 @@ def _head(spec: ConvolutionWeightSpec, cut: Blocking) -> Iterator[str]:
     yield f"BLOCKING = {cut!r}"
     yield f"pack_patches = patch_row_packer(BLOCKING, {arguments(spec).index(GEOMETRY[0])}, {_pitch(cut)})"
     yield "pack_panels = panel_packer(BLOCKING)"
-    yield "pack_strip = strip_packer(BLOCKING)"
-    yield "multiply_tiles = tile_multiplier(BLOCKING)"
+    yield f"multiply_tiles = tile_multiplier(BLOCKING, {_pitch(cut)})"
     yield "add_tile = tile_adder(BLOCKING)"
     yield ""
     yield ""
@@ -141,8 +139,8 @@ def _block(cut: Blocking) -> Iterator[str]:
     yield "pack_panels(offset_pointer(dy, pixel * filters + column), filters, width, count, panels)"
     yield f"for row in range(0, bottom - top, {cut.rows}):"
     yield f"    height = min(bottom - top - row, {cut.rows})"
-    yield f"    pack_strip(offset_pointer(patches, row), {_pitch(cut)}, height, count, strip)"
     panels = f"panels, {cut.panel}, {cut.panel} * count"
     edge = f"offset_pointer(panels, width // {cut.panel} * {cut.panel} * count)"
+    yield "    strip = offset_pointer(patches, row)"
     yield f"    multiply_tiles(strip, height, 1, count, {panels}, {edge}, width, tile)"
     yield "    add_tile(tile, height, width, pixel - first, offset_pointer(result, row * filters), filters)"

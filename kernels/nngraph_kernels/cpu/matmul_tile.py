@@ -38,10 +38,11 @@ from nngraph_kernels.simd.register import Pointer, Register, broadcast
 
 
 @cache
-def tile_multiplier(blocking: Blocking) -> Any:
+def tile_multiplier(blocking: Blocking, pitch: int = 0) -> Any:
     """A function for kernels, `multiply(strip, height, runs, K, b, b_row, b_panel, edge, width, out)`.
 
-    K is the length of a run, and `runs` is 1 unless the strip is laid out in runs. Leaves the product of a strip of
+    K is the length of a run, and `runs` is 1 unless the strip is laid out in runs. The rows of one k are `pitch`
+    elements from those of the next, if that is given, in the layout "columns". Leaves the product of a strip of
     `height` rows and of a block of `width` columns in `out`, in rows as long as a block, and overwrites the rest of
     the register tiles it uses. The rows of b are `b_row` elements apart, the columns of its panels `b_panel`. Columns
     that do not fill a panel are read from `edge`, a packed panel.
@@ -59,13 +60,13 @@ def tile_multiplier(blocking: Blocking) -> Any:
             with builder.if_else((inside > lanes).value) as (wide, narrow):
                 with wide, builder.if_else((height > half).value) as (high, low):
                     with high:
-                        _product(blocking, blocking.rows, blocking.vectors, *operands)
+                        _product(blocking, blocking.rows, blocking.vectors, *operands, pitch)
                     with low:
-                        _product(blocking, half, blocking.vectors, *operands)
+                        _product(blocking, half, blocking.vectors, *operands, pitch)
                 with narrow:
-                    _product(blocking, blocking.rows, 1, *operands)
+                    _product(blocking, blocking.rows, 1, *operands, pitch)
 
-    return declared(multiply, blocking.dtype, "pnnnpnnpnp", blocking)
+    return declared(multiply, blocking.dtype, "pnnnpnnpnp", (blocking, pitch))
 
 
 @cache
@@ -90,7 +91,7 @@ def row_multiplier(blocking: Blocking) -> Any:
     return declared(multiply, blocking.dtype, "pnnpnnp", blocking)
 
 
-def _product(blocking: Blocking, rows: int, vectors: int, strip, runs, K, b, b_row, width, out) -> None:
+def _product(blocking: Blocking, rows: int, vectors: int, strip, runs, K, b, b_row, width, out, pitch=0) -> None:
     """out[rows, vectors] = strip @ b, reading no more than `width` columns of b if that is given."""
     builder, lanes = K.builder, blocking.lanes
     masks = [first(width - v * lanes, lanes) for v in range(vectors)] if width is not None else []
@@ -99,20 +100,20 @@ def _product(blocking: Blocking, rows: int, vectors: int, strip, runs, K, b, b_r
         run_size = ((K + (lanes - 1)) & -lanes) * blocking.rows
         with reduction(runs, results) as (run, sums, results):
             place = moved(strip, run * run_size), moved(b, run * K * b_row)
-            results += _sums(blocking, rows, vectors, K, *place, b_row, masks, sums)
+            results += _sums(blocking, rows, vectors, K, *place, b_row, masks, sums, pitch)
     else:
-        results = _sums(blocking, rows, vectors, K, strip, b, b_row, masks, results)
+        results = _sums(blocking, rows, vectors, K, strip, b, b_row, masks, results, pitch)
     for i, total in enumerate(results):
         r, v = divmod(i, vectors)
         store(moved(out, r * blocking.width + v * lanes), integer_constant(builder, 0), total)
 
 
-def _sums(blocking: Blocking, rows: int, vectors: int, K, strip, b, b_row, masks, starts) -> list[Register]:
+def _sums(blocking: Blocking, rows: int, vectors: int, K, strip, b, b_row, masks, starts, pitch) -> list[Register]:
     """The accumulators after all k, which begin with `starts`."""
     lanes, distance = blocking.lanes, 1 if blocking.strip == "columns" else blocking.lanes
     with reduction(K, starts) as (k, sums, results):
         b_vectors = _row_of_b(moved(b, k * b_row), masks, vectors, lanes)
-        strip_k = moved(strip, _strip_offset(blocking, k))
+        strip_k = moved(strip, _strip_offset(blocking, k, pitch))
         for r in range(rows):
             a = broadcast(load_scalar(strip_k, r * distance), lanes)
             results += [fma(a, b_vectors[v], sums[r * vectors + v]) for v in range(vectors)]
@@ -126,7 +127,7 @@ def _row_of_b(b: Pointer, masks: list[Register], vectors: int, lanes: int) -> li
     return [load(b, place, lanes) for place in places]
 
 
-def _strip_offset(blocking: Blocking, k: Register) -> Register:
+def _strip_offset(blocking: Blocking, k: Register, pitch: int) -> Register:
     if blocking.strip == "columns":
-        return k * blocking.rows
+        return k * (pitch or blocking.rows)
     return (k & -blocking.lanes) * blocking.rows + (k & (blocking.lanes - 1))
