@@ -357,6 +357,19 @@ class OpMethods:
         regularizer: str | Specification | Mapping[str, Any] | None = None,
     ) -> Value:
         """For each integer a learned vector."""
+    def group_norm(
+        self,
+        x: Value,
+        groups: int,
+        epsilon: float = 1e-05,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        shared_with: Value | str | None = None,
+        initializer: str | Specification | Mapping[str, Any] | None = None,
+        regularizer: str | Specification | Mapping[str, Any] | None = None,
+    ) -> Value:
+        """Groups of channels normalized over each example, then scaled and shifted."""
     def matmul(
         self,
         a: Value,
@@ -696,3 +709,11 @@ class OpMethods:
         name: str | None = None,
     ) -> Value:
         """x with a number around it."""
+    def upsample_nearest(
+        self,
+        x: Value,
+        factor: int | Sequence[int],
+        *,
+        name: str | None = None,
+    ) -> Value:
+        """Each pixel of an image repeated down and across."""

@@ -11,6 +11,7 @@ from nngraph.ops import dropout as dropout
 from nngraph.ops import elementwise as elementwise
 from nngraph.ops import embedding as embedding
 from nngraph.ops import fused as fused
+from nngraph.ops import group_norm as group_norm
 from nngraph.ops import linear as linear
 from nngraph.ops import logic as logic
 from nngraph.ops import loss as loss
@@ -27,3 +28,4 @@ from nngraph.ops import shape as shape
 from nngraph.ops import slicing as slicing
 from nngraph.ops import source as source
 from nngraph.ops import update as update
+from nngraph.ops import upsampling as upsampling
