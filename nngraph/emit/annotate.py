@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from nngraph.ir.program import KernelCall, Operand, Statement
 
-ARGUMENT: Final = re.compile(r"= (?:pointer|integer|number)\(args, (\d+)")
+ARGUMENT: Final = re.compile(r"= (?:pointer|integer|number)\(args, (\d+)|^# args\[(\d+)\]")
 STATEMENT: Final = re.compile(r"([sv])(\d+)(_\w+)? = ")
-PRODUCT: Final = "acc = "
+PRODUCT: Final = "def each(acc, "
 COLUMN: Final = 56  # where comments begin, if the line leaves room
 
 
@@ -29,7 +29,7 @@ def annotated(source: str, call: KernelCall) -> str:
 
 def comment_on(line: str, call: KernelCall, slots: list[str]) -> str | None:
     if found := ARGUMENT.search(line):
-        slot = int(found[1])
+        slot = int(found[1] or found[2])
         return slots[slot] if slot < len(slots) else None
     if line.startswith(PRODUCT):
         return product_of(call)

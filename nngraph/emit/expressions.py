@@ -110,7 +110,7 @@ class Renderer:
         """An operator, or a function of `simd` or `math`."""
         inner = self.common(expr.args, wanted if wanted != "bool" else "float32")
         args = [text(arg, inner) for arg in expr.args]
-        if expr.op in INFIX:
+        if expr.op in INFIX and (expr.op != "equal" or self.lanes is None):  # == of what is traced is identity
             return f"({args[0]} {INFIX[expr.op]} {args[1]})"
         if expr.op == "logical_not":
             return f"(not {args[0]})" if self.lanes is None else f"(~{args[0]})"

@@ -70,8 +70,8 @@ def test_source_has_the_ids_of_nodes_in_its_comments(nngraph, small):
             assert any(id in comment for comment in comments), id
     statements = [line.strip() for line in out.splitlines()]
     assert any(re.fullmatch(r"v\d+ = fma\(.*\) +# update/mean/\w+\.bias", line) for line in statements)
-    assert any(re.fullmatch(r"M = integer\(args, \d+\) +# batch", line) for line in statements)
-    assert any(re.fullmatch(r"acc = load\(.*\) +# h1/matmul", line) for line in statements)
+    assert any(re.fullmatch(r"# args\[\d+\] is M +# batch", line) for line in statements)
+    assert any(re.fullmatch(r"def each\(acc, .*\): +# h1/matmul", line) for line in statements)
 
 
 def test_source_without_its_comments_is_what_is_compiled(small: Path):

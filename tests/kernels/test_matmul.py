@@ -231,16 +231,6 @@ def test_constant_sizes():
     y.check()
 
 
-def test_pieces_of_a_long_sum():
-    spec = MatmulSpec(transpose_a=True, pieces=True)
-    a, b = draw(1, "f", 1, 1000, 20), draw(2, "f", 1, 1000, 30)
-    partial = np.full((4, 20, 30), POISON, "f")
-    sizes = {"K": 300, "K_last": 100, "a_batch": 300 * 20, "b_batch": 300 * 30}
-    kernel(spec)(a, b, [partial], **sizes)
-    pieces = [slice(0, 300), slice(300, 600), slice(600, 900), slice(900, 1000)]
-    assert_close(partial, np.stack([product(spec, a[:, k], b[:, k])[0] for k in pieces]), 300)
-
-
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="names of x86 processors")
 @pytest.mark.parametrize("processor", ["haswell", "x86-64"])
 def test_narrower_vectors(processor):

@@ -28,9 +28,9 @@ class Blocking:
     rows, vectors : int
         The accumulators of the register tile.
     block : int
-        Vectors in a block of columns, for which A's strip is copied once.
+        Vectors in a block of columns, for which A's patches are gathered once.
     strip : {"rows", "columns", "runs"}
-        The layout of A's strip.
+        How A lies: its rows or its columns contiguous, or patches in a strip; see `matmul_tile`.
     masked : bool
         Whether a masked load is one instruction.
     """

@@ -21,6 +21,9 @@ STRIDES: dict[Access, tuple[str, ...]] = {
     "scalar": (),
 }
 
+PIECES = 32  # that the rows of a product are in for moments, whatever the number of threads
+SHORT = 8  # lines
+
 
 @dataclass(frozen=True, slots=True)
 class Operand:
@@ -57,6 +60,9 @@ class Epilogue:
         Statements, run once per call: vectors that do not change.
     imports : tuple of str
         Import statements that the lines need.
+    moments : int or None
+        The output of whose columns moments are left: for each of `PIECES` runs of row tiles the number of its rows,
+        their mean, and the sum of squared deviations from it.
     """
 
     operands: tuple[Operand, ...] = ()
@@ -65,6 +71,7 @@ class Epilogue:
     lines: tuple[str, ...] = ("y0 = acc",)
     constants: tuple[str, ...] = ()
     imports: tuple[str, ...] = ()
+    moments: int | None = None
 
 
 def output_names(epilogue: Epilogue) -> tuple[str, ...]:
@@ -89,41 +96,25 @@ def stride_names(epilogue: Epilogue) -> tuple[str, ...]:
     return tuple(outputs + [f"{x}_{axis}" for x, operand in accesses for axis in STRIDES[operand.access]])
 
 
+def moment_names(epilogue: Epilogue) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The pointer and the int slots of the moments that are left beside the outputs."""
+    return (("partial",), ("channels",)) if epilogue.moments is not None else ((), ())
+
+
 def is_positionless(epilogue: Epilogue) -> bool:
     """Whether every vector of the result is treated alike, whatever its row and column."""
     everywhere = all(operand.access in ("full", "scalar") for operand in epilogue.operands)
-    return everywhere and not re.search(r"\b(batch|row|column)\b", "\n".join(epilogue.lines))
+    named = re.search(r"\b(batch|row|column)\b", "\n".join(epilogue.lines))
+    return everywhere and not named and epilogue.moments is None
+
+
+def is_short(epilogue: Epilogue) -> bool:
+    """Whether its lines may stand in the kernel once for each accumulator of a register tile."""
+    return len(epilogue.lines) <= SHORT and not any(" nngraph_kernels.math " in line for line in epilogue.imports)
 
 
 def once_per_call(epilogue: Epilogue, dtype: str) -> Iterator[str]:
     """Statements before all loops: what is the same for every vector."""
     for s in number_names(epilogue):
         yield f"{s} = splat({dtype}({s}_number), LANES)"
-    for i, operand in enumerate(epilogue.operands):
-        if operand.access == "scalar":
-            yield f"x{i} = load_splat(x{i}_data, 0, LANES)"
     yield from epilogue.constants
-
-
-def once_per_row(epilogue: Epilogue) -> Iterator[str]:
-    """Statements at the start of a row, `row` of `batch`."""
-    for y in output_names(epilogue):
-        yield f"{y}_at = batch * {y}_batch + row * {y}_row"
-    for i, operand in enumerate(epilogue.operands):
-        if operand.access == "row":
-            yield f"x{i} = load_splat(x{i}_data, batch * x{i}_batch + row * x{i}_row, LANES)"
-        elif operand.access == "full":
-            yield f"x{i}_at = batch * x{i}_batch + row * x{i}_row"
-        elif operand.access == "column":
-            yield f"x{i}_at = batch * x{i}_batch"
-
-
-def once_per_vector(epilogue: Epilogue, masked: bool) -> Iterator[str]:
-    """Statements for the vector that starts at `column`, of which `mask` is inside the array."""
-    load, store, mask = ("load_masked", "store_masked", "mask") if masked else ("load", "store", "LANES")
-    for i, operand in enumerate(epilogue.operands):
-        if operand.access in ("full", "column"):
-            yield f"x{i} = {load}(x{i}_data, x{i}_at + column, {mask})"
-    yield from epilogue.lines
-    for y in output_names(epilogue):
-        yield f"{store}({y}_data, {y}_at + column, {y}{', mask' if masked else ''})"

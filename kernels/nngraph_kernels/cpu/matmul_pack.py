@@ -16,35 +16,6 @@ from nngraph_kernels.simd.register import Register
 
 
 @cache
-def strip_packer(blocking: Blocking) -> Any:
-    """A function for kernels, `pack(a, a_row, height, K, strip)`: copies `height` rows of A, all k."""
-    lanes = blocking.lanes
-    narrow = min(lanes, 1 << (blocking.rows - 1).bit_length())
-
-    def pack_rows(a, a_row, height, K, strip) -> None:
-        whole = K & -lanes
-        rest = first(K - whole, lanes)
-        with short_loop(0, height) as r:
-            row, to = moved(a, r * a_row), moved(strip, r * lanes)
-            with short_loop(0, whole, lanes) as k:
-                store(to, k * blocking.rows, load(row, k, lanes))
-            with K.builder.if_then((whole < K).value):
-                store(to, whole * blocking.rows, load_masked(row, whole, rest))
-
-    def pack_columns(a, a_row, height, K, strip) -> None:
-        # Stores overlap: what one writes beyond the rows of its k, the next one overwrites.
-        starts = range(0, blocking.rows, narrow)
-        masks = [first(height - start, narrow) for start in starts]
-        with short_loop(0, K) as k:
-            for start, mask in zip(starts, masks, strict=True):
-                store(strip, k * blocking.rows + start, load_masked(a, k * a_row + start, mask))
-
-    return declared(
-        pack_rows if blocking.strip == "rows" else pack_columns, blocking.dtype, "pnnnp", blocking
-    )
-
-
-@cache
 def panel_packer(blocking: Blocking) -> Any:
     """A function for kernels, `pack(b, b_row, width, K, panels)`: copies `width` columns, zeros beyond."""
     lanes, panel = blocking.lanes, blocking.panel
