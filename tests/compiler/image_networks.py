@@ -34,5 +34,29 @@ def convolutions_of_one(g):
     g.output(g.reshape(g.conv2d(h, 3, 3, name="pixel"), (3,)), name="scores")
 
 
-NETWORKS = (convolutions, operands_of_convolutions, convolutions_of_one)
-TRAINED = (convolutions, convolutions_of_one)
+def normalized_and_pooled(g):
+    """Batch norm before and after ReLU, of a value that is also a residual; windows that overlap and that do not."""
+    x = g.input("image", shape=(9, 8, 3))
+    h = g.conv2d(x, 17, 3, bias=False, name="stem")
+    h = g.max_pool(g.relu(g.batch_norm(h, name="first")), 3, stride=2, padding="same", name="largest")
+    normal = g.batch_norm(g.conv2d(h, 17, 3, bias=False, name="layer"), momentum=0.3, name="second")
+    h = g.batch_norm(g.relu(g.add(normal, h, name="residual")), name="third")
+    h = g.average_pool(h, 2, padding=1, name="means")
+    g.output(g.linear(g.global_average_pool(g.add(h, 0.5)), 3, name="head"), name="scores")
+
+
+def groups_and_upsampling(g):
+    """Groups of channels normalized; an image made larger again and added to what it came from."""
+    x = g.input("image", shape=(6, 6, 3))
+    wide = g.group_norm(g.conv2d(x, 6, 3, name="wide"), 3, name="groups")
+    h = g.average_pool(g.relu(wide), 2, padding=((1, 1), (0, 0)), include_padding=True, stride=(2, 3), name="means")
+    h = g.relu(g.group_norm(g.conv2d(h, 6, 3, name="narrow"), 1, name="whole"))
+    up = g.upsample_nearest(h, (2, 3), name="up")
+    h = g.add(g.max_pool(up, (3, 1), stride=1), wide, name="residual")
+    g.output(g.linear(g.global_max_pool(h), 3, name="head"), name="scores")
+
+
+NETWORKS = (
+    convolutions, operands_of_convolutions, convolutions_of_one, normalized_and_pooled, groups_and_upsampling,
+)  # fmt: skip
+TRAINED = (convolutions, convolutions_of_one, normalized_and_pooled, groups_and_upsampling)
