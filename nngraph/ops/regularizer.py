@@ -11,6 +11,8 @@ from nngraph.ir.graph import Value
 from nngraph.ir.op import REQUIRED
 from nngraph.ops.specification import Specification, family, from_spec, option
 
+WEIGHTS = ("weight", "depthwise_weight")  # the latter are those of separable_conv
+
 
 @dataclass(frozen=True, slots=True)
 class Regularizer(Specification):
@@ -28,7 +30,7 @@ class Regularizer(Specification):
     family: ClassVar[str] = "regularizer"
     strength: float = option(REQUIRED, "λ, its factor in the loss", minimum=0.0)
     _: KW_ONLY
-    parameters: tuple[str, ...] = option(("weight",), "names of the parameters that count", "strings")
+    parameters: tuple[str, ...] = option(WEIGHTS, "names of the parameters that count", "strings")
 
     def counts(self, name: str) -> bool:
         """Whether the parameter ``<node>.<name>`` counts."""

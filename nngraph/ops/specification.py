@@ -172,7 +172,8 @@ def check_strings(name: str, attribute: Attribute, value: Any) -> tuple[str, ...
     """Several names; one alone may stand without a list."""
     if value is None and attribute.default is None:
         return None
-    names = (value,) if isinstance(value, str) else tuple(cast("Iterable[Any]", value or ()))
+    alone = isinstance(value, str) or not isinstance(value, Iterable)
+    names = (value,) if alone else tuple(cast("Iterable[Any]", value))
     if not all(isinstance(item, str) for item in names):
         raise ValueError(f"attribute '{name}': {value!r} given, a list of strings expected")
     return names

@@ -25,6 +25,7 @@ def test_penalty(regularizer, expected):
 
 def test_weights_alone_count_unless_told():
     assert L2(0.1).counts("h1.weight")
+    assert L2(0.1).counts("separable.depthwise_weight")
     assert not L2(0.1).counts("h1.bias")
     assert not L2(0.1).counts("batch.norm.scale")
     assert regularizer_from({"type": "l2", "strength": 1, "parameters": ["bias"]}).counts("h1.bias")

@@ -101,6 +101,7 @@ def test_numbers_and_lists_are_normalized():
         (lambda: SGD(-0.1), "-0.1 given, a finite number of at least 0"),
         (lambda: SGD(0.1, nesterov=True), "nesterov given without momentum"),
         (lambda: SGD(0.1, decay=[1]), "a list of strings"),
+        (lambda: SGD(0.1, decay=5e-5), "5e-05 given, a list of strings"),
         (lambda: SGD({"type": "linear"}), "schedule 'linear': not known"),
         (lambda: Adam(clip_norm=0), "clip_norm"),
         (lambda: Cosine(0.1, steps=3, epochs=2), "both steps and epochs given"),
