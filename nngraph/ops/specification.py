@@ -172,11 +172,11 @@ def check_strings(name: str, attribute: Attribute, value: Any) -> tuple[str, ...
     """Several names; one alone may stand without a list."""
     if value is None and attribute.default is None:
         return None
-    alone = isinstance(value, str) or not isinstance(value, Iterable)
+    alone = isinstance(value, str) or not hasattr(value, "__iter__")
     names = (value,) if alone else tuple(cast("Iterable[Any]", value))
     if not all(isinstance(item, str) for item in names):
         raise ValueError(f"attribute '{name}': {value!r} given, a list of strings expected")
-    return names
+    return cast("tuple[str, ...]", names)
 
 
 def check_rate(name: str, attribute: Attribute, value: Any) -> Any:
