@@ -128,11 +128,15 @@ class Differences:
         """The central difference; None where a kink is in the way."""
         left, right = self.slopes(name, direction, self.eps)
         central, bend = (left + right) / 2, abs(right - left)
-        if bend <= tolerate(central):
+        if bend <= tolerate(central) or not np.isfinite(bend):
             return central
-        left, right = self.slopes(name, direction, self.eps / SMALLER)
-        smooth = SHRINKS[0] * bend <= abs(right - left) <= SHRINKS[1] * bend
-        return central if smooth or not np.isfinite(bend) else None
+        # Twice, for of several kinks on both sides some pass for a curve at one distance.
+        for distance in (self.eps / SMALLER, self.eps / SMALLER**2):
+            left, right = self.slopes(name, direction, distance)
+            moved, bend, before = abs((left + right) / 2 - central), abs(right - left), bend
+            if moved > tolerate(central) or not SHRINKS[0] * before <= bend <= SHRINKS[1] * before:
+                return None
+        return central
 
 
 def check_gradients(
