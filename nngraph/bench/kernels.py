@@ -105,6 +105,24 @@ def product(name: str, m: int, k: int, n: int, transpose_a: bool = False, transp
     return Case("matmul", name, ((1, *a), (1, *b)), (step,), 2 * m * k * n)
 
 
+def convolutions() -> Iterator[Case]:
+    """Layers of small image networks: first ones, ordinary ones, strided, in groups."""
+    for image, filters, given in [
+        ((32, 32, 32, 3), 32, {}), ((32, 32, 32, 32), 32, {}), ((32, 32, 32, 64), 64, {}), ((32, 8, 8, 64), 128, {}),
+        ((32, 32, 32, 64), 64, {"kernel_size": 5}), ((8, 56, 56, 39), 78, {"stride": 2}),
+        ((32, 16, 16, 64), 64, {"groups": 4}),
+    ]:  # fmt: skip
+        yield convolution(image, filters, **given)
+
+
+def convolution(image: Shape, filters: int, kernel_size: int = 3, stride: int = 1, groups: int = 1) -> Case:
+    given = {"filters": filters, "kernel_size": kernel_size, "stride": stride, "groups": groups, "bias": False}
+    name = f"{kernel_size}×{kernel_size}, {filters} filters" + (f", stride {stride}" if stride > 1 else "")
+    places = image[0] * -(-image[1] // stride) * -(-image[2] // stride)
+    flops = 2 * places * filters * kernel_size**2 * (image[3] // groups)
+    return Case("conv2d", name + (f", {groups} groups" if groups > 1 else ""), (image,), (("conv2d", given),), flops)
+
+
 def simple(family: str, op: str, *shapes: Shape, name: str = "", **attributes: Any) -> Case:
     """A case of one op."""
     return Case(family, name or op, shapes, ((op, attributes),))
@@ -145,7 +163,7 @@ def movement() -> Iterator[Case]:
 
 def cases() -> list[Case]:
     """All of them, in the order of the table."""
-    return [*products(), *elementwise(), *rows(), *movement()]
+    return [*products(), *convolutions(), *elementwise(), *rows(), *movement()]
 
 
 def programs_of(case: Case, dtype: str, threads: int) -> Programs:

@@ -34,8 +34,9 @@ def command() -> None:
 def kernels(wanted: str | None, dtype: str, threads: int | None, as_json: bool) -> None:
     """Time kernels on many shapes, as the compiler emits them and the tape runs them.
 
-    Products are compared with multiply-adds in registers; everything else with the bytes that a triad (y = a + 3x)
-    moves a second in as much memory. More than 100% of that is possible where a kernel reads more than it writes.
+    Products and convolutions are compared with multiply-adds in registers; everything else with the bytes that a triad
+    (y = a + 3x) moves a second in as much memory. More than 100% of that is possible where a kernel reads more than it
+    writes.
 
     \b
     nngraph bench kernels
