@@ -131,10 +131,12 @@ class Differences:
         if bend <= tolerate(central) or not np.isfinite(bend):
             return central
         # Twice, for of several kinks on both sides some pass for a curve at one distance.
-        for distance in (self.eps / SMALLER, self.eps / SMALLER**2):
-            left, right = self.slopes(name, direction, distance)
+        for smaller in (SMALLER, SMALLER**2):
+            left, right = self.slopes(name, direction, self.eps / smaller)
             moved, bend, before = abs((left + right) / 2 - central), abs(right - left), bend
-            if moved > tolerate(central) or not SHRINKS[0] * before <= bend <= SHRINKS[1] * before:
+            noise = smaller * self.noise
+            shrinks = SHRINKS[0] * before - noise <= bend <= SHRINKS[1] * before + noise
+            if moved > tolerate(central) + noise or not shrinks:
                 return None
         return central
 
