@@ -82,20 +82,38 @@ def test_sums_of_any_size(rows, channels):
         assert all(np.array_equal(one, other) for one, other in zip(found, again, strict=True))
 
 
-def test_a_step_passes_over_the_data_twice_each_way():
-    """Forward moments, then all that is elementwise; backward sums, then the rest. Small work is two calls each way."""
+def calls_about(model, needle):
+    """Families of the calls that compute nodes named so: those over images, with how many they touch, and the rest."""
+    passes, small = [], []
+    for call in model.schedule:
+        images = sum(o.value.type.shape[1:] == (64, 32) for o in (*call.outputs, *call.inputs))
+        if any(needle in id for id in call.nodes):
+            (passes if images else small).append((call.kernel.family, images))
+    return passes, [family for family, _ in small]
+
+
+def test_a_step_passes_over_the_data_once_and_twice():
+    """Forward the moments come with the product before, and all that is elementwise is one pass; backward one pass is
+    for sums, one for the rest, and ReLU's is done by the product after it. What is small is two calls each way.
+    """
     g = ng.Graph()
     h = g.linear(g.input("x", (64, 16)), 32, bias=False, name="before")
-    h = g.linear(g.relu(g.batch_norm(h, name="normal"), name="relu"), 32, name="after")
+    h = g.linear(g.relu(g.batch_norm(h, name="normal")), 32, name="after")
     g.output(g.linear(g.mean(h, axis=1), 3, name="logits"))
     m = ng.compile(g, loss="cross_entropy", optimizer=ng.SGD(0.1, momentum=0.9))
-    passes, small = [], []
-    for call in m.schedule:
-        images = sum(o.value.type.shape[1:] == (64, 32) for o in (*call.outputs, *call.inputs))
-        if any("normal" in id for id in call.nodes):
-            (passes if images else small).append((call.kernel.family, images))
-    assert passes == [("channel_sums", 1), ("rows", 2), ("channel_sums", 2), ("rows", 3)]
-    assert [family for family, _ in small] == ["channel_totals", "rows"] * 2
+    passes, small = calls_about(m, "normal")
+    assert passes == [("matmul", 1), ("rows", 2), ("channel_sums", 2), ("rows", 3)]
+    assert small == ["channel_totals", "rows"] * 2
+
+
+def test_moments_of_what_no_product_makes_take_a_pass():
+    g = ng.Graph()
+    h = g.relu(g.batch_norm(g.input("x", (64, 32)), name="normal"))
+    g.output(g.linear(g.mean(h, axis=1), 3, name="logits"))
+    m = ng.compile(g, loss="cross_entropy", optimizer=ng.SGD(0.1, momentum=0.9))
+    passes, small = calls_about(m, "normal")
+    assert passes == [("channel_sums", 1), ("rows", 2), ("channel_sums", 2)]
+    assert small == ["channel_totals", "rows"] * 2
 
 
 @pytest.mark.parametrize("channels", [3, 16, 21, 64])
