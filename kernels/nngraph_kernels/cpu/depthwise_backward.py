@@ -33,12 +33,15 @@ POINTERS = {
 }
 
 OF_ROWS = {
-    "data": {"store_row": "row_storer"},
-    "weight": {"store_sums": "sums_storer"},
+    "data": {"store_row": "row_storer(BLOCK)"},
+    "weight": {"store_sums": "sums_storer(BLOCK)"},
     "mixed": {
-        "mix_row": "row_mixer", "tabulate": "tabulator", "finish_row": "row_finisher", "store_sums": "sums_storer",
+        "mix_row": "row_mixer(BLOCK, ahead=True)",
+        "tabulate": "tabulator(BLOCK)",
+        "finish_row": "row_finisher(BLOCK)",
+        "store_sums": "sums_storer(BLOCK)",
     },
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,19 +101,20 @@ def source(name: str, spec: DepthwiseBackwardSpec) -> str:
 
 def head(spec: DepthwiseBackwardSpec) -> Iterator[str]:
     """The module's docstring, imports and primitives."""
-    makers = {"clear": "vectors_cleaner", "load_row": "row_loader", **OF_ROWS[spec.wanted]}
+    made = {"clear": "vectors_cleaner(BLOCK)", "load_row": "row_loader(BLOCK)", **OF_ROWS[spec.wanted]}
     wanted = f"Wanted(data={spec.wanted != 'weight'}, weight={spec.wanted != 'data'})"
     window = "square_transposer" if spec.square else "any_transposer"
     yield f'"""Gradients of a depthwise convolution ({spec.wanted}), {spec.block.dtype}."""'
     yield ""
     yield "from nngraph_kernels.cpu.depthwise_layout import Block"
-    yield f"from nngraph_kernels.cpu.depthwise_rows import {', '.join(sorted(makers.values()))}"
+    makers = sorted(call.partition("(")[0] for call in made.values())
+    yield f"from nngraph_kernels.cpu.depthwise_rows import {', '.join(makers)}"
     yield f"from nngraph_kernels.cpu.depthwise_window_backward import Wanted, {window}"
     yield "from nngraph_kernels.simd import integer, offset_pointer, pointer"
     yield ""
     yield f"BLOCK = {spec.block!r}"
     yield f"LANES = {spec.block.lanes}"
-    yield from (f"{function} = {maker}(BLOCK)" for function, maker in makers.items())
+    yield from (f"{function} = {call}" for function, call in made.items())
     yield f"go_back = {window}(BLOCK, {f'{spec.square}, ' if spec.square else ''}{wanted})"
     yield ""
     yield ""

@@ -10,13 +10,15 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+from llvmlite import ir
+
 from nngraph_kernels.cpu.depthwise_layout import PIXELS, Block
 from nngraph_kernels.cpu.flow import declared, load_scalar, moved, short_loop, short_reduction, zero_vector
 from nngraph_kernels.simd.arguments import pointer
 from nngraph_kernels.simd.arithmetic import fma, select
 from nngraph_kernels.simd.lanes import first
 from nngraph_kernels.simd.memory import load, load_masked, store, store_masked
-from nngraph_kernels.simd.register import Pointer, Register, broadcast
+from nngraph_kernels.simd.register import Pointer, Register, broadcast, call_named
 
 LISTED = 4  # pointers a value in the list of those to mix: x, mean, factor, offset
 
@@ -40,6 +42,14 @@ class Channels:
             store(y, at, value)
         else:
             store_masked(y, at, value, self.mask)
+
+
+def ask_for(x: Pointer, at: Register) -> None:
+    """Have the cache line of the element there brought in meanwhile; there may be none."""
+    builder, number = x.builder, ir.IntType(32)
+    address = builder.bitcast(moved(x, at).value, ir.IntType(8).as_pointer())
+    read, keep, data = (ir.Constant(number, value) for value in (0, 3, 1))
+    call_named(builder, "llvm.prefetch.p0", ir.VoidType(), [address, read, keep, data])
 
 
 def groups(width: Register, body: Callable[[Register, int], None]) -> None:
@@ -144,10 +154,11 @@ def tabulator(block: Block) -> Any:
 
 
 @cache
-def row_mixer(block: Block) -> Any:
+def row_mixer(block: Block, ahead: bool = False) -> Any:
     """A function for kernels, `mix_row(args, slot, values, at, channels, width, table, table_row, y)`.
 
     Vector j of y becomes max(0, Σ a_i x_i + b) at pixel j of the row that starts `at` elements into each x_i.
+    With `ahead`, the row below is asked for: it pays where the values were written long ago.
     """
     lanes = block.lanes
 
@@ -160,13 +171,15 @@ def row_mixer(block: Block) -> Any:
             with short_reduction(values, [start] * pixels) as (i, sums, results):
                 x = pointer(args, slot + i * LISTED, block.dtype)
                 a = load(table, i * table_row, lanes)
+                for place in places if ahead else []:
+                    ask_for(x, place + width * channels)
                 results += [fma(held.read(x, place), a, p) for place, p in zip(places, sums, strict=True)]
             for q, p in enumerate(results):
                 store(y, (j + q) * lanes, select(p < 0.0, 0.0, p))
 
         groups(width, mix)
 
-    return declared(mix_row, block.dtype, "annnnnpnp", block)
+    return declared(mix_row, block.dtype, "annnnnpnp", (block, ahead))
 
 
 @cache
