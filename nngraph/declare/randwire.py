@@ -118,7 +118,7 @@ def stem(g: Graph, h: Value, channels: int, plan: Regime) -> Value:
 def head(g: Graph, h: Value, classes: int, dropout: float) -> Value:
     h = g.conv2d(g.relu(h, name="relu"), HEAD, 1, bias=False, name="conv")
     h = g.relu(g.batch_norm(h, name="norm"), name="features")
-    h = g.mean(h, (1, 2), name="pool")
+    h = g.global_average_pool(h, name="pool")
     if dropout:
         h = g.dropout(h, dropout, name="dropout")
     return g.linear(h, classes, name="logits")
