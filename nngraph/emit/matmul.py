@@ -54,5 +54,6 @@ def matmul_source(name: str, spec: MatmulEpilogueSpec) -> str:
         tuple(lines),
         tuple(constants),
         tuple(imports("\n".join(lines + constants))),
+        names.vector(spec.moments) if spec.moments >= 0 else "",
     )
     return template.source(name, spec.product, epilogue)

@@ -128,6 +128,8 @@ class MatmulEpilogueSpec:
         Dtypes of what it stores.
     statements, stores, numbers
         As in `RowsSpec`.
+    moments : int
+        The statement of whose columns moments are left beside the outputs; -1 for none.
     """
 
     product: Any
@@ -136,6 +138,7 @@ class MatmulEpilogueSpec:
     statements: tuple[Statement, ...]
     stores: tuple[int, ...]
     numbers: int
+    moments: int = -1
 
 
 class Kernel:

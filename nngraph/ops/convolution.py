@@ -250,7 +250,7 @@ def conv2d_expand(
 ) -> Value:
     place = window_of(x.type, kernel_size, stride, padding, dilation)
     if (place.taps, groups, place.stride, place.padding) == (1, 1, (1, 1), ((0, 0), (0, 0))):
-        y = b.add("matmul", x, b.add("view", weight, shape=weight.type.shape[2:]))
+        y = b.add("matmul", x, weight)
     elif groups == channels_of(x.type) > 1:
         y = convolve_channels(b, x, weight, place)
     else:

@@ -52,8 +52,8 @@ def vjp(b: Builder, node: Node, dy: Value) -> tuple[Value, Value]:
         da = b.add("matmul", right, dy, transpose_a=tb, transpose_b=True)
     else:
         da = b.add("matmul", dy, right, transpose_b=not tb)
-    if right.type.rank == 2 and not ta:
-        left, dy = rows_of(b, left), rows_of(b, dy)
+    if not ta and all(dim == 1 for dim in right.type.shape[:-2]):
+        left, dy = (rows_of(b, x, right.type.rank) for x in (left, dy))
     if tb:
         db = b.add("matmul", dy, left, transpose_a=True, transpose_b=ta)
     else:
@@ -61,9 +61,10 @@ def vjp(b: Builder, node: Node, dy: Value) -> tuple[Value, Value]:
     return unbroadcast(b, da, node.inputs[0].type), unbroadcast(b, db, right.type)
 
 
-def rows_of(b: Builder, x: Value) -> Value:
-    """All rows of `x` in one matrix."""
-    return x if x.type.rank == 2 else b.add("view", x, shape=(size_of(x.type.shape[:-1]), x.type.shape[-1]))
+def rows_of(b: Builder, x: Value, rank: int) -> Value:
+    """All rows of `x` in one matrix, with axes of size 1 in front of it up to that rank."""
+    shape = (*(1,) * (rank - 2), size_of(x.type.shape[:-1]), x.type.shape[-1])
+    return x if x.type.shape == shape else b.add("view", x, shape=shape)
 
 
 def flops(a: TensorType, b: TensorType, transpose_a: bool = False, transpose_b: bool = False) -> Dim:
@@ -81,7 +82,7 @@ matmul = register_op(
             Sample(((3, 5), (5, 7))), Sample(((33, 17), (17, 34))),
             Sample(((5, 3), (5, 7)), {"transpose_a": True}), Sample(((3, 5), (7, 5)), {"transpose_b": True}),
             Sample(((5, 19), (20, 5)), {"transpose_a": True, "transpose_b": True}),
-            Sample(((2, 3, 5), (2, 5, 4))), Sample(((2, 2, 3, 5), (5, 4))),
+            Sample(((2, 3, 5), (2, 5, 4))), Sample(((2, 2, 3, 5), (5, 4))), Sample(((2, 3, 5), (1, 5, 4))),
             Sample(((2, 3, 5), (2, 4, 5)), {"transpose_b": True}),
             Sample(((2, 3, 5), (4, 5)), {"transpose_b": True}), Sample(((2, 5, 3), (5, 4)), {"transpose_a": True}),
             Sample(((2, 5, 3), (2, 4, 5)), {"transpose_a": True, "transpose_b": True}),

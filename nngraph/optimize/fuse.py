@@ -14,11 +14,13 @@ from nngraph.ir.types import Batch, Shape, size_of
 from nngraph.optimize.cheap import is_cheap, kept_anyway
 from nngraph.optimize.groups import (
     MEMBERS,
+    MOMENTS,
     POINTERS,
     Group,
     accepts_clone,
     accepts_column_reduction,
     accepts_elementwise,
+    accepts_moments,
     accepts_row_reduction,
     fits_product,
     mergeable,
@@ -100,6 +102,8 @@ class Fuser:
             return self.place_elementwise(node, candidates, rank)
         if node.op.name in REDUCTIONS:
             return self.place_reduction(node, candidates, rank)
+        if node.op.name == MOMENTS and len(candidates) == 1 and accepts_moments(candidates[0], node):
+            return candidates[0]
         kind = node.op.name if node.op.name in PRODUCTS else "alone"
         return self.open(Group(kind, node.results[0].type.shape, rank + 1, anchored=True))
 
@@ -150,9 +154,7 @@ class Fuser:
         """Whether all that reads `node` are reductions over the last axis, which will have a kernel of their own."""
         readers = self.readers.get(node.result, ())
         last = node.result.type.rank - 1
-        return bool(readers) and all(
-            r.op.name in REDUCTIONS and r.attributes["axis"][-1] == last for r in readers
-        )
+        return bool(readers) and all(r.op.name in REDUCTIONS and r.attributes["axis"][-1] == last for r in readers)
 
     def pool(self, node: Node, group: Group) -> Group:
         """The group of this rank and space that small work is gathered in, though its parts are unrelated."""
@@ -175,9 +177,7 @@ class Fuser:
             return candidates[0]
         inner = len(shape) - 1 - axes[-1]
         if not (
-            candidates
-            and self.feeds_only(candidates[0], node)
-            and accepts_column_reduction(candidates[0], node, inner)
+            candidates and self.feeds_only(candidates[0], node) and accepts_column_reduction(candidates[0], node, inner)
         ):
             candidates = [self.open(Group("columns", shape, rank + 1))]
         group = candidates[0]
@@ -386,9 +386,7 @@ def dependencies(graph: Graph, fuser: Fuser, groups: list[Group]) -> Iterator[tu
         for value in group.read:
             if value in reads:
                 reads[value].append(group)
-    written = {
-        s.old: fuser.makers[s.new] for s in graph.states if s.new is not s.old and s.new in fuser.makers
-    }
+    written = {s.old: fuser.makers[s.new] for s in graph.states if s.new is not s.old and s.new in fuser.makers}
     writers = set(written.values())
     for old, writer in written.items():
         for reader in reads[old]:

@@ -7,6 +7,7 @@ pass takes one look at each node.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from nngraph.ir.elementwise import is_positional
@@ -18,6 +19,8 @@ MEMBERS, POINTERS = (
     48,
     24,
 )  # of one group at most: what keeps a kernel's compile time and its registers in bounds
+
+MOMENTS = "moment_sums"
 
 
 @dataclass(slots=True, eq=False)
@@ -88,13 +91,37 @@ def accepts_clone(group: Group, node: Node) -> bool:
 def fits_product(group: Group, node: Node) -> bool:
     """Whether an elementwise node can be computed of a product's result, which has no place along an axis.
 
-    A convolution goes over the pixels of all images in one row: what enters from outside must vary with all of them
-    or with none.
+    A convolution goes over the pixels of all images in one row, and so does a product that leaves moments: what
+    enters from outside must vary with all of them or with none.
     """
     if is_positional(node):
         return False
-    outside = (value.type.shape for value in node.inputs if value not in group.made)
-    return group.kind != "convolution" or all(simple_operand(given, group.space, 1, rows=True) for given in outside)
+    outside = [value for value in node.inputs if value not in group.made]
+    return not (group.kind == "convolution" or leaves_moments(group)) or all_simple(group, outside)
+
+
+def all_simple(group: Group, values: Iterable[Value]) -> bool:
+    return all(simple_operand(value.type.shape, group.space, 1, rows=True) for value in values)
+
+
+def leaves_moments(group: Group) -> bool:
+    return any(node.op.name == MOMENTS for node in group.members)
+
+
+def accepts_moments(group: Group, node: Node) -> bool:
+    """Whether a product can leave the moments of what it makes, one row after the other of a single matrix."""
+    (x,) = node.inputs
+    if group.kind not in PRODUCTS or x not in group.made or x.type.shape != group.space:
+        return False
+    product = next(member for member in group.members if member.op.name in PRODUCTS)
+    if leaves_moments(group) or not group.has_room(node) or x.type.dtype != product.result.type.dtype:
+        return False
+    if group.kind == "convolution":
+        return True
+    b = product.inputs[1].type.shape
+    one_matrix = not product.attributes["transpose_a"] and all(dim == 1 for dim in b[:-2])
+    others = [value for member in group.members if member is not product for value in member.inputs]
+    return one_matrix and all_simple(group, (value for value in others if value not in group.made))
 
 
 def mixes_floats(group: Group, node: Node) -> bool:

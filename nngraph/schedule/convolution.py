@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from nngraph.ir.graph import Node, Value
-from nngraph.ir.program import Kernel, KernelCall, MatmulEpilogueSpec, Operand
+from nngraph.ir.program import Kernel, KernelCall, Operand
 from nngraph.ir.types import Dim, Shape, evaluate, multiply
 from nngraph.ops.windows import span
-from nngraph.schedule.matmul import access_of, epilogue_body, in_place
+from nngraph.schedule.matmul import access_of, epilogue_body, epilogue_spec, in_place, moment_operands, stored
 from nngraph.schedule.region import Region, traffic
 from nngraph_kernels.cpu.convolution_weight import ConvolutionWeightSpec
 from nngraph_kernels.cpu.convolution_weight import scratch_bytes as weight_scratch_bytes
@@ -63,14 +63,11 @@ def schedule_convolution(region: Region) -> list[KernelCall]:
     kh, kw, _, filters = (dim for dim in weight.type.shape if isinstance(dim, int))
     patches = patches_of(x, region.space, (kh, kw), node)
     body = epilogue_body(region, node)
-    values, count = [*region.results, x, weight, *body.operands], len(region.results)
+    values, count = [*stored(region), x, weight, *body.operands], len(stored(region))
     accesses: list[Access] = [access_of(v, region.space, varies(v, region.space)) for v in body.operands]
     product = MatmulSpec(x.type.dtype, patches=True)
-    spec = MatmulEpilogueSpec(
-        product, tuple(zip(accesses, (v.type.dtype for v in body.operands), strict=True)),
-        tuple(v.type.dtype for v in region.results), tuple(body.statements),
-        tuple(body.position[value] for value in region.results), len(body.numbers),
-    )  # fmt: skip
+    spec = epilogue_spec(product, region, body, accesses)
+    partial_sums, all_channels = moment_operands(region)
     n = filters // patches.groups
     sizes = (patches.groups, patches.pixels, n, patches.depth)
     steps: dict[Access, tuple[int, ...]] = {"full": (n, filters), "row": (0, 1), "column": (n,), "scalar": ()}
@@ -78,8 +75,8 @@ def schedule_convolution(region: Region) -> list[KernelCall]:
     operands = [Operand(value) for value in values]
     return [
         KernelCall(
-            Kernel("matmul", spec), tuple(operands[:count]), tuple(operands[count:]),
-            (*sizes, *patches.geometry, filters, patches.channels, n, *strides),
+            Kernel("matmul", spec), (*operands[:count], *partial_sums), tuple(operands[count:]),
+            (*sizes, *patches.geometry, filters, patches.channels, n, *strides, *all_channels),
             tuple(body.numbers), region.ids, scratch=partial(scratch, product, patches, n),
             in_place=in_place(values, accesses, count),
             flops=multiply(multiply(patches.pixels, filters), 2 * patches.depth), traffic=traffic(values),

@@ -16,15 +16,17 @@ from nngraph.schedule.strides import Strides, broadcast_strides, collapse
 from nngraph_kernels.cpu.epilogue import STRIDES, Access
 from nngraph_kernels.cpu.matmul import MatmulSpec, scratch_bytes
 
+MOMENTS = "moment_sums"
+
 
 def schedule_matmul(region: Region) -> list[KernelCall]:
     """One call, or several where the leading axes of the operands are broadcast against each other."""
     node = next(node for node in region.members if node.op.name == "matmul")
     body = epilogue_body(region, node)
-    values = [*region.results, *node.inputs, *body.operands]
+    values = [*stored(region), *node.inputs, *body.operands]
     joined = rows_join(node)
     walks = [row_strides(value, region.space) for value in values]
-    count = len(region.results)
+    count = len(stored(region))
     walks[count : count + 2] = factor_strides(node, region.space)
     return [build_call(region, node, body, values, part) for part in parts(region.space[:-1], walks, joined)]
 
@@ -35,9 +37,35 @@ def epilogue_body(region: Region, anchor: Node) -> Body:
     for node in region.members:
         if node is anchor:
             body.put(node.result, Statement("product", FULL, node.result.type.dtype))
-        else:
+        elif node.op.name != MOMENTS:
             body.add(node)
     return body
+
+
+def moments_of(region: Region) -> Node | None:
+    """The node that wants moments of what the kernel makes."""
+    return next((node for node in region.members if node.op.name == MOMENTS), None)
+
+
+def stored(region: Region) -> tuple[Value, ...]:
+    """The results but for moments."""
+    node = moments_of(region)
+    return tuple(value for value in region.results if node is None or value is not node.result)
+
+
+def epilogue_spec(product: MatmulSpec, region: Region, body: Body, accesses: Sequence[Access]) -> MatmulEpilogueSpec:
+    results, moments = stored(region), moments_of(region)
+    return MatmulEpilogueSpec(
+        product, tuple(zip(accesses, (v.type.dtype for v in body.operands), strict=True)),
+        tuple(v.type.dtype for v in results), tuple(body.statements), tuple(body.position[value] for value in results),
+        len(body.numbers), body.position[moments.inputs[0]] if moments else -1,
+    )  # fmt: skip
+
+
+def moment_operands(region: Region) -> tuple[tuple[Operand, ...], tuple[Dim, ...]]:
+    """What a call gives its kernel for moments: the output after all others, and the last integer."""
+    node = moments_of(region)
+    return ((Operand(node.result),), node.result.type.shape[-1:]) if node else ((), ())
 
 
 def rows_join(node: Node) -> bool:
@@ -118,23 +146,20 @@ def build_call(region: Region, node: Node, body: Body, values: list[Value], part
     a, b = node.inputs
     transpose_a, transpose_b = node.attributes["transpose_a"], node.attributes["transpose_b"]
     k = a.type.shape[-2 if transpose_a else -1]
-    count = len(region.results)
+    count = len(stored(region))
     steps = part.steps[count + 2 :]
     accesses: list[Access] = [access_of(v, region.space, row) for v, (_, row) in zip(body.operands, steps, strict=True)]
     product_spec = MatmulSpec(a.type.dtype, transpose_a, transpose_b)
-    spec = MatmulEpilogueSpec(
-        product_spec, tuple(zip(accesses, (v.type.dtype for v in body.operands), strict=True)),
-        tuple(v.type.dtype for v in region.results), tuple(body.statements),
-        tuple(body.position[value] for value in region.results), len(body.numbers),
-    )  # fmt: skip
+    spec = epilogue_spec(product_spec, region, body, accesses)
+    partial_sums, channels = moment_operands(region)
     strides = [stride for own in part.steps[:count] for stride in own]
     for own, access in zip(steps, accesses, strict=True):
         strides += own[: len(STRIDES[access])]
     operands = [Operand(value, *start) for value, start in zip(values, part.starts, strict=True)]
     factors = [part.steps[count][0], part.steps[count + 1][0]]
     return KernelCall(
-        Kernel("matmul", spec), tuple(operands[:count]), tuple(operands[count:]),
-        (part.batch, part.m, n, k, a.type.shape[-1], b.type.shape[-1], *factors, *strides),
+        Kernel("matmul", spec), (*operands[:count], *partial_sums), tuple(operands[count:]),
+        (part.batch, part.m, n, k, a.type.shape[-1], b.type.shape[-1], *factors, *strides, *channels),
         tuple(body.numbers), region.ids, scratch=partial(scratch, product_spec, part.m, n, k),
         in_place=in_place(values, accesses, count),
         flops=node.op.flops(a.type, b.type, **node.attributes) if node.op.flops else 0, traffic=traffic(values),

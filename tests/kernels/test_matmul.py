@@ -42,7 +42,7 @@ class Kernel:
         batches, M, N = outputs[0].shape
         K = a.shape[1 if self.spec.transpose_a else 2]
         scratch = guarded(np.zeros(scratch_bytes(self.spec, M, N, K, threads) // a.itemsize, a.dtype))
-        slots = {"batches": batches, "M": M, "N": N, "K": K, "a": a, "b": b, "scratch": scratch.data}
+        slots = {"batches": batches, "M": M, "N": N, "K": K, "a": a, "b": b, "scratch": scratch.data, "channels": N}
         for name, array in [("a", a), ("b", b), *named("y", outputs), *named("x", operands)]:
             slots[name] = array
             steps = [0 if n == 1 else s // array.itemsize for n, s in zip(array.shape, array.strides, strict=True)]
@@ -210,6 +210,55 @@ def test_epilogue_updates_in_place():
         assert_close(weight, expected, K)
         for guard in guards:
             guard.check()
+
+
+def merged(partial: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Number of rows, mean and variance, from those of pieces."""
+    number, means, squares = partial.astype("d").swapaxes(0, 1)
+    total = number.sum(0)
+    mean = (number * means).sum(0) / total
+    return total, mean, (squares + number * (means - mean) ** 2).sum(0) / total
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("transpose_a", "transpose_b"), LAYOUTS)
+def test_moments_of_a_result(dtype, transpose_a, transpose_b):
+    """Even where the mean is a thousand deviations; the number of threads changes nothing."""
+    lines = ("y0 = acc", "y1 = acc + x0")
+    epilogue = Epilogue((Operand("column", dtype),), (dtype,) * 2, 0, lines, moments="y1")
+    run = kernel(MatmulSpec(dtype, transpose_a, transpose_b), epilogue)
+    for M, N, K in [(1, 5, 3), (2, 40, 7), (9, 32, 5), (70, 10, 4), (300, 70, 3), (700, 130, 2)]:
+        a, b = operands(run.spec, 1, M, N, K)
+        offset = 1000 + draw(3, dtype, 1, 1, N)
+        found = []
+        for threads in (1, 2, 5):
+            y0, y1 = np.zeros((1, M, N), dtype), guarded(np.zeros((1, M, N), dtype))
+            partial = guarded(np.full((32, 3, N), POISON, dtype))
+            run(a, b, [y0, y1.data], [offset], threads=threads, partial=partial.data)
+            found.append(partial.data)
+            partial.check()
+            y1.check()
+        assert all(other.tobytes() == found[0].tobytes() for other in found)
+        number, mean, variance = merged(found[0])
+        rows = y1.data[0].astype("d")
+        assert (number == M).all()
+        assert np.abs(mean - rows.mean(0)).max() <= 1e-7 * 1000
+        assert_close(y1.data, product(run.spec, a, b) + offset, K)
+        assert np.abs(variance - rows.var(0)).max() <= 1e-4 * max(rows.var(0).max(), 1e-6)
+
+
+def test_moments_of_what_is_not_stored_in_a_long_epilogue():
+    lines = (*(f"v{k} = acc * {k / 10}" for k in range(12)), "y0 = v11 + x0")
+    epilogue = Epilogue((Operand("row"),), ("float32",), 0, lines, moments="v11")
+    run = kernel(MatmulSpec(), epilogue)
+    for M, N in [(40, 64), (600, 45)]:
+        a, b = operands(run.spec, 1, M, N, 6)
+        y, partial = np.zeros((1, M, N), "f"), np.zeros((32, 3, N), "f")
+        run(a, b, [y], [draw(3, "f", 1, M, 1)], partial=partial)
+        _, mean, variance = merged(partial)
+        kept = 1.1 * product(run.spec, a, b)[0]
+        assert np.allclose(mean, kept.mean(0), atol=1e-5)
+        assert np.allclose(variance, kept.var(0), rtol=1e-4)
 
 
 def test_epilogue_knows_its_place():

@@ -60,9 +60,10 @@ class Epilogue:
         Statements, run once per call: vectors that do not change.
     imports : tuple of str
         Import statements that the lines need.
-    moments : int or None
-        The output of whose columns moments are left: for each of `PIECES` runs of row tiles the number of its rows,
-        their mean, and the sum of squared deviations from it.
+    moments : str
+        What the lines call the values of whose columns moments are left, of the product's dtype: for each of `PIECES`
+        runs of row tiles the number of its rows, their mean, and the sum of squared deviations from it. Empty for
+        none.
     """
 
     operands: tuple[Operand, ...] = ()
@@ -71,7 +72,7 @@ class Epilogue:
     lines: tuple[str, ...] = ("y0 = acc",)
     constants: tuple[str, ...] = ()
     imports: tuple[str, ...] = ()
-    moments: int | None = None
+    moments: str = ""
 
 
 def output_names(epilogue: Epilogue) -> tuple[str, ...]:
@@ -98,14 +99,14 @@ def stride_names(epilogue: Epilogue) -> tuple[str, ...]:
 
 def moment_names(epilogue: Epilogue) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The pointer and the int slots of the moments that are left beside the outputs."""
-    return (("partial",), ("channels",)) if epilogue.moments is not None else ((), ())
+    return (("partial",), ("channels",)) if epilogue.moments else ((), ())
 
 
 def is_positionless(epilogue: Epilogue) -> bool:
     """Whether every vector of the result is treated alike, whatever its row and column."""
     everywhere = all(operand.access in ("full", "scalar") for operand in epilogue.operands)
     named = re.search(r"\b(batch|row|column)\b", "\n".join(epilogue.lines))
-    return everywhere and not named and epilogue.moments is None
+    return everywhere and not (named or epilogue.moments)
 
 
 def is_short(epilogue: Epilogue) -> bool:

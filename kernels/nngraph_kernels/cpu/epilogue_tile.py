@@ -27,7 +27,7 @@ class Applied:
     slots : mapping of str to Register or Pointer
         By the names that `epilogue` has for them.
     each : callable
-        What the lines of the epilogue compute of one vector.
+        What the lines of the epilogue compute of one vector: the outputs, and what moments are left of.
     """
 
     epilogue: Epilogue
@@ -82,7 +82,7 @@ def apply(e: Applied, acc: Register, place: Place, known: Values) -> tuple[Regis
     values = known | {x: _load(e, x, place, rows=True) for x in _read(e.epilogue, "full")}
     operands = [values[x] for x in _read(e.epilogue, "full", "row", "column")]
     results = e.each(acc, *operands, place.batch, place.row, place.column)
-    for y, result in zip(output_names(e.epilogue), results, strict=True):
+    for y, result in zip(output_names(e.epilogue), results, strict=not e.epilogue.moments):
         at = _row_start(e, y, place) + place.column
         if place.mask is None:
             store(e.slots[y], at, result)
@@ -115,8 +115,7 @@ def from_registers(
         for v, column in enumerate(columns):
             here = Place(place.batch, row, places[v].column)
             results = apply(e, accumulators[r * vectors + v], here, known | column)
-            if e.epilogue.moments is not None:
-                gathered[v].append(results[e.epilogue.moments])
+            gathered[v].append(results[-1])
     if moments is not None:
         for p, values in zip(places, gathered, strict=True):
             add_moments(e, moments, p, p.column - left, values)
@@ -188,14 +187,14 @@ def _column(
         here = Place(place.batch, place.row + r, place.column, place.mask)
         return apply(e, load(tile, r * pitch + j, e.lanes), here, column | once_per_row(e, here))
 
-    if moments is None or e.epilogue.moments is None:
+    if moments is None:
         with loop(0, height) as r:
             row(r)
         return
     zero = zero_vector(j.builder, moments.mean.dtype, e.lanes)
     known = _load_part(moments.mean, j, place, e.lanes)
     with reduction(height, [known, zero, zero]) as (r, (mean, total, squares), after):
-        value = row(r)[e.epilogue.moments]
+        value = row(r)[-1]
         mean = select(moments.done + r > 0, mean, value)
         after += [mean, *_with_row(total, squares, value - mean)]
     merge(e, moments, place, j, height, (after[0], after[1], after[2]))

@@ -133,12 +133,13 @@ def _function(spec: MatmulSpec, epilogue: Epilogue) -> Iterator[str]:
     """The epilogue as a function of what is the same for all vectors, which gives the function of one vector."""
     numbers = [f"{s}_number" for s in number_names(epilogue)]
     scalars = [x for x, o in zip(operand_names(epilogue), epilogue.operands, strict=True) if o.access == "scalar"]
+    results = [*output_names(epilogue), *([epilogue.moments] if epilogue.moments else [])]
     others = [x for x in operand_names(epilogue) if x not in scalars]
     yield f"def epilogue({', '.join([*numbers, *scalars])}):"
     yield from ("    " + line for line in once_per_call(epilogue, spec.dtype))
     yield ""
     yield f"    def each({', '.join(['acc', *others, 'batch', 'row', 'column'])}):"
     yield from ("        " + line for line in epilogue.lines)
-    yield f"        return {', '.join(output_names(epilogue))},"
+    yield f"        return {', '.join(results)},"
     yield ""
     yield "    return each"

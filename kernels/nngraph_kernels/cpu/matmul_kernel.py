@@ -192,7 +192,7 @@ def _run(f: Frame, thread: Register, threads: Register) -> None:
     """Do the share of a thread: units are counted by batch, block, and piece or tile of rows."""
     builder: ir.IRBuilder = thread.builder
     row_tiles = quotient(f["M"] + (f.cut.rows - 1), integer_constant(builder, f.cut.rows))
-    in_pieces = f.epilogue.epilogue.moments is not None
+    in_pieces = bool(f.epilogue.epilogue.moments)
     groups = integer_constant(builder, PIECES) if in_pieces else row_tiles
     blocks = (f["N"] + (f.cut.width - 1)) >> (f.cut.width.bit_length() - 1)
     units = f["batches"] * blocks * groups
