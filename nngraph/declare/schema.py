@@ -37,6 +37,7 @@ TYPES: Mapping[str, Mapping[str, Any]] = {
     "pair": {"anyOf": [INTEGER, PAIR]},
     "padding": {"anyOf": [{"enum": ["same", "valid"]}, PIXELS, TWO_PIXELS, {**TWO_PIXELS, "items": TWO_PIXELS}]},
     "array": {"$ref": "#/$defs/array"},
+    "wiring": {"anyOf": [{"$ref": "#/$defs/wiring"}, {"type": "array", "items": PAIR}]},
     "rate": {"anyOf": [NUMBER, {"$ref": "#/$defs/schedule"}]},
     "any": {},
 }
