@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from nngraph_kernels.target import lanes, target
 
@@ -29,8 +28,6 @@ class Blocking:
         The accumulators of the register tile.
     block : int
         Vectors in a block of columns, for which A's patches are gathered once.
-    strip : {"rows", "columns", "runs"}
-        How A lies: its rows or its columns contiguous, or patches in a strip; see `matmul_tile`.
     masked : bool
         Whether a masked load is one instruction.
     """
@@ -40,7 +37,6 @@ class Blocking:
     rows: int
     vectors: int
     block: int
-    strip: Literal["rows", "columns", "runs"]
     masked: bool
 
     @property
@@ -54,7 +50,7 @@ class Blocking:
         return self.block * self.lanes
 
 
-def blocking(dtype: str, strip: Literal["rows", "columns", "runs"]) -> Blocking:
+def blocking(dtype: str) -> Blocking:
     """What suits the target: as many accumulators as there are registers for, and no more."""
     size = target().vector_bytes
-    return Blocking(dtype, lanes(dtype), ROWS[size], PANEL_VECTORS, BLOCK_VECTORS, strip, size > 16)
+    return Blocking(dtype, lanes(dtype), ROWS[size], PANEL_VECTORS, BLOCK_VECTORS, size > 16)

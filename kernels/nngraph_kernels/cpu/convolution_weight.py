@@ -65,12 +65,12 @@ def _pitch(cut: Blocking) -> int:
 
 
 def _scratch_elements(spec: ConvolutionWeightSpec) -> int:
-    return (sum(_parts(blocking(spec.dtype, "columns")).values()) + 15) & -16
+    return (sum(_parts(blocking(spec.dtype)).values()) + 15) & -16
 
 
 def source(name: str, spec: ConvolutionWeightSpec) -> str:
     """The source text of the kernel `name`."""
-    cut = blocking(spec.dtype, "columns")
+    cut = blocking(spec.dtype)
     lines = [*_head(spec, cut), f"def {name}(args, thread, threads):", *_indent(list(_body(spec, cut)))]
     return "\n".join(lines) + "\n"
 
@@ -139,8 +139,5 @@ def _block(cut: Blocking) -> Iterator[str]:
     yield "pack_panels(offset_pointer(dy, pixel * filters + column), filters, width, count, panels)"
     yield f"for row in range(0, bottom - top, {cut.rows}):"
     yield f"    height = min(bottom - top - row, {cut.rows})"
-    panels = f"panels, {cut.panel}, {cut.panel} * count"
-    edge = f"offset_pointer(panels, width // {cut.panel} * {cut.panel} * count)"
-    yield "    strip = offset_pointer(patches, row)"
-    yield f"    multiply_tiles(strip, height, 1, count, {panels}, {edge}, width, tile)"
+    yield "    multiply_tiles(offset_pointer(patches, row), height, count, panels, width, tile)"
     yield "    add_tile(tile, height, width, pixel - first, offset_pointer(result, row * filters), filters)"

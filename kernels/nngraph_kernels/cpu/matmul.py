@@ -93,7 +93,7 @@ def source(name: str, spec: MatmulSpec, epilogue: Epilogue) -> str:
 
 
 def blocking_of(spec: MatmulSpec) -> Blocking:
-    return blocking(spec.dtype, "runs" if spec.patches else "columns" if spec.transpose_a else "rows")
+    return blocking(spec.dtype)
 
 
 def _module(name: str, spec: MatmulSpec, epilogue: Epilogue) -> Iterator[str]:

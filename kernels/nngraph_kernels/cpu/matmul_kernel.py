@@ -41,9 +41,9 @@ from nngraph_kernels.cpu.matmul import (
     blocking_of,
 )
 from nngraph_kernels.cpu.matmul_pack import panel_packer, tile_packer, transposed_panel_packer
-from nngraph_kernels.cpu.matmul_tile import Columns, Rows, leave, panel_product, product, rows_in_place, rows_of_runs
+from nngraph_kernels.cpu.matmul_tile import Columns, Rows, leave, panel_product, product, rows_in_place
 from nngraph_kernels.cpu.patch_geometry import GEOMETRY
-from nngraph_kernels.cpu.patches import patch_packer
+from nngraph_kernels.cpu.patches import Patches, patches_of
 from nngraph_kernels.simd.arguments import integer, number, pointer
 from nngraph_kernels.simd.arithmetic import cast, select
 from nngraph_kernels.simd.lanes import first
@@ -244,8 +244,8 @@ def _tile(f: Frame, block: Block, top: Register, moments: Moments | None) -> Non
     height = least(f["M"] - top, cut.rows)
     a = moved(f["a"], block.batch * f["a_batch"])
     if spec.patches:
-        packer = patch_packer(cut, arguments(spec, f.epilogue.epilogue).index(GEOMETRY[0]))
-        packer(f.args, a, top, height, f.strip)
+        slot = arguments(spec, f.epilogue.epilogue).index(GEOMETRY[0])
+        a = patches_of(cut, f.args, slot, a, top, height, f.strip)
     else:
         a = moved(a, top if spec.transpose_a else top * f["a_row"])
     place = Place(block.batch, top, block.left)
@@ -261,7 +261,7 @@ def _tile(f: Frame, block: Block, top: Register, moments: Moments | None) -> Non
         inside = block.width - j
         whole = inside > cut.panel - 1
         panel_start = moved(block.b, quotient(j, integer_constant(builder, cut.panel)) * block.b_panel)
-        b = Pointer(builder, a.dtype, builder.select(whole.value, panel_start.value, block.edge.value))
+        b = Pointer(builder, spec.dtype, builder.select(whole.value, panel_start.value, block.edge.value))
         columns = Columns(b, select(whole, block.b_step, cut.panel))
         panel_product(cut, lambda n: _rows(f, a, n, height), height, _run_length(f), columns, inside, moved(f.tile, j))
     extent = height, begin, block.width
@@ -277,16 +277,17 @@ def _run_length(f: Frame) -> Register:
     return f["run_length"] if f.spec.patches else f["K"]
 
 
-def _rows(f: Frame, a: Pointer, count: int, height: Register | None) -> Rows:
-    if f.spec.patches:
-        return rows_of_runs(f.cut, f.strip, count, f["runs_y"] * f["runs_x"], f["run_length"])
+def _rows(f: Frame, a: Pointer | Patches, count: int, height: Register | None) -> Rows:
+    if isinstance(a, Patches):
+        starts = [moved(a.start, a.patch * r) for r in range(count)]
+        return Rows(starts, lambda k: k, f["runs_y"] * f["runs_x"], a.run)
     return rows_in_place(a, f["a_row"], f.spec.transpose_a, count, height)
 
 
 @contextmanager
-def _unless_thin(f: Frame, block: Block, a: Pointer, height: Register) -> Generator[None]:
+def _unless_thin(f: Frame, block: Block, a: Pointer | Patches, height: Register) -> Generator[None]:
     """What is written inside is done unless the rows are so few that they are multiplied one by one."""
-    if f.thin is None:
+    if f.thin is None or isinstance(a, Patches):
         yield
         return
     builder: ir.IRBuilder = height.builder

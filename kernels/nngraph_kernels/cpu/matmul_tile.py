@@ -3,14 +3,8 @@
 It is written as instructions, because a tile is hundreds of vector operations, which take Numba's front end ten
 times as long as LLVM. Packing and the choice among tiles are written so for the same reason.
 
-The rows of A are read where they stand, one number at a time, or come through a *strip*, a small contiguous copy, in
-one of two layouts:
-
-- "columns", copied from a transposed A: the values of all rows for k = 0, then those for k = 1, ...
-- "runs", copied from images: k falls into runs; in a run groups of `lanes` values of k; in a group all of row 0, then
-  row 1, ...
-
-B is read where it stands, or from *panels*: as many columns as the tile is wide, all k of one panel in a row.
+The rows of A are read where they stand, one number at a time. B is read where it stands, or from *panels*: as many
+columns as the tile is wide, all k of one panel in a row.
 """
 
 from __future__ import annotations
@@ -72,22 +66,6 @@ def rows_in_place(a: Pointer, a_row: Register, transposed: bool, rows: int, heig
         number = integer_constant(a.builder, r) if height is None else select(height > r, r, height - 1)
         starts.append(moved(a, number if transposed else number * a_row))
     return Rows(starts, (lambda k: k * a_row) if transposed else (lambda k: k))
-
-
-def rows_of_columns(strip: Pointer, pitch: int, rows: int) -> Rows:
-    """Rows of a strip in the layout "columns", those of one k `pitch` elements from those of the next."""
-    return Rows([moved(strip, r) for r in range(rows)], lambda k: k * pitch)
-
-
-def rows_of_runs(blocking: Blocking, strip: Pointer, rows: int, runs: Register, length: Register) -> Rows:
-    """Rows of a strip in the layout "runs"."""
-    lanes = blocking.lanes
-    return Rows(
-        [moved(strip, r * lanes) for r in range(rows)],
-        lambda k: (k & -lanes) * blocking.rows + (k & (lanes - 1)),
-        runs,
-        ((length + (lanes - 1)) & -lanes) * blocking.rows,
-    )
 
 
 def product(blocking: Blocking, rows: Rows, vectors: int, K: Register, b: Columns) -> list[Register]:
@@ -156,29 +134,22 @@ def panel_product(
 
 
 @cache
-def tile_multiplier(blocking: Blocking, pitch: int = 0) -> Any:
-    """A function for kernels, `multiply(strip, height, runs, K, b, b_row, b_panel, edge, width, out)`.
+def tile_multiplier(blocking: Blocking, pitch: int) -> Any:
+    """A function for kernels, `multiply(a, height, K, panels, width, out)`.
 
-    K is the length of a run, and `runs` is 1 unless the strip is laid out in runs. The rows of one k are `pitch`
-    elements from those of the next, if that is given, in the layout "columns". Leaves the product of a strip of
-    `height` rows and of a block of `width` columns in `out`, in rows as long as a block, and overwrites the rest of
-    the register tiles it uses. The rows of b are `b_row` elements apart, the columns of its panels `b_panel`. Columns
-    that do not fill a panel are read from `edge`, a packed panel.
+    Leaves the product of the first `height` columns of `a`, whose rows are `pitch` elements apart, and of a block of
+    `width` columns, packed in `panels`, in `out`, in rows as long as a block, and overwrites the rest of the register
+    tiles it uses.
     """
     panel = blocking.panel
 
-    def multiply(strip, height, runs, K, b, b_row, b_panel, edge, width, out) -> None:
+    def multiply(a, height, K, panels, width, out) -> None:
         def rows(count: int) -> Rows:
-            if blocking.strip == "runs":
-                return rows_of_runs(blocking, strip, count, runs, K)
-            return rows_of_columns(strip, pitch or blocking.rows, count)
+            return Rows([moved(a, r) for r in range(count)], lambda k: k * pitch)
 
-        builder: ir.IRBuilder = K.builder
-        with short_loop(0, (width + (panel - 1)) >> (panel.bit_length() - 1)) as p:
-            inside = width - p * panel
-            whole = (inside > panel - 1).value
-            b_here = Pointer(builder, b.dtype, builder.select(whole, moved(b, p * b_panel).value, edge.value))
-            step = K.like(builder.select(whole, b_row.value, integer_constant(builder, panel).value))
-            panel_product(blocking, rows, height, K, Columns(b_here, step), inside, moved(out, p * panel))
+        step = integer_constant(K.builder, panel)
+        with short_loop(0, width, panel) as j:
+            columns = Columns(moved(panels, j * K), step)
+            panel_product(blocking, rows, height, K, columns, width - j, moved(out, j))
 
-    return declared(multiply, blocking.dtype, "pnnnpnnpnp", (blocking, pitch))
+    return declared(multiply, blocking.dtype, "pnnpnp", (blocking, pitch))

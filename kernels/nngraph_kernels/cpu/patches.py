@@ -1,11 +1,12 @@
-"""Patches of images as the rows of a matrix, gathered while a product packs its operands.
+"""Patches of images as the rows of a matrix, read where they stand or gathered.
 
 Row m of the matrix is what a window sees at pixel m of the result, zeros where it sees padding; the columns are in
 the order of the filters' weights. A patch consists of *runs* of elements that are neighbors in the image: a row of
 the window where its pixels and all of their channels are, otherwise the channels of one pixel.
 
-Neighboring pixels of the result, whose windows do not leave the image to the left or right, are a constant distance
-apart and copied together, row by row of the window; others one by one, clipped.
+The patches of neighboring pixels inside of the image are a constant distance apart and read in place. Where patches
+have to be copied, those that do not leave the image to the left or right are copied together, row by row of the window;
+others one by one, clipped.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from nngraph_kernels.cpu.patch_geometry import GEOMETRY
 from nngraph_kernels.simd.arguments import integer
 from nngraph_kernels.simd.arithmetic import select
 from nngraph_kernels.simd.lanes import first
-from nngraph_kernels.simd.memory import load, load_masked, store
+from nngraph_kernels.simd.memory import load_masked, store
 from nngraph_kernels.simd.register import Pointer, Register
 
 Corner = tuple[Register, Register]
@@ -40,40 +41,46 @@ class Part:
     bounds : callable
         ``bounds(number) -> (begin, end, place)`` of one of them: the elements that are copied, and where element 0
         of the run belongs in the copy of its patch.
-    patch, spread : int
-        Elements from one patch's copy to the next, and from one element's to the next vector's, by lane.
+    patch : Register or int
+        Elements from one patch's copy to the next.
     """
 
     first: tuple[Register, Register]
     count: Register
     bounds: Callable[[Register], tuple[Register, Register, Register]]
-    patch: int
-    spread: int
+    patch: Register | int
 
 
-@cache
-def patch_packer(blocking: Blocking, slot: int) -> Any:
-    """A function for kernels, `pack(args, images, start, height, strip)`: copies `height` patches from `start` on.
+@dataclass(frozen=True, slots=True, eq=False)
+class Patches:
+    """Patches for a register tile: the first one, and elements from patch to patch, from run to run."""
 
-    The geometry is in the slots from `slot` on. The strip holds one run after the other, each in the layout "rows"
-    and on a vector of its own; see `matmul_tile`.
+    start: Pointer
+    patch: Register
+    run: Register
+
+
+def patches_of(
+    blocking: Blocking, args: Pointer, slot: int, images: Pointer, start: Register, height: Register, strip: Pointer
+) -> Patches:
+    """The patches of `height` pixels from `start` on, where they stand in the image or copied into a strip.
+
+    The geometry is in the slots from `slot` on. They are read in place if they are neighbors inside of one image, and
+    their runs equally far apart. The strip holds the first runs of all patches, then the second ones.
     """
-    lanes = blocking.lanes
-
-    def pack(args, images, start, height, strip) -> None:
-        g = _geometry(args, slot)
-        none, length = start - start, g["run_length"]
-        size = ((length + (lanes - 1)) & -lanes) * blocking.rows
-        every = (none, none), g["runs_y"] * g["runs_x"], lambda run: (none, length, run * size)
-        part, place = Part(*every, lanes, blocking.rows), _place(g, start)
-        whole = _is_inside(g, *place, blocking.rows) & (height > blocking.rows - 1)
-        with start.builder.if_else(whole.value) as (together, apart):
-            with together:
-                _copy_strip(blocking, g, images, place, part, strip)
-            with apart:
-                _copy_patches(blocking, g, images, place, height, part, strip)
-
-    return declared(pack, blocking.dtype, "apnnp", (blocking, slot))
+    g, none = _geometry(args, slot), start - start
+    length, place = g["run_length"], _place(g, start)
+    row = (length + (blocking.lanes - 1)) & -blocking.lanes
+    in_place = _is_inside(g, *place, blocking.rows) & (height > blocking.rows - 1) & (g["runs_x"] < 2)
+    with start.builder.if_then((~in_place).value):
+        runs = g["runs_y"] * g["runs_x"]
+        part = Part((none, none), runs, lambda run: (none, length, run * row * blocking.rows), row)
+        _copy_patches(blocking, g, images, place, height, part, strip)
+    image, (y, x) = _corner(g, images, *place)
+    standing = moved(image, (y * g["image_width"] + x) * g["pixel"])
+    chosen = start.builder.select(in_place.value, standing.value, strip.value)
+    run = select(in_place, g["step_y"] * g["image_width"] * g["pixel"], row * blocking.rows)
+    return Patches(Pointer(start.builder, strip.dtype, chosen), select(in_place, g["stride_x"] * g["pixel"], row), run)
 
 
 @cache
@@ -95,27 +102,10 @@ def patch_row_packer(blocking: Blocking, slot: int, pitch: int) -> Any:
             return _larger(none, none - place), _least(length, bottom - top - place), place
 
         runs = _quotient(bottom - 1, length) - before + 1
-        part = Part((i, before - i * g["runs_x"]), runs, bounds, pitch, 1)
+        part = Part((i, before - i * g["runs_x"]), runs, bounds, pitch)
         _copy_patches(blocking, g, images, _place(g, start), count, part, rows)
 
     return declared(pack, blocking.dtype, "apnnnnp", (blocking, slot, pitch))
-
-
-def _copy_strip(
-    blocking: Blocking, g: dict[str, Register], images: Pointer, place: Place, part: Part, strip: Pointer
-) -> None:
-    """Copy the patches of all rows of a strip, which are inside of one image."""
-    lanes, rows, distance = blocking.lanes, range(blocking.rows), g["stride_x"] * g["pixel"]
-    with _runs(g, *_corner(g, images, *place), part) as (run, _, begin, end, to):
-        stop = begin + ((end - begin) & -lanes)
-        with short_loop(begin, stop, lanes) as k:
-            for r in rows:
-                store(moved(strip, to + r * part.patch), k * part.spread, load(run, distance * r + k, lanes))
-        with end.builder.if_then((stop < end).value):
-            rest = first(end - stop, lanes)
-            for r in rows:
-                vector = load_masked(run, distance * r + stop, rest)
-                store(moved(strip, to + r * part.patch), stop * part.spread, vector)
 
 
 def _copy_patches(
@@ -160,7 +150,7 @@ def _copy_neighbors(
             inside = first(limit - k, lanes)
             with short_loop(0, count) as r:
                 vector = load_masked(moved(first_run, r * distance), k, inside)
-                store(moved(first_copy, r * part.patch), k * part.spread, vector)
+                store(moved(first_copy, r * part.patch), k, vector)
 
 
 def _copy_clipped(
@@ -170,7 +160,7 @@ def _copy_clipped(
     lanes = blocking.lanes
     with _runs(g, *image, part) as (run, seen, begin, end, place), short_loop(begin, end, lanes) as k:
         inside = first(seen[1] - k, lanes) & ~first(seen[0] - k, lanes)
-        store(moved(to, place), k * part.spread, load_masked(run, k, inside))
+        store(moved(to, place), k, load_masked(run, k, inside))
 
 
 @contextmanager
