@@ -14,14 +14,16 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import click
 from peers.prepare import prepare
 from peers.processes import FRAMEWORKS, Framework, Peer, interpreter_of
-from peers.report import Measurement, disagreements, row_of, table, title, write
+from peers.report import Measurement, disagreements, load_average, row_of, table, title, write
 from peers.works import WORKS, Work
 
+IDLE = 0.3  # load up to which a machine counts as idle
 LONGEST = 20  # times the length of a turn, for the slowest peer
 Chosen = Sequence[tuple[Framework, str]]
 
@@ -34,21 +36,28 @@ Chosen = Sequence[tuple[Framework, str]]
 @click.option("--turns", type=click.IntRange(1), default=15, show_default=True, help="Timed turns of each peer.")
 @click.option("--seconds", default=0.1, show_default=True, help="About how long the fastest peer's turn takes.")
 @click.option("--cold", is_flag=True, help="Give each peer an empty cache, so that its first step compiles all.")
+@click.option("--wiring", default=0, show_default=True, help="Which wiring of the randomly wired network: a new one is "
+              "a new graph, whose kernels nngraph has.")  # fmt: skip
 @click.option("--torch", metavar="PYTHON", help="Interpreter of an environment with PyTorch.")
 @click.option("--jax", metavar="PYTHON", help="Interpreter of an environment with JAX.")
 @click.option("--pytensor", metavar="PYTHON", help="Interpreter of an environment with PyTensor.")
 @click.option("--output", type=click.Path(path_type=Path), help="Write OUTPUT.md and OUTPUT.json.")
 def main(
     works: tuple[str, ...], names: tuple[str, ...], threads: tuple[int, ...], turns: int, seconds: float, cold: bool,
-    output: Path | None, **interpreters: str | None,
+    wiring: int, output: Path | None, **interpreters: str | None,
 ) -> None:  # fmt: skip
     """Print each peer's first, median and best step, how many times nngraph is faster, and its peak memory."""
     chosen = frameworks(names, interpreters)
+    if (load := load_average()) > IDLE:
+        click.echo(
+            f"the load of this machine was {load:.1f} in the last minute: on a busy one times mean little", err=True
+        )
     measurements: list[Measurement] = []
     problems: list[str] = []
-    for work in [WORKS[name] for name in works or WORKS]:
-        for count in threads:
-            measured = measure(work, chosen, count, turns, seconds, cold)
+    for work in [replace(WORKS[name], wiring=wiring) for name in works or WORKS]:
+        doing = [(framework, interpreter) for framework, interpreter in chosen if framework.does(work)]
+        for count in threads if doing else ():
+            measured = measure(work, doing, count, turns, seconds, cold)
             click.echo(f"\n{title(measured)}\n\n{table(measured)}")
             measurements.append(measured)
             problems += disagreements(measured)
@@ -73,15 +82,14 @@ def frameworks(names: Sequence[str], interpreters: Mapping[str, str | None]) -> 
 
 
 def measure(work: Work, chosen: Chosen, threads: int, turns: int, seconds: float, cold: bool) -> Measurement:
-    """Run one work in all peers that do it."""
+    """Run one work in all peers."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         prepare(work, folder)
         peers: list[Peer] = []
         for framework, interpreter in chosen:
-            if framework.does(work):
-                peers.append(started(framework, interpreter, folder, threads, cold))
-                stack.callback(peers[-1].close)
+            peers.append(started(framework, interpreter, folder, threads, cold))
+            stack.callback(peers[-1].close)
         steps = take_turns(peers, work.examples // work.batch, turns, seconds)
         return Measurement(work, threads, steps, cold, [row_of(peer) for peer in peers])
 

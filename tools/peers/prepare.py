@@ -17,7 +17,7 @@ MODELS = Path(__file__).parents[2] / "models"
 
 def prepare(work: Work, folder: Path) -> None:
     """Write ``network.json``, ``work.json`` and ``start.npz``."""
-    graph = ng.load(MODELS / work.model) if work.model else perceptron(work)
+    graph = declared(work, folder) if work.model else perceptron(work)
     (folder / "network.json").write_text(graph.to_json(resolved=True))
     (folder / "work.json").write_text(json.dumps(asdict(work)))
     model = ng.compile(graph, loss=work.loss, dtype=work.dtype)
@@ -25,6 +25,16 @@ def prepare(work: Work, folder: Path) -> None:
         f"parameter/{name}": value for name, value in parameters(model).items()
     }
     np.savez(folder / "start.npz", **arrays)
+
+
+def declared(work: Work, folder: Path) -> ng.Graph:
+    """The model file's graph, with the wirings that the work wants."""
+    document = json.loads((MODELS / work.model).read_text())
+    generators = [node["generator"] for node in document["nodes"] if "generator" in node]
+    for generator in generators:
+        generator["seed"] = generator.get("seed", 0) + work.wiring * len(generators)
+    (folder / "declared.json").write_text(json.dumps(document))
+    return ng.load(folder / "declared.json")
 
 
 def perceptron(work: Work) -> ng.Graph:

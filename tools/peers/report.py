@@ -16,9 +16,7 @@ from peers.works import Work
 # Relative differences of losses, by element type: of the first step, which no update precedes, and of the first epoch.
 TOLERANCES = {"float32": (1e-5, 1e-3), "float64": (1e-12, 1e-10)}
 DRIFT = 0.05  # of the last epoch, relative to the first loss: rounding errors grow with every step
-COLUMNS = (
-    "peer", "first step", "median", "best", "to nngraph", "processors", "peak memory", "loss", "difference",
-)  # fmt: skip
+COLUMNS = ("first step", "median", "best", "ratio", "processors", "peak memory", "loss", "difference")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +88,7 @@ def disagreements(measured: Measurement) -> Iterator[str]:
 def table(measured: Measurement) -> str:
     """The rows in Markdown."""
     first = measured.rows[0]
-    cells = [COLUMNS, ["---", *["---:"] * (len(COLUMNS) - 1)]]
+    cells = [["peer", *COLUMNS], ["---", *["---:"] * len(COLUMNS)]]
     for row in measured.rows:
         drift = difference(first.losses[-1], row.losses[-1], first.losses[0])
         cells.append([
@@ -98,7 +96,7 @@ def table(measured: Measurement) -> str:
             duration(row.best_seconds), f"{row.median_seconds / first.median_seconds:.2f}", f"{row.processors:.1f}",
             f"{row.peak_megabytes:.0f} MB", f"{row.losses[-1]:.5g}", f"{drift:.0e}",
         ])  # fmt: skip
-    widths = [max(len(line[k]) for line in cells) for k in range(len(COLUMNS))]
+    widths = [max(len(line[k]) for line in cells) for k in range(len(cells[0]))]
     return "\n".join("| " + " | ".join(padded(line, widths)) + " |" for line in cells)
 
 
@@ -118,13 +116,23 @@ def title(measured: Measurement) -> str:
     work, threads = measured.work, measured.threads
     plural = "" if threads == 1 else "s"
     caches = ", empty caches" if measured.cold else ""
-    return f"{work.name}, batch {work.batch}, {work.dtype}, {threads} thread{plural}{caches}"
+    wiring = f", wiring {work.wiring}" if work.wiring else ""
+    return f"{work.name}{wiring}, batch {work.batch}, {work.dtype}, {threads} thread{plural}{caches}"
 
 
-def machine() -> dict[str, str | int]:
+def machine() -> dict[str, str]:
     """What the times were taken on."""
-    found = {"processor": processor(), "system": platform.platform(), "python": platform.python_version()}
-    return found | {"usable_processors": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0}
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {
+        "processor": f"{processor()}, {usable} usable",
+        "system": platform.platform(),
+        "python": f"Python {platform.python_version()}",
+    }
+
+
+def load_average() -> float:
+    """Processes that ran in the last minute; 0 where the system does not say."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
 
 
 def processor() -> str:
@@ -139,7 +147,7 @@ def processor() -> str:
 def write(path: Path, measurements: Sequence[Measurement]) -> None:
     """Write ``<path>.md`` and ``<path>.json``."""
     here = machine()
-    lines = ["# A training step beside other frameworks", "", ", ".join(str(item) for item in here.values()), "", NOTES]
+    lines = ["# A training step beside other frameworks", "", ", ".join(here.values()), "", NOTES]
     for measured in measurements:
         lines += ["", f"## {title(measured)}", "", table(measured)]
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -151,6 +159,6 @@ def write(path: Path, measurements: Sequence[Measurement]) -> None:
 NOTES = """\
 Made by `tools/bench_peers.py`. Each peer runs in a process of its own and they take turns, each the same steps from the
 same parameters on the same data. *First step*: from the import of the framework to the first loss, compilation
-included. *Median*, *best*: of the turns' mean steps. *To nngraph*: the median over nngraph's. *Processors*: kept busy
-by the process. *Peak memory*: largest resident size of the process. *Loss*: mean of the last epoch after all timed
-steps; *difference*: from nngraph's, relative to the loss of the first step."""
+included. *Median*, *best*: of the turns' mean steps. *Ratio*: the median over that of the first row. *Processors*:
+kept busy by the process. *Peak memory*: largest resident size of the process. *Loss*: mean of the last epoch after all
+timed steps; *difference*: from the first row's, relative to the loss of the first step."""

@@ -25,6 +25,8 @@ class Work:
         Between the layers of the perceptron.
     bias : bool
         Whether its layers have biases.
+    wiring : int
+        Which of the wirings that the model file's generators draw: 0 is the file's own.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Work:
     bias: bool = True
     loss: str = "cross_entropy"
     dtype: str = "float32"
+    wiring: int = 0
 
 
 def twenty_line_net(dtype: str) -> Work:
