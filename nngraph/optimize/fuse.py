@@ -25,6 +25,7 @@ from nngraph.optimize.groups import (
     fits_product,
     mergeable,
     mixes_floats,
+    postponed,
 )
 
 POOLED = 24  # members of a group of unrelated small work
@@ -136,6 +137,8 @@ class Fuser:
                 return self.merge(candidates)
             if (product := only_product(candidates)) is not None:
                 return product
+        if (product := postponed(candidates, node)) is not None:
+            return product
         return self.beside(node, candidates, Group("rows", shape, rank + 1))
 
     def beside(self, node: Node, candidates: list[Group], group: Group) -> Group:

@@ -191,6 +191,15 @@ def simple_operand(shape: Shape, space: Shape, inner: int, rows: bool = False) -
     return all(dim == 1 for dim in padded[:-inner]) and padded[-inner:] == space[-inner:]
 
 
+def postponed(groups: list[Group], node: Node) -> Group | None:
+    """The one product among groups of a rank, if it can come after the others and take `node`: nothing reads it yet."""
+    products = [group for group in groups if group.kind in PRODUCTS]
+    if len(products) != 1 or products[0].readers or not accepts_elementwise(products[0], node):
+        return None
+    products[0].rank += 1
+    return products[0]
+
+
 def mergeable(groups: list[Group], added: Node | None = None) -> bool:
     """Row kernels over one space, with reductions over the same axes if any; `added` is about to join them."""
     first = groups[0]

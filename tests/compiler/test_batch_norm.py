@@ -116,6 +116,15 @@ def test_moments_of_what_no_product_makes_take_a_pass():
     assert small == ["channel_totals", "rows"] * 2
 
 
+def test_in_inference_the_product_does_all_of_it():
+    g = ng.Graph()
+    h = g.linear(g.input("x", (64, 16)), 32, name="before")
+    g.output(g.relu(g.batch_norm(h, name="normal"), name="relu"))
+    m = ng.compile(g)
+    assert [call.kernel.family for call in m.schedule] == ["rows", "matmul"]
+    assert m.schedule[1].nodes[-2:] == ("normal", "relu")
+
+
 @pytest.mark.parametrize("channels", [3, 16, 21, 64])
 def test_with_what_depends_on_the_place(channels):
     """Rows that share their factors are worked on in tiles; random numbers go by the place in the tensor."""
