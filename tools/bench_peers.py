@@ -49,9 +49,7 @@ def main(
     """Print each peer's first, median and best step, how many times nngraph is faster, and its peak memory."""
     chosen = frameworks(names, interpreters)
     if (load := load_average()) > IDLE:
-        click.echo(
-            f"the load of this machine was {load:.1f} in the last minute: on a busy one times mean little", err=True
-        )
+        click.echo(f"load {load:.1f} in the last minute: times of a busy machine mean little", err=True)
     measurements: list[Measurement] = []
     problems: list[str] = []
     for work in [replace(WORKS[name], wiring=wiring) for name in works or WORKS]:
