@@ -175,12 +175,9 @@ class Rewriter:
     def parts(self, value: Value) -> Sequence[Value]:
         """x, mean, factor and offset of z = (x − mean) factor + offset."""
         maker = self.makers.get(value)
-        channels = value.type.shape[-1:]
         if maker is not None and maker.op.name == "scale_shift":
-            found = [self.now(part) for part in maker.inputs]
-            if all(part.type.shape == channels for part in found[1:]):
-                return found
-        type = TensorType(channels, value.type.dtype)
+            return [self.now(part) for part in maker.inputs]
+        type = TensorType(value.type.shape[-1:], value.type.dtype)
         zeros, ones = self.constant(0.0, type), self.constant(1.0, type)
         return self.now(value), zeros, ones, zeros
 

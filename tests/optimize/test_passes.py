@@ -19,6 +19,7 @@ from tests import random_checks as checks
 from tests.goldens import check_golden
 from tests.optimize.graphs import DTYPE, GRAPHS
 from tests.random_graphs import draw, draw_inputs, draw_recipe, draw_states
+from tests.random_mixtures import draw_mixture
 
 named = pytest.mark.parametrize("step", PASSES, ids=lambda step: step.name)
 
@@ -63,6 +64,28 @@ def test_meaning_of_random_networks_is_kept(seed):
     assert checks.check_passes(trial.gradients, trial.inputs, trial.held(trial.gradients), 1e-9) == []
     forward = checks.forward_graph(trial.recipe, "float64")
     assert checks.check_passes(forward, trial.inputs, trial.held(forward), 1e-9) == []
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_meaning_of_random_mixtures_is_kept(seed):
+    """The gradients, what a step changes (running statistics among it), and the outputs of inference."""
+    trial = checks.trial_of(draw_mixture(seed))
+    assert checks.check_passes(trial.gradients, trial.inputs, trial.held(trial.gradients), 1e-9) == []
+    forward = lower(trial.recipe.graph().wiring, training=True, dtype="float64", seed=seed)
+    step = differentiate(forward, trial.recipe.objective(), optimizer_from({"type": "sgd", "learning_rate": 0.1}))
+    assert checks.check_passes(step, trial.inputs, trial.held(forward) | {"step": np.int32(seed)}, 1e-9) == []
+    inference = checks.forward_graph(trial.recipe, "float64")
+    assert checks.check_passes(inference, trial.inputs, trial.held(inference), 1e-9) == []
+
+
+def test_mixtures_are_taken_in_and_gathered():
+    """Those that are drawn do meet the passes."""
+    graphs = [
+        compiled.optimized(checks.gradients_graph(draw_mixture(seed), "float64"), PASSES[:4]) for seed in range(25)
+    ]
+    found = {node.op.name for graph in graphs for node in graph.nodes}
+    assert found >= {"mixed_depthwise_backward", "mixed_sums", "mixed_cotangent", "mixed_weights_gradient"}
+    assert found >= {"scale_shift_backward", "inner_products"}  # and have their limits
 
 
 @given(st.integers(0, 2**31), st.sampled_from(["sgd", "adam"]))
