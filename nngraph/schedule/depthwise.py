@@ -94,7 +94,8 @@ def sizes(geometry: Geometry, layout: Layout) -> dict[str, Dim]:
     (rows, columns), (down, across) = geometry.size, geometry.stride
     return {
         "height": height, "width": width, "result_height": result_height, "result_width": result_width,
-        "channels": geometry.channels, "top": top, "left": left, "bundle": layout.bundle, "slots": layout.slots, "row": layout.row,
+        "channels": geometry.channels, "top": top, "left": left,
+        "bundle": layout.bundle, "slots": layout.slots, "row": layout.row,
         "lead": layout.lead, "groups": layout.groups, "share": layout.share, "rows": rows, "columns": columns,
         "down": down, "across": across, "down_dilation": geometry.dilation[0],
         "across_dilation": geometry.dilation[1],
