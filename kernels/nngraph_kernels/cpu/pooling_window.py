@@ -10,7 +10,7 @@ from typing import Any
 from llvmlite import ir
 
 from nngraph_kernels.cpu.channel_vectors import Columns, Vectors, channel_blocks
-from nngraph_kernels.cpu.flow import declared, loop, moved, reduction
+from nngraph_kernels.cpu.flow import declared, moved, short_loop, short_reduction
 from nngraph_kernels.simd.arithmetic import maximum, select
 from nngraph_kernels.simd.register import Pointer, Register, broadcast, constant, convert
 from nngraph_kernels.simd.vector_types import LLVM_KINDS
@@ -51,16 +51,16 @@ class Window:
 
     def walk(self, x: Pointer, block: Columns, starts: Vectors, step: Step) -> Vectors:
         """Carry values over the pixels, row by row: `step(number of the pixel, values so far, pixel)`."""
-        with reduction(self.down, starts) as (i, carried, found):
+        with short_reduction(self.down, starts) as (i, carried, found):
             here = moved(x, i * self.row)
-            with reduction(self.across, carried) as (j, so_far, result):
+            with short_reduction(self.across, carried) as (j, so_far, result):
                 result += step(i * self.across + j, so_far, block.load(moved(here, j * self.channels)))
             found += result
         return found
 
     def add(self, dx: Pointer, block: Columns, term: Callable[[Register], Vectors]) -> None:
         """Add `term(number of the pixel)` to each pixel."""
-        with loop(0, self.down) as i, loop(0, self.across) as j:
+        with short_loop(0, self.down) as i, short_loop(0, self.across) as j:
             here = moved(dx, i * self.row + j * self.channels)
             pairs = zip(block.load(here), term(i * self.across + j), strict=True)
             block.store(here, [old + new for old, new in pairs])
@@ -81,7 +81,7 @@ def row_pooler(kind: str, dtype: str, lanes: int) -> Any:
 
     def pool_row(x, seen, width, channels, columns, size_y, size_x, stride, left, counted, y) -> None:
         span = Span(size_x, stride, left, width)
-        with loop(0, columns) as ox:
+        with short_loop(0, columns) as ox:
             first, across = span.inside(ox)
             window = Window(seen, across, width * channels, channels)
             for c, block in channel_blocks(channels, lanes, WIDTHS):
@@ -109,11 +109,11 @@ def image_spreader(kind: str, dtype: str, lanes: int) -> Any:
         stride_y, stride_x, top, left, counted = places
         vertical, horizontal = Span(size_y, stride_y, top, height), Span(size_x, stride_x, left, width)
         for c, block in channel_blocks(part, lanes, WIDTHS):
-            with loop(0, rows) as oy:
+            with short_loop(0, rows) as oy:
                 reached = select(oy + 1 < rows, vertical.end(oy), height)
                 _clear(moved(dx, c), block, select(oy > 0, vertical.end(oy - 1), 0) * width, reached * width, channels)
                 y, down = vertical.inside(oy)
-                with loop(0, columns) as ox:
+                with short_loop(0, columns) as ox:
                     left_most, across = horizontal.inside(ox)
                     at = (y * width + left_most) * channels + c
                     window = Window(down, across, width * channels, channels)
@@ -134,7 +134,7 @@ def image_spreader(kind: str, dtype: str, lanes: int) -> Any:
 
 def _clear(dx: Pointer, block: Columns, start: Register, stop: Register, channels: Register) -> None:
     """Set the pixels from `start` to `stop` to zero."""
-    with loop(start, stop) as pixel:
+    with short_loop(start, stop) as pixel:
         block.store(moved(dx, pixel * channels), block.zeros(dx.builder, dx.dtype))
 
 
