@@ -169,7 +169,7 @@ class Graph(OpMethods):
 
         return to_json(self, format, resolved=resolved)
 
-    def save(self, path: str | PathLike[str], format: str = "model", *, resolved: bool = False) -> None:
+    def save(self, path: str | PathLike[str], format: str = "model", *, resolved: bool = True) -> None:
         """Write the graph to a JSON file, which is there entirely or not at all.
 
         Parameters
@@ -178,7 +178,7 @@ class Graph(OpMethods):
         format : {"model", "node-link"}
             A model file, or what networkx reads with ``node_link_graph``.
         resolved : bool
-            Write out what would be drawn at random: the edges of wirings.
+            Write out what is drawn at random, the edges of wirings, rather than the generator and its seed.
         """
         from nngraph.declare.save import save
 

@@ -97,7 +97,7 @@ def plain(item: Any) -> Any:
     raise TypeError(f"{item!r} cannot be written as JSON")
 
 
-def save(graph: Graph, path: str | PathLike[str], format: str = "model", *, resolved: bool = False) -> None:
+def save(graph: Graph, path: str | PathLike[str], format: str = "model", *, resolved: bool = True) -> None:
     """Write the graph to a file, which is there entirely or not at all."""
     content = to_json(graph, format, resolved=resolved)
     target = Path(path)

@@ -132,3 +132,14 @@ def test_what_is_wrong_is_said_in_one_line():
         ng.randwire(regime="smal")
     with pytest.raises(ng.OptionError, match="channels: 1 given, at least 2 expected"):
         ng.randwire(channels=1)
+
+
+def test_what_is_saved_has_its_edges(tmp_path):
+    g = ng.Graph("wired")
+    g.output(g.randwire(g.input("x", shape=(8, 8, 3)), 4, generator={"type": "ws", "nodes": 6, "k": 2, "p": 0.5}))
+    g.save(tmp_path / "wired.json")
+    (saved,) = json.loads((tmp_path / "wired.json").read_text())["nodes"]
+    assert "generator" not in saved
+    assert len(saved["edges"]) == 6
+    g.save(tmp_path / "wired.json", resolved=False)
+    assert '"generator"' in (tmp_path / "wired.json").read_text()
