@@ -14,7 +14,7 @@ from nngraph.ir.op import Absent, ErrorSample, Op, Sample, register_op
 from nngraph.ir.types import Batch, Dim, TensorType, format_shape, multiply, size_of
 from nngraph.ops.records import expect_float, expect_rank
 
-PIECES = 32
+PIECES = 32  # in which sums over all pixels are made, whatever the number of threads
 AFTERWARDS = Absent("made after differentiation")
 SAMPLES = tuple(Sample((shape,)) for shape in ((40, 7), (3, 5, 4, 17), (5, 64), (100, 1), (2, 35, 78)))
 

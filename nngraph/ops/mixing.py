@@ -11,10 +11,10 @@ from nngraph.ir.builder import Builder
 from nngraph.ir.graph import Node, Value
 from nngraph.ir.op import Attribute, ErrorSample, Op, Parameter, Sample, register_op
 from nngraph.ir.types import Dim, TensorType, multiply
+from nngraph.ops.channel_sums import PIECES
 from nngraph.ops.records import BACKWARD, expect_float
 from nngraph.ops.source import uniform
 
-PIECES = 32  # in which sums over all elements are made, whatever the number of threads
 
 
 def alike(tensors: Sequence[TensorType]) -> TensorType:

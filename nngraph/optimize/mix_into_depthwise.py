@@ -12,6 +12,7 @@ from nngraph.ir.graph import Graph, Node, Value
 from nngraph.ir.op import REGISTRY
 from nngraph.ir.rewrite import float_of, substitute, with_inputs
 from nngraph.ir.types import TensorType
+from nngraph.ops.mixed_depthwise import EACH
 
 FORWARD, DATA, WEIGHT = (
     "depthwise_convolution",
@@ -211,6 +212,6 @@ class Rewriter:
     def products(self, match: Match) -> None:
         """ds from the channel sums."""
         assert match.products
-        factors = [part for k, part in enumerate(match.normalized) if k % 4 >= 2]
+        factors = [part for k, part in enumerate(match.normalized) if k % EACH >= 2]
         ds = self.b.add("mixed_weights_gradient", *match.sums, *factors)
         self.stands_for[match.products.result] = ds

@@ -8,8 +8,8 @@ from nngraph.ir.builder import Builder
 from nngraph.ir.graph import Graph, Node, Value
 from nngraph.ir.op import REGISTRY
 from nngraph.ir.rewrite import rewrite
+from nngraph.ops.mixed_depthwise import EACH
 
-EACH = 4  # x, mean, factor and offset of each value of a mixed convolution
 BACKWARD = "mixed_depthwise_backward"
 
 
