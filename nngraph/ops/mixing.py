@@ -16,7 +16,6 @@ from nngraph.ops.records import BACKWARD, expect_float
 from nngraph.ops.source import uniform
 
 
-
 def alike(tensors: Sequence[TensorType]) -> TensorType:
     """The type that all of them have; ValueError where two differ."""
     for position, tensor in enumerate(tensors):
