@@ -24,7 +24,7 @@ Array = np.ndarray[Any, Any]
 Arrays = dict[str, Array]
 TOLERANCE = {"float32": 1e-4, "float64": 1e-10}
 CONDITION = 1e-5  # by so much plain float32 NumPy may be off
-CANCELLED = 1e-4  # arrays smaller than this, the largest being 1, are what cancellation has left
+CANCELLED = 1e-3  # arrays smaller than this, the largest being 1, are what cancellation has left
 ATOL, RTOL = 1e-5, 1e-3  # of finite differences
 
 
