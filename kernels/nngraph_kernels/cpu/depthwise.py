@@ -10,13 +10,13 @@ that.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nngraph_kernels.cpu.depthwise_layout import Block, Pair
 
 SIZES = ("images", "height", "width", "result_height", "result_width", "channels", "top", "left")
 LAYOUT = ("bundle", "slots", "row", "share")
+POINTERS = 4
 WINDOW = ("rows", "columns", "down", "across", "down_dilation", "across_dilation")
 
 
@@ -53,117 +53,26 @@ def arguments(spec: DepthwiseSpec) -> tuple[str, ...]:
 
 def source(name: str, spec: DepthwiseSpec) -> str:
     """The source text of the kernel `name`."""
-    slots = arguments(spec)
-    body = [
-        *slot_lines(slots, 4, spec.block.dtype),
-        *prepare(spec.square, spec.mixed),
-        "clear(ring, (bundle * slots + 1) * row)",
-        *(tabulate(len(slots), "zeros", "row") if spec.mixed else []),
-        "units = images * bundles",
-        "for unit in range(units * thread // threads, units * (thread + 1) // threads):",
-        *indent(unit_lines(spec, len(slots))),
+    what = "a mixture of normalized values" if spec.mixed else "images"
+    title = f"Depthwise convolution of {what}, {spec.block.dtype}."
+    return traced_module(name, title, arguments(spec), "depthwise", "depthwise_kernel", spec)
+
+
+def traced_module(name: str, title: str, slots: tuple[str, ...], template: str, maker: str, spec: object) -> str:
+    """The text of a kernel that is one function of `<template>_kernel`, which writes instructions."""
+    lines = [
+        f'"""{title}"""',
+        "",
+        *(f"# args[{i}] is {slot}" for i, slot in enumerate(slots)),
+        "",
+        f"from nngraph_kernels.cpu.{template} import {type(spec).__name__}",
+        f"from nngraph_kernels.cpu.{template}_kernel import {maker}",
+        "from nngraph_kernels.cpu.depthwise_layout import Block",
+        "",
+        f"run = {maker}({spec!r})",
+        "",
+        "",
+        f"def {name}(args, thread, threads):",
+        "    run(args, thread, threads)",
     ]
-    return "\n".join([*head(spec), f"def {name}(args, thread, threads):", *indent(body)]) + "\n"
-
-
-def indent(lines: list[str]) -> list[str]:
-    return ["    " + line for line in lines]
-
-
-def head(spec: DepthwiseSpec) -> Iterator[str]:
-    """The module's docstring, imports and primitives."""
-    row = "row_mixer, tabulator" if spec.mixed else "row_loader"
-    window = "square_convolver" if spec.square else "any_convolver"
-    what = "of a mixture of normalized values" if spec.mixed else "of images"
-    yield f'"""Depthwise convolution {what}, {spec.block.dtype}."""'
-    yield ""
-    yield "from nngraph_kernels.cpu.depthwise_layout import Block"
-    yield f"from nngraph_kernels.cpu.depthwise_rows import {row}, vectors_cleaner"
-    yield f"from nngraph_kernels.cpu.depthwise_window import {window}"
-    yield "from nngraph_kernels.simd import integer, offset_pointer, pointer"
-    yield ""
-    yield f"BLOCK = {spec.block!r}"
-    yield f"LANES = {spec.block.lanes}"
-    yield "clear = vectors_cleaner(BLOCK)"
-    yield from (
-        ("mix_row = row_mixer(BLOCK)", "tabulate = tabulator(BLOCK)")
-        if spec.mixed
-        else ("load_row = row_loader(BLOCK)",)
-    )
-    yield f"convolve = {window}(BLOCK, {spec.square})" if spec.square else f"convolve = {window}(BLOCK)"
-    yield ""
-    yield ""
-
-
-def slot_lines(slots: tuple[str, ...], pointers: int, dtype: str) -> list[str]:
-    """Read the argument slots: so many pointers, then ints."""
-    lines = [f'{slot} = pointer(args, {i}, "{dtype}")' for i, slot in enumerate(slots[:pointers])]
-    return lines + [f"{slot} = integer(args, {i})" for i, slot in enumerate(slots) if i >= pointers]
-
-
-def prepare(square: Pair | None, mixed: bool) -> list[str]:
-    """Statements before all loops: the parts of the scratch memory that every kernel has."""
-    lines = []
-    if square:
-        size, stride = square
-        lines = [f"rows = columns = {size}", f"down = across = {stride}", "down_dilation = 1"]
-    return [
-        *lines,
-        "blocks = (channels + LANES - 1) // LANES",
-        "ring = offset_pointer(scratch, thread * share)",
-        "bundles = (blocks + bundle - 1) // bundle",
-        "ring_size = slots * row * LANES",
-        "zeros = offset_pointer(ring, bundle * ring_size)",
-    ]
-
-
-def tabulate(slot: int, before: str, vectors: str) -> list[str]:
-    """The factors of what is mixed, in the scratch memory behind `vectors` vectors at `before`."""
-    return [
-        f"table = offset_pointer({before}, {vectors} * LANES)",
-        "table_row = blocks * LANES",
-        f"tabulate(args, {slot}, values, s, channels, table, table_row)",
-    ]
-
-
-def bundle_lines() -> list[str]:
-    """The blocks of channels of a unit."""
-    return ["first_block = unit % bundles * bundle", "stop_block = min(first_block + bundle, blocks)"]
-
-
-def block_lines(block: Block) -> list[str]:
-    """For each block of the unit, its first channel and its ring."""
-    return [
-        "for block in range(first_block, stop_block):",
-        "    c = 0" if block.narrow else "    c = min(block * LANES, channels - LANES)",
-        "    ring_here = offset_pointer(ring, (block - first_block) * ring_size)",
-    ]
-
-
-def unit_lines(spec: DepthwiseSpec, slot: int) -> list[str]:
-    """One image and a bundle of blocks of channels."""
-    known = "ring_here, row * LANES, zeros, first_row, height, w, channels, result_width, y_row"
-    window = "" if spec.square else ", slots, rows, columns, across, down_dilation, across_dilation"
-    convolve = f"convolve({known}{window})"
-    at = "(image * height + r) * width * channels + c"
-    to = "offset_pointer(ring_here, ((r & (slots - 1)) * row + left) * LANES)"
-    if spec.mixed:
-        fill = f"mix_row(args, {slot}, values, {at}, channels, width, offset_pointer(table, c), table_row, {to})"
-    else:
-        fill = f"load_row(offset_pointer(x, {at}), channels, width, {to}, 1)"
-    return [
-        "image = unit // bundles",
-        *bundle_lines(),
-        "filled = 0",
-        "for h in range(result_height):",
-        "    first_row = h * down - top",
-        "    stop = min(first_row + (rows - 1) * down_dilation + 1, height)",
-        "    for r in range(max(filled, first_row), stop):",
-        *indent(indent(block_lines(spec.block))),
-        f"            {fill}",
-        "    filled = max(filled, stop)",
-        *indent(block_lines(spec.block)),
-        "        y_row = offset_pointer(y, (image * result_height + h) * result_width * channels + c)",
-        "        w = offset_pointer(weight, c)",
-        f"        {convolve}",
-    ]
+    return "\n".join(lines) + "\n"
