@@ -24,7 +24,7 @@ Array = np.ndarray[Any, Any]
 Arrays = dict[str, Array]
 TOLERANCE = {"float32": 1e-4, "float64": 1e-10}
 CONDITION = 1e-5  # by so much plain float32 NumPy may be off
-CANCELLED = 1e-3  # arrays smaller than this, the largest being 1, are what cancellation has left
+SMALLEST = 1e-2  # of the largest array's size: smaller ones may be what cancellation has left
 ATOL, RTOL = 1e-5, 1e-3  # of finite differences
 
 
@@ -88,7 +88,7 @@ def differences(found: Mapping[str, Array], expected: Mapping[str, Array], toler
     """What is further off than `tolerance` of the largest element, in words.
 
     Where terms cancel, to zero or nearly (the weight of a node's only input, before a normalization, hardly matters),
-    a sum in another order leaves rounding errors: those are held against the largest element of all arrays.
+    a sum in another order leaves rounding errors: small arrays are held against a share of the largest element of all.
     """
     wrong: list[str] = []
     largest = max((extent(b) for b in expected.values() if b.dtype.kind == "f"), default=0.0)
@@ -99,7 +99,7 @@ def differences(found: Mapping[str, Array], expected: Mapping[str, Array], toler
                 wrong.append(f"{name}: {a.ravel()[:8]} instead of {b.ravel()[:8]}")
             continue
         off, scale = extent(a - b), extent(b)
-        if not off <= tolerance * (scale if scale > CANCELLED * largest else largest):  # NaN is off too
+        if not off <= tolerance * max(scale, SMALLEST * largest):  # NaN is off too
             wrong.append(f"{name}: off by {off:.3g}, the largest being {scale:.3g}")
     return wrong
 
