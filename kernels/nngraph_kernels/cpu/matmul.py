@@ -4,7 +4,9 @@ The work is a list of units, (batch, block of columns, tile of rows), shared out
 the product is one sum over k in order, so that results do not depend on the sharing. A's numbers are read where they
 stand, B where it stands if it is small or A is thin; otherwise it is packed, once per block of columns and thread,
 into panels as wide as the register tile. The sum over k is not blocked: A and B stream through the caches in order,
-which costs less than partial sums would. The epilogue is applied to the accumulators while they are in registers,
+which costs less than partial sums would, unless a block of B is larger than the L2 cache: then a share of k is gone
+over for a group of row tiles at a time, and their accumulators are kept in scratch memory in between; the order of
+each sum stays the same. The epilogue is applied to the accumulators while they are in registers,
 unless it is long; what is no whole tile goes through a small copy in the L1 cache.
 
 `matmul_kernel` writes all this down as instructions; what stands in a kernel's module is its epilogue.
@@ -34,6 +36,8 @@ ITEM_BYTES = {"float32": 4, "float64": 8}
 THIN = 2  # up to so many rows are multiplied one by one
 PACK_ROW_TILES = 20  # fewer tiles of rows than this do not repay the packing of B
 PACK_ELEMENTS = 65536  # a B smaller than this stays in the L2 cache
+L2_BYTES = 1 << 20  # a block of B larger than this is gone over in shares of k, half as large with A's part
+SHARE_TILES = 16  # of rows, whose accumulators are kept between shares
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +83,14 @@ def arguments(spec: MatmulSpec, epilogue: Epilogue) -> tuple[str, ...]:
 
 def scratch_bytes(spec: MatmulSpec, M: int, N: int, K: int, threads: int, runs: int = 1) -> int:
     """Size of the scratch memory, a multiple of 64; K falls into so many `runs`."""
-    cut = blocking_of(spec)
+    cut, item = blocking_of(spec), ITEM_BYTES[spec.dtype]
+    deep = K * min(N, cut.width) * item > L2_BYTES and not spec.patches
+    tiles = SHARE_TILES if deep else 1
     strip = runs * -(-(K // runs) // cut.lanes) * cut.rows * cut.lanes if spec.patches else 0
-    packing = spec.transpose_b or (-(-M // cut.rows) >= PACK_ROW_TILES and K * N > PACK_ELEMENTS)
+    packing = spec.transpose_b or (-(-M // cut.rows) >= PACK_ROW_TILES and K * N > PACK_ELEMENTS and not deep)
     panels = -(-min(N, cut.width) // cut.panel) if packing else 1
-    elements = cut.rows * cut.width + strip + (panels * K + cut.lanes) * cut.panel
-    return threads * -(-elements * ITEM_BYTES[spec.dtype] // 64) * 64
+    elements = tiles * cut.rows * cut.width + strip + (panels * K + cut.lanes) * cut.panel
+    return threads * -(-elements * item // 64) * 64
 
 
 def source(name: str, spec: MatmulSpec, epilogue: Epilogue) -> str:

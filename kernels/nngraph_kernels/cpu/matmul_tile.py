@@ -68,10 +68,12 @@ def rows_in_place(a: Pointer, a_row: Register, transposed: bool, rows: int, heig
     return Rows(starts, (lambda k: k * a_row) if transposed else (lambda k: k))
 
 
-def product(blocking: Blocking, rows: Rows, vectors: int, K: Register, b: Columns) -> list[Register]:
-    """rows @ b, the accumulators of a row of the tile after each other; K is the length of a run."""
+def product(
+    blocking: Blocking, rows: Rows, vectors: int, K: Register, b: Columns, starts: list[Register] | None = None
+) -> list[Register]:
+    """rows @ b, added to `starts`, the accumulators of a row of the tile after each other; K is the length of a run."""
     zero = zero_vector(K.builder, blocking.dtype, blocking.lanes)
-    results = [zero] * (len(rows.starts) * vectors)
+    results = starts or [zero] * (len(rows.starts) * vectors)
     if rows.runs is None or rows.run_size is None:
         return _sums(blocking, rows, vectors, K, b, results)
     with reduction(rows.runs, results) as (run, sums, results):
@@ -86,7 +88,7 @@ def _sums(
 ) -> list[Register]:
     """The accumulators after all k, which begin with `starts`."""
     lanes = blocking.lanes
-    with reduction(K, starts) as (k, sums, results):
+    with reduction(K, starts, unrolled=False) as (k, sums, results):
         b_vectors = _row_of_b(moved(b.start, k * b.step), b.masks, vectors, lanes)
         place = rows.place(k)
         for r, start in enumerate(rows.starts):
@@ -102,6 +104,23 @@ def _row_of_b(b: Pointer, masks: tuple[Register, ...], vectors: int, lanes: int)
     return [load(b, place, lanes) for place in places]
 
 
+def kept(blocking: Blocking, rows: int, vectors: int, out: Pointer, fresh: Register) -> list[Register]:
+    """The accumulators of a register tile that `leave` has stored, or zeros if it is fresh."""
+    builder: ir.IRBuilder = out.builder
+    zero, before = zero_vector(builder, blocking.dtype, blocking.lanes), builder.block
+    with builder.if_then((~fresh).value):
+        places = [r * blocking.width + v * blocking.lanes for r in range(rows) for v in range(vectors)]
+        stored = [load(out, place, blocking.lanes) for place in places]
+        loaded = builder.block
+    found: list[Register] = []
+    for value in stored:
+        phi = builder.phi(zero.value.type)
+        phi.add_incoming(zero.value, before)
+        phi.add_incoming(value.value, loaded)
+        found.append(zero.like(phi))
+    return found
+
+
 def leave(blocking: Blocking, results: list[Register], vectors: int, out: Pointer) -> None:
     """Store a register tile, in rows as long as a block."""
     for i, total in enumerate(results):
@@ -112,16 +131,17 @@ def leave(blocking: Blocking, results: list[Register], vectors: int, out: Pointe
 
 def panel_product(
     blocking: Blocking, rows: Callable[[int], Rows], height: Register, K: Register, b: Columns, inside: Register,
-    out: Pointer,
+    out: Pointer, fresh: Register | None = None,
 ) -> None:  # fmt: skip
     """Leave the product of `height` rows and `inside` columns of a panel in `out`, and what comes of the rest there.
 
-    ``rows(n)`` gives the first n rows of A.
+    ``rows(n)`` gives the first n rows of A. What is in `out` is added if it is not `fresh`.
     """
     builder: ir.IRBuilder = K.builder
 
     def write(count: int, vectors: int) -> None:
-        leave(blocking, product(blocking, rows(count), vectors, K, b), vectors, out)
+        starts = None if fresh is None else kept(blocking, count, vectors, out, fresh)
+        leave(blocking, product(blocking, rows(count), vectors, K, b, starts), vectors, out)
 
     with builder.if_else((inside > blocking.lanes).value) as (wide, narrow):
         with wide, builder.if_else((height > blocking.rows // 2).value) as (high, low):
