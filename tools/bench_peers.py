@@ -89,7 +89,7 @@ def measure(work: Work, chosen: Chosen, threads: int, turns: int, seconds: float
             peers.append(started(framework, interpreter, folder, threads, cold))
             stack.callback(peers[-1].close)
         steps = take_turns(peers, work.examples // work.batch, turns, seconds)
-        return Measurement(work, threads, steps, cold, [row_of(peer) for peer in peers])
+        return Measurement(work, threads, steps, cold, [row_of(peer, peers[0]) for peer in peers])
 
 
 def started(framework: Framework, interpreter: str, folder: Path, threads: int, cold: bool) -> Peer:

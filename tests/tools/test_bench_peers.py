@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +109,21 @@ def test_losses_that_differ_are_reported(other, said):
     lines = list(disagreements(measured([2.0, 1.5, 1.0], other)))
     assert len(lines) == len(said)
     assert all(line.startswith(start) for line, start in zip(lines, said, strict=True))
+
+
+def test_updates_that_differ_are_reported():
+    from peers.report import disagreements, farthest
+
+    own = {"a": np.full(4, 1e-3), "b": np.full((2, 3), 2e-3), "c": np.full(1, 1e-9)}
+    worst, found = farthest(own, own | {"b": np.full((2, 3), 1e-3), "c": np.full(1, 5e-9)})
+    assert (worst, found) == ("b", pytest.approx(0.5))
+    assert farthest(own, own)[1] == 0
+    assert farthest(own, {"a": own["a"]})[1] == np.inf
+    assert farthest(own, own | {"a": np.full(4, np.nan)})[1] == np.inf
+    both = measured([2.0, 1.5, 1.0], [2.0, 1.5, 1.0])
+    first, other = both.rows
+    (line,) = disagreements(replace(both, rows=[first, replace(other, update_difference=found, worst=worst)]))
+    assert line.startswith("cnn, first update: other changes b unlike nngraph")
 
 
 def test_frameworks_that_are_not_there_are_left_out_with_a_line(monkeypatch, capsys):

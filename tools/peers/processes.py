@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from peers.works import Work
 
 TOOLS = Path(__file__).parents[1]
@@ -76,6 +77,11 @@ def environment(interpreter: str, threads: int, cache: Path | None) -> dict[str,
     return found
 
 
+def updates(folder: Path, name: str) -> dict[str, np.ndarray]:
+    with np.load(folder / "start.npz") as start, np.load(folder / name) as after:
+        return {key: after[key].astype("float64") - start[f"parameter/{key}"] for key in after}
+
+
 class Peer:
     """One framework's process.
 
@@ -91,6 +97,8 @@ class Peer:
         The mean loss of the last epoch of each turn, those before the timed ones included.
     peak : float
         The largest resident size, in MB.
+    updates : dict of str to ndarray
+        What the first step added to the parameters.
     """
 
     def __init__(
@@ -108,6 +116,7 @@ class Peer:
         self.peak = 0.0
         self.version = ""
         self.first = self.turn(1)
+        self.updates = updates(folder, f"with_{framework.module}{framework.variant}.npz")
 
     def forget(self) -> None:
         """Drop the times so far."""

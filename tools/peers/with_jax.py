@@ -34,6 +34,9 @@ class Trainer:
         self.step = jax.jit(partial(step, task), donate_argnums=0)
         self.loop = jax.jit(partial(loop, task), donate_argnums=0)
 
+    def parameters(self) -> dict[str, np.ndarray]:
+        return {name: np.asarray(value) for name, value in self.state[0].items()}
+
     def run(self, steps: int) -> float:
         """Take `steps` steps; the mean loss of the last epoch."""
         if self.task.variant == "loop":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from peers.task import Task
 
 import nngraph as ng
@@ -20,6 +21,9 @@ class Trainer:
             graph, loss=task.loss, optimizer=task.optimizer, dtype=task.dtype, threads=task.threads
         )  # fmt: skip
         self.model.set_parameters(task.parameters)
+
+    def parameters(self) -> dict[str, np.ndarray]:
+        return self.model.parameters()
 
     def run(self, steps: int) -> float:
         """Take `steps` steps, part of an epoch or whole ones; the mean loss of the last epoch."""

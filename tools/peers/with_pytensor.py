@@ -64,6 +64,9 @@ class Trainer:
             updates[p] = p - rate * updates[m] / (pt.sqrt(updates[v]) + small)
         return updates
 
+    def parameters(self) -> dict[str, np.ndarray]:
+        return {name: value.get_value().T for name, value in self.shared.items()}
+
     def run(self, steps: int) -> float:
         """Take `steps` steps; the mean loss of the last epoch."""
         losses = [self.function(self.starts[step % self.task.epoch]) for step in range(steps)]

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 from peers.task import load
 
 
@@ -27,6 +28,7 @@ def main() -> None:
     os.dup2(2, 1)
     module, folder, threads, variant = sys.argv[1:]
     task = load(Path(folder), int(threads), variant)
+    after = Path(folder, f"{module}{variant}.npz")
     trainer = version = None
     for line in sys.stdin:
         wall, processor = time.perf_counter(), time.process_time()
@@ -36,6 +38,8 @@ def main() -> None:
         loss = trainer.run(int(line))
         wall, processor = time.perf_counter() - wall, time.process_time() - processor
         answer = {"seconds": wall, "processor": processor, "loss": loss, "peak": peak(), "version": version}
+        if not after.exists():  # what the first step made of the parameters
+            np.savez(after, **trainer.parameters())
         print(json.dumps(answer), file=answers)
 
 
