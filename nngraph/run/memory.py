@@ -11,6 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 
 ALIGNMENT = 64  # bytes: a cache line and the widest vector
 PROT_NONE = 0
+HUGE = 1 << 22  # bytes from which on large pages are asked for, which are 2 MB each
 
 
 class Arena:
@@ -32,7 +33,9 @@ class Arena:
         size = -(-nbytes // ALIGNMENT) * ALIGNMENT
         pages = -(-max(size, 1) // mmap.PAGESIZE) * mmap.PAGESIZE
         border = mmap.PAGESIZE if guard else 0
-        self._map = mmap.mmap(-1, pages + 2 * border)
+        self._map = mmap.mmap(-1, pages + 2 * border, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        if nbytes >= HUGE and hasattr(mmap, "MADV_HUGEPAGE"):
+            self._map.madvise(mmap.MADV_HUGEPAGE)  # fewer address translations to look up
         whole = np.frombuffer(self._map, np.uint8)
         if guard:
             _forbid(whole.ctypes.data)
