@@ -53,7 +53,7 @@ FRAMEWORKS = (
     Framework("torch", "torch", "torch"),
     Framework("torch.compile", "torch", "torch", "compile"),
     Framework("jax", "jax", "jax"),
-    Framework("jax-loop", "jax", "jax", "loop"),
+    Framework("jax-loop", "jax", "jax", "loop", perceptrons_only=True),  # XLA's convolutions in loops: 50 times slower
     Framework("pytensor", "pytensor", "pytensor", perceptrons_only=True),
 )
 
