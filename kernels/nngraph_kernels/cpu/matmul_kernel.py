@@ -104,25 +104,39 @@ def _run(f: Frame, thread: Register, threads: Register) -> None:
     """Do the share of a thread: units are counted by batch, block, and piece or tile of rows."""
     builder: ir.IRBuilder = thread.builder
     row_tiles = quotient(f["M"] + (f.cut.rows - 1), integer_constant(builder, f.cut.rows))
-    in_pieces = bool(f.epilogue.epilogue.moments)
-    groups = integer_constant(builder, PIECES) if in_pieces else row_tiles
+    groups = integer_constant(builder, PIECES) if f.epilogue.epilogue.moments else row_tiles
     blocks = (f["N"] + (f.cut.width - 1)) >> (f.cut.width.bit_length() - 1)
-    units = f["batches"] * blocks * groups
-    begin, end = quotient(units * thread, threads), quotient(units * (thread + 1), threads)
-    with builder.if_then((begin < end).value), loop(quotient(begin, groups), quotient(end - 1, groups) + 1) as number:
-        batch = quotient(number, blocks)
-        block = _block(f, batch, (number - batch * blocks) * f.cut.width)
-        before = number * groups
-        start, stop = select(begin > before, begin - before, 0), least(end - before, groups)
-        if not in_pieces:
-            _tiles(f, block, start, stop, None)
-            return
-        with loop(start, stop) as piece:
-            bounds = piece_bounds(row_tiles, piece)
-            rows = [least(t * f.cut.rows, f["M"]) for t in bounds]
-            column = batch * f["N"] + block.left
-            gathered = begin_piece(f.epilogue, piece, column, block.width, rows[1] - rows[0])
-            _tiles(f, block, *bounds, gathered)
+    with builder.if_then((f["batches"] * blocks * groups > 0).value):
+        begin, end = (_share_start(f, groups, blocks, t, threads) for t in (thread, thread + 1))
+        with loop(quotient(begin, groups), quotient(end + groups - 1, groups)) as number:
+            batch = quotient(number, blocks)
+            block = _block(f, batch, (number - batch * blocks) * f.cut.width)
+            before = number * groups
+            start, stop = select(begin > before, begin - before, 0), least(end - before, groups)
+            if f.epilogue.epilogue.moments:
+                _pieces(f, block, row_tiles, start, stop)
+            else:
+                _tiles(f, block, start, stop, None)
+
+
+def _share_start(f: Frame, groups: Register, blocks: Register, thread: Register, threads: Register) -> Register:
+    """The first unit of a thread: shares have as many columns as each other, for the last block may be narrow."""
+    N, width = f["N"], f.cut.width
+    columns = quotient(f["batches"] * N * groups * thread, threads)
+    batch = quotient(columns, N * groups)
+    inside = columns - batch * N * groups
+    block = quotient(inside, groups * width)
+    tile = quotient(inside - block * groups * width, least(N - block * width, width))
+    return (batch * blocks + block) * groups + tile
+
+
+def _pieces(f: Frame, block: Block, row_tiles: Register, start: Register, stop: Register) -> None:
+    with loop(start, stop) as piece:
+        bounds = piece_bounds(row_tiles, piece)
+        rows = [least(t * f.cut.rows, f["M"]) for t in bounds]
+        column = block.batch * f["N"] + block.left
+        gathered = begin_piece(f.epilogue, piece, column, block.width, rows[1] - rows[0])
+        _tiles(f, block, *bounds, gathered)
 
 
 def _block(f: Frame, batch: Register, left: Register) -> Block:
