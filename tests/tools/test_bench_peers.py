@@ -73,6 +73,21 @@ def test_layers_of_stages_are_named_and_wired_as_nngraph_does(tmp_path):
     assert all(np.ptp(value) > 0 for value in task.parameters.values() if value.size > 1)
 
 
+def test_another_wiring_is_drawn_where_it_is_wanted(tmp_path):
+    from peers.prepare import declared
+    from peers.works import SGD, Work
+
+    graph = small_randwire()
+    graph.save(tmp_path / "small.json", resolved=True)
+    work = Work("small", 2, 4, SGD, model=str(tmp_path / "small.json"))
+    documents = [json.loads(declared(replace(work, wiring=k), tmp_path).to_json(resolved=True)) for k in range(3)]
+    edges = [next(node for node in each["nodes"] if node["id"] == "stage")["edges"] for each in documents]
+    own = next(node for node in json.loads(graph.to_json(resolved=True))["nodes"] if node["id"] == "stage")
+    assert edges[0] == own["edges"]
+    assert len(edges[1]) == len(edges[2]) == 64
+    assert edges[1] != edges[2]
+
+
 @pytest.mark.parametrize(("kernel", "stride", "size"), [(3, 1, 8), (3, 2, 8), (3, 2, 7), (5, 2, 9), (2, 3, 7)])
 def test_padding_is_that_of_nngraph(kernel, stride, size):
     from peers.task import Layer, padding

@@ -13,6 +13,7 @@ from peers.works import Work
 import nngraph as ng
 
 MODELS = Path(__file__).parents[2] / "models"
+WIRING = {"type": "ws", "nodes": 32, "k": 4, "p": 0.75}
 
 
 def prepare(work: Work, folder: Path) -> None:
@@ -28,11 +29,12 @@ def prepare(work: Work, folder: Path) -> None:
 
 
 def declared(work: Work, folder: Path) -> ng.Graph:
-    """The model file's graph, with the wirings that the work wants."""
+    """The model file's graph, its stages wired anew if the work wants another wiring."""
     document = json.loads((MODELS / work.model).read_text())
-    generators = [node["generator"] for node in document["nodes"] if "generator" in node]
-    for generator in generators:
-        generator["seed"] = generator.get("seed", 0) + work.wiring * len(generators)
+    stages = [node for node in document["nodes"] if node["op"] == "randwire"]
+    for k, stage in enumerate(stages if work.wiring else ()):
+        stage.pop("edges", None)
+        stage["generator"] = {**WIRING, "seed": work.wiring * len(stages) + k}
     (folder / "declared.json").write_text(json.dumps(document))
     return ng.load(folder / "declared.json")
 

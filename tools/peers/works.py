@@ -26,7 +26,7 @@ class Work:
     bias : bool
         Whether its layers have biases.
     wiring : int
-        Which of the wirings that the model file's generators draw: 0 is the file's own.
+        Which of the wirings of WS(32, 4, 0.75); 0 is the model file's own.
     """
 
     name: str
