@@ -22,6 +22,7 @@ from nngraph.optimize import PASSES
 from nngraph.plan import plan
 from nngraph.run.bind import copy_kernels
 from nngraph.schedule import schedule
+from nngraph_kernels.record import record
 
 Purpose = Literal["train", "gradients", "evaluate", "predict"]
 
@@ -64,7 +65,7 @@ class Compilation:
     entries: Mapping[Kernel, int] = field(default_factory=dict[Kernel, int])
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Stage:
     """A named part of the pipeline; `passes` names what can be stopped after within it."""
 

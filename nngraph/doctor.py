@@ -9,7 +9,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final, Literal
@@ -25,6 +24,7 @@ from nngraph.errors import NNGraphError
 from nngraph.run.memory import aligned_zeros
 from nngraph.run.program import Segment, bind, pack_arguments
 from nngraph.run.tape import DRIVER_NAME, DRIVER_SOURCE, Tape
+from nngraph_kernels.record import record
 from nngraph_kernels.target import lanes, target
 
 Verdict = Literal["ok", "note", "broken"]
@@ -48,7 +48,7 @@ def ng_self_test(args, thread, threads):
 '''
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Check:
     """One line: what was looked at, what was found, and whether that is all right."""
 

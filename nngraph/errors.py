@@ -1,5 +1,9 @@
 """The one tree of exceptions. Every message is a single line: what, where, given, expected, how to mend it."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+
 
 class NNGraphError(Exception):
     """Base of all errors that nngraph raises on purpose."""
@@ -49,3 +53,16 @@ class Errors(DeclarationError):
     def __init__(self, messages: list[str]) -> None:
         super().__init__("\n".join(messages))
         self.messages = messages
+
+
+def did_you_mean(given: str, known: Iterable[str], otherwise: str = "") -> str:
+    """``"; did you mean '...'?"`` where a known name is near, `otherwise` where none is."""
+    near = nearest(given, known)
+    return otherwise if near is None else f"; did you mean '{near}'?"
+
+
+def nearest(given: str, known: Iterable[str], alike: float = 0.6) -> str | None:
+    """The known name that is most like `given`, if it is alike enough (1: equal)."""
+    from difflib import get_close_matches  # no start waits for it
+
+    return next(iter(get_close_matches(given, list(known), 1, alike)), None)

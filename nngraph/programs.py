@@ -31,11 +31,12 @@ from nngraph.run.program import Program, Segment
 from nngraph.run.store import Store
 from nngraph.run.tape import DRIVER_NAME, DRIVER_SOURCE, Outcome, Tape
 from nngraph_kernels.cpu.memory import INDEX_OUT_OF_RANGE
+from nngraph_kernels.record import record
 
 PAGES = Kernel("pages", ())
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Bound:
     """A program bound for one batch size.
 

@@ -5,7 +5,7 @@ import pytest
 
 import nngraph as ng
 from nngraph.errors import DataError
-from nngraph.train.data import from_arrays
+from nngraph.train.data.dataset import from_arrays
 from tests.train.networks import CLASSES, INPUTS, classifier, examples, model, same
 
 X, Y = examples()

@@ -77,18 +77,29 @@ def first_step(seed: int, runs: int) -> None:
 
 @main.command()
 @click.option("--layers", default=10_000, show_default=True)
-def chain(layers: int) -> None:
+@click.option("--runs", default=3, show_default=True, help="Of each length, in turn; medians count.")
+def chain(layers: int, runs: int) -> None:
     """Chains of N and 2N identical layers (linear, relu) from declaration to a bound training step."""
-    times: list[float] = []
-    for count in (layers, 2 * layers):
-        command = [sys.executable, __file__, "one-chain", str(count)]
-        seconds, grown = map(float, subprocess.run(command, check=True, capture_output=True, text=True).stdout.split())
-        times.append(seconds)
+    counts = (layers, 2 * layers)
+    found = {count: list[tuple[float, float]]() for count in counts}
+    for _ in range(runs):
+        for count in counts:
+            found[count].append(chain_of(count))
+    times = {count: statistics.median(seconds for seconds, _ in found[count]) for count in counts}
+    for count in counts:
+        grown = max(bytes_grown for _, bytes_grown in found[count])
         click.echo(
-            f"{count} layers: {seconds:.2f} s, {seconds / count * 1e3:.3f} ms a layer; peak memory grew by "
+            f"{count} layers: {times[count]:.2f} s, {times[count] / count * 1e3:.3f} ms a layer; peak memory grew by "
             f"{grown / (2 * count) / 1e3:.1f} kB a node, parameters and activations apart"
         )
-    click.echo(f"ratio {times[1] / times[0]:.2f}")
+    click.echo(f"ratio {times[2 * layers] / times[layers]:.2f}")
+
+
+def chain_of(layers: int) -> tuple[float, float]:
+    """Seconds, and bytes that a fresh process's peak grew by."""
+    command = [sys.executable, __file__, "one-chain", str(layers)]
+    seconds, grown = map(float, subprocess.run(command, check=True, capture_output=True, text=True).stdout.split())
+    return seconds, grown
 
 
 @main.command("one-chain", hidden=True)

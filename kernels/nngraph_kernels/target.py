@@ -8,10 +8,11 @@ LLVM itself, by compiling one instruction and reading which registers it uses.
 import functools
 import os
 import re
-from dataclasses import dataclass
 from typing import Final
 
 import llvmlite.binding as llvm
+
+from nngraph_kernels.record import record
 
 _ITEM_BYTES: Final = {"float32": 4, "float64": 8, "int32": 4, "int64": 8}
 # Processors whose AVX Numba leaves unused unless told otherwise (numba/core/config.py).
@@ -30,7 +31,7 @@ declare <16 x float> @llvm.fma.v16f32(<16 x float>, <16 x float>, <16 x float>)
 """
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Target:
     """The processor that kernels are compiled for.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from math import prod
 from typing import Any
 
@@ -16,6 +15,7 @@ from nngraph.declare.value import Value
 from nngraph.ir.op import REGISTRY
 from nngraph.ir.types import ITEM_SIZE
 from nngraph.programs import Programs
+from nngraph_kernels.record import record
 
 Shape = tuple[int, ...]
 
@@ -23,7 +23,7 @@ Shape = tuple[int, ...]
 Step = tuple[str, Mapping[str, Any]]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Case:
     """A kernel on one shape.
 
@@ -60,7 +60,7 @@ class Case:
         return result
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Measured:
     """A case, timed.
 

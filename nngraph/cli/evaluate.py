@@ -12,7 +12,7 @@ from nngraph.errors import OptionError
 
 if TYPE_CHECKING:
     from nngraph.model import Model
-    from nngraph.train.data import Dataset
+    from nngraph.train.data.dataset import Dataset
 
 
 @click.command(short_help="Loss and metric of a trained model on data.")
@@ -40,7 +40,8 @@ def command(run: Path, data: str | None, batch_size: int, threads: int | None) -
 
 def chosen_data(model: Model, run: Path, data: str | None) -> tuple[Dataset, str]:
     """The data that is named, or what the run held out."""
-    from nngraph.train.data import load, split
+    from nngraph.train.data.specs import load
+    from nngraph.train.data.splits import split
     from nngraph.train.run_directory import CONFIG, read_config
 
     if data is not None:

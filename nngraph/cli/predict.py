@@ -28,7 +28,7 @@ def command(run: Path, data: str, output: Path | None, batch_size: int, threads:
     """
     from nngraph.cli.predictions import check_output, write_predictions
     from nngraph.model import load_model
-    from nngraph.train.data import load
+    from nngraph.train.data.specs import load
 
     check_output(output)
     model = load_model(trained(run, "predict"), threads=threads)

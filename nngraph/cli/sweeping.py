@@ -19,7 +19,7 @@ from nngraph.train.study_results import RESULTS, ResultsFile
 if TYPE_CHECKING:
     from nngraph.cli.training import Parts
     from nngraph.model import Model
-    from nngraph.train.data import Dataset
+    from nngraph.train.data.dataset import Dataset
 
 STEPS = 1000  # of a schedule without a length; which kernels there are does not depend on it
 

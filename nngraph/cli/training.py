@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,14 +15,15 @@ import click
 
 from nngraph.cli.choices import data_spec
 from nngraph.errors import OptionError
+from nngraph_kernels.record import record
 
 if TYPE_CHECKING:
     from nngraph.declare.graph import Graph
     from nngraph.model import Model
-    from nngraph.train.data import Dataset
+    from nngraph.train.data.dataset import Dataset
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Options:
     """How to train: as a run's configuration holds it, beside what the model says of itself.
 
@@ -71,7 +72,7 @@ def options_of(*sources: Mapping[str, Any]) -> Options:
 
 def train_all(graph: Graph, options: Options, directory: Path, resume: bool, progress: bool) -> None:
     """Train once for each split seed, and say how well each does on what was held out."""
-    from nngraph.train.data import load
+    from nngraph.train.data.specs import load
 
     whole = load(options.data)
     options = resolved(graph, options, whole)
@@ -113,7 +114,7 @@ def train_one(
     return found
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Parts:
     """Data: to train on, to validate with (the held-out part, unless a share is set aside), and to test with."""
 
@@ -124,7 +125,8 @@ class Parts:
 
 def parts_of(options: Options, whole: Dataset, seed: int) -> Parts:
     """Data as `seed` splits it, the training part weighted where that is wanted."""
-    from nngraph.train.data import split, weighted
+    from nngraph.train.data.splits import split
+    from nngraph.train.data.weights import weighted
 
     training, held_out = split(whole, options.held_out, seed=seed)
     validation = held_out
@@ -198,7 +200,7 @@ def optimizer_of(options: Options) -> Any:
 
 
 def settings_of(options: Options, seed: int, path: Path, resume: bool, progress: bool) -> Any:
-    from nngraph.train.data import augment_from
+    from nngraph.train.data.augment import augment_from
     from nngraph.train.early_stopping import EarlyStopping
     from nngraph.train.fit import Settings
 
@@ -217,7 +219,7 @@ def settings_of(options: Options, seed: int, path: Path, resume: bool, progress:
 
 def resolved(graph: Graph, options: Options, data: Dataset) -> Options:
     """With what goes by the data where nothing is said: whether it is standardized, and the loss."""
-    from nngraph.train.data import augment_from
+    from nngraph.train.data.augment import augment_from
 
     augment = augment_from(options.augment)
     options = replace(options, augment=None if augment is None else augment.plain())
@@ -317,6 +319,6 @@ def holds_bytes(data: Dataset) -> bool:
 
 def is_file(spec: str) -> bool:
     """Whether data is read from a file, where features may have any scale."""
-    from nngraph.train.data import DATASETS
+    from nngraph.train.data.sources import DATASETS
 
     return spec.partition(":")[0] not in {source.name for source in DATASETS}

@@ -18,7 +18,7 @@ from nngraph.train.study import Study, Trial, digest_of, labeled_wirings, read_s
 if TYPE_CHECKING:
     from nngraph.cli.training import Parts
     from nngraph.declare.graph import Graph
-    from nngraph.train.data import Dataset
+    from nngraph.train.data.dataset import Dataset
 
 OWN: Final = ("seed", "threads", "split_seeds")  # options that a study keeps elsewhere, or not at all
 
@@ -27,7 +27,7 @@ def begun_study(
     path: Path, given: Mapping[str, Any], split_seed: int | None, wirings: Sequence[Rewiring], seeds: Sequence[int]
 ) -> tuple[Study, Dataset]:
     """The study that the options of a command describe, and its data."""
-    from nngraph.train.data import load
+    from nngraph.train.data.specs import load
 
     graph = load_graph(path)
     options = options_of({name: item for name, item in given.items() if name != "seed"}, graph.training)
@@ -45,7 +45,7 @@ def begun_study(
 
 def resumed_study(directory: Path) -> tuple[Study, Dataset]:
     """A study that was interrupted, and its data."""
-    from nngraph.train.data import load
+    from nngraph.train.data.specs import load
 
     study = read_study(directory)
     declare_ops(study)
@@ -83,7 +83,7 @@ def graph_for(study: Study, trial: Trial) -> Graph:
 
 def data_for(study: Study, threads: int, whole: Dataset | None = None) -> Parts:
     """The data of all trials, split."""
-    from nngraph.train.data import load
+    from nngraph.train.data.specs import load
 
     options = options_for(study, study.trials[0], threads)
     return parts_of(options, load(options.data) if whole is None else whole, options.split_seeds[0])

@@ -17,9 +17,9 @@ from nngraph.declare.check import (
     type_text,
 )
 from nngraph.declare.graph import Graph
-from nngraph.declare.names import bad_id, did_you_mean
+from nngraph.declare.names import bad_id
 from nngraph.declare.parameters import check_node, check_owner
-from nngraph.errors import Errors
+from nngraph.errors import Errors, did_you_mean
 from nngraph.ir.declaration import INPUT, Number
 from nngraph.ir.op import Op
 from nngraph.ir.order import find_cycle, topological_order

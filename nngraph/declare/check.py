@@ -8,7 +8,7 @@ from functools import lru_cache
 from numbers import Integral, Real
 from typing import Any, TypeGuard
 
-from nngraph.declare.names import did_you_mean
+from nngraph.errors import did_you_mean
 from nngraph.ir.attributes import (
     accepted_attributes,
     check_attributes,

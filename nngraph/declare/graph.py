@@ -10,12 +10,12 @@ import nngraph.ops  # noqa: F401  # pyright: ignore[reportUnusedImport]  (fills 
 from nngraph.declare import check
 from nngraph.declare.check import Problems, shown
 from nngraph.declare.methods import bind, declarable, method_of
-from nngraph.declare.names import bad_id, bad_title, did_you_mean
+from nngraph.declare.names import bad_id, bad_title
 from nngraph.declare.op_methods import OpMethods
 from nngraph.declare.parameters import check_node, check_owner
 from nngraph.declare.value import Operand, Value
 from nngraph.declare.wiring import Wiring
-from nngraph.errors import DeclarationError, Errors
+from nngraph.errors import DeclarationError, Errors, did_you_mean
 from nngraph.ir.declaration import INPUT, Declared, Number
 from nngraph.ir.op import REGISTRY, Op
 from nngraph.ir.types import TensorType

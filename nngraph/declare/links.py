@@ -8,8 +8,9 @@ from typing import Any
 
 from nngraph.declare.assemble import Spec
 from nngraph.declare.check import Problems, shown
-from nngraph.declare.names import did_you_mean
+from nngraph.errors import did_you_mean
 from nngraph.ir.declaration import NOTES
+from nngraph_kernels.record import record
 
 
 @dataclass(slots=True)
@@ -23,7 +24,7 @@ class Link:
     recurrent: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Past:
     """The value that a node had one step before, as an input."""
 

@@ -9,8 +9,7 @@ from typing import Any
 
 from nngraph.declare.check import is_object
 from nngraph.declare.graph import Graph
-from nngraph.declare.names import nearest
-from nngraph.errors import DeclarationError, Errors
+from nngraph.errors import DeclarationError, Errors, nearest
 
 NEAR = 0.75  # how much alike names of files are for one to be meant by the other
 

@@ -11,7 +11,8 @@ from nngraph.declare.assemble import Spec, assemble
 from nngraph.declare.check import Problems, is_list, is_object, shown
 from nngraph.declare.choices import check_choice, check_choices, not_finite
 from nngraph.declare.graph import Graph
-from nngraph.declare.names import bad_title, did_you_mean
+from nngraph.declare.names import bad_title
+from nngraph.errors import did_you_mean
 from nngraph.ir.declaration import INPUT
 
 FORMAT = "nngraph-model"

@@ -1,9 +1,8 @@
-"""Ids: one pattern everywhere; and the nearest name to a mistyped one."""
+"""Ids: one pattern everywhere."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 
 ID = re.compile(r"[A-Za-z0-9_./-]{1,200}\Z", re.ASCII)
 
@@ -22,16 +21,3 @@ def bad_title(name: object) -> str | None:
     if isinstance(name, str) and name.isprintable() and 0 < len(name) <= 200:
         return None
     return f"name {name!r} given, a text of one line, 1 to 200 characters, expected"
-
-
-def did_you_mean(given: str, known: Iterable[str], otherwise: str = "") -> str:
-    """``"; did you mean '...'?"`` where a known name is near, `otherwise` where none is."""
-    near = nearest(given, known)
-    return otherwise if near is None else f"; did you mean '{near}'?"
-
-
-def nearest(given: str, known: Iterable[str], alike: float = 0.6) -> str | None:
-    """The known name that is most like `given`, if it is alike enough (1: equal)."""
-    from difflib import get_close_matches
-
-    return next(iter(get_close_matches(given, list(known), 1, alike)), None)

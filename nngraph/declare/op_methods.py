@@ -6,7 +6,7 @@ from types import MethodType
 from typing import Any
 
 from nngraph.declare.methods import declarable, method_of
-from nngraph.declare.names import did_you_mean
+from nngraph.errors import did_you_mean
 from nngraph.ir.op import REGISTRY
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from nngraph.declare.check import Problems, check_given, infer, is_object, operand_types
 from nngraph.declare.choices import check_choice, check_choices
-from nngraph.declare.names import bad_id, did_you_mean
+from nngraph.declare.names import bad_id
+from nngraph.errors import did_you_mean
 from nngraph.ir.attributes import PARAMETER_ATTRIBUTES, accepted_attributes, own_attributes
 from nngraph.ir.declaration import Declared, Number, attributes_of, operands_of
 from nngraph.ir.op import REGISTRY, Op, Parameter, call_facet

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from nngraph.declare.graph import Graph
-from nngraph.declare.names import did_you_mean
 from nngraph.declare.value import Value
-from nngraph.errors import OptionError
+from nngraph.errors import OptionError, did_you_mean
 from nngraph.ops.specification import to_spec
 from nngraph.ops.wiring import ExplicitWiring, RandomWiring, Wiring, wiring_from
+from nngraph_kernels.record import record
 
 HEAD: Final = 1280  # channels of the last convolution
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Regime:
     """How much a network computes.
 

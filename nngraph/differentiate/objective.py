@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, cast
 
 from nngraph.errors import DeclarationError, OptionError
@@ -15,11 +15,12 @@ from nngraph.ir.types import BATCH, Batch, TensorType
 from nngraph.ops.loss import Loss, loss_from
 from nngraph.ops.regularizer import Regularizer, regularizer_from
 from nngraph.ops.specification import attributes_of, suggestion
+from nngraph_kernels.record import record
 
 COUNTS = {"accuracy": "correct", "mae": "absolute_error"}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Objective:
     """Losses by output name, and regularizers.
 
@@ -41,7 +42,7 @@ class Objective:
     sample_weights: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Metric:
     """A metric is the sum of output `output` over all batches, divided by examples × `terms`."""
 
@@ -50,7 +51,7 @@ class Metric:
     terms: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Appended:
     """What `append_objective` has made: new inputs, the loss, and outputs that begin with it."""
 
@@ -96,7 +97,7 @@ def by_name(loss: Any, outputs: list[str]) -> dict[str, Any]:
         given = cast("Mapping[Any, Any]", loss)
         for name in given:
             if name not in outputs:
-                raise OptionError(f"loss: no output '{name}'; {suggestion(str(name), outputs)}")
+                raise OptionError(f"loss: no output '{name}'{suggestion(str(name), outputs)}")
         if not given:
             raise OptionError("loss: none given, expected one for at least one output")
         return dict(given)
@@ -148,7 +149,7 @@ def targets_of(graph: Graph, objective: Objective) -> dict[str, Value]:
     targets: dict[str, Value] = {}
     for output, loss in objective.losses.items():
         if output not in scores:
-            raise OptionError(f"loss: no output '{output}'; {suggestion(output, scores)}")
+            raise OptionError(f"loss: no output '{output}'{suggestion(output, scores)}")
         type = loss.target(scores[output].type)
         options = {name: getattr(loss, name) for name in attributes_of(loss.__class__, Loss)}
         try:

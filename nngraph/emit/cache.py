@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from nngraph.emit.fingerprint import toolchain
 from nngraph.emit.load import load_objects
 from nngraph.emit.store import Store
 from nngraph.errors import CompilationError
+from nngraph_kernels.record import record
 
 if TYPE_CHECKING:
     from nngraph.emit.workers import Compiled, Crew
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Entry:
     """A kernel in memory: its source, its address, and how it came there."""
 

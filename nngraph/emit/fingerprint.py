@@ -6,17 +6,18 @@ import importlib.util
 import platform
 import re
 import sys
-from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
+from nngraph_kernels.record import record
+
 KERNELS: Final = "nngraph_kernels"
 _IMPORT: Final = re.compile(rf"^[ \t]*(?:from|import)[ \t]+({KERNELS}[\w.]*|\.)", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Fingerprint:
     """The tools and the processor that objects are made by and for: one directory of the cache.
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from nngraph.emit.store import PARTS_FILE, difference
+from nngraph_kernels.record import record
 
 FILES_OF_KERNEL: Final = (".py", ".o")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CachedKernel:
     """A kernel on disk.
 

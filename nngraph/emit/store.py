@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import weakref
 from collections.abc import Mapping
 from contextlib import suppress
@@ -83,7 +82,8 @@ class Store:
         return files
 
     def _use_temporary_folder(self) -> None:
-        import tempfile  # takes longer to import than most of what a first step needs
+        import shutil  # these two take longer to import than most of what a first step needs
+        import tempfile
 
         self.folder = Path(tempfile.mkdtemp(prefix="nngraph-"))
         self._readable.append(self.folder)

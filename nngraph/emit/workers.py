@@ -9,7 +9,6 @@ import threading
 from base64 import b64decode
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -17,11 +16,12 @@ from typing import Any, Final
 from nngraph.cores import available_cores
 from nngraph.emit.worker_process import Worker, start_worker
 from nngraph.errors import CompilationError
+from nngraph_kernels.record import record
 
 DEATHS: Final = 2  # a kernel at which that many workers died is given up
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Compiled:
     """A worker's answer: the object code, and the key of what it was made from."""
 

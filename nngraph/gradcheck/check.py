@@ -16,6 +16,7 @@ import numpy as np
 from nngraph.errors import ExecutionError, OptionError
 from nngraph.gradcheck.domains import random_inputs
 from nngraph.programs import Programs, scheduled
+from nngraph_kernels.record import record
 
 EPS, ATOL, RTOL = 1e-6, 1e-5, 1e-3
 FULL_BELOW: Final = 2000
@@ -63,7 +64,7 @@ class ParameterCheck:
             self.excess, self.gradient, self.difference = float(excess), gradient, difference
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class GradientReport:
     """The outcome of a check.
 

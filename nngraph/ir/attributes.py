@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable, Mapping
 from numbers import Integral, Real
@@ -10,6 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from nngraph.errors import did_you_mean
 from nngraph.ir.op import Attribute, Op
 
 PARAMETER_ATTRIBUTES: Mapping[str, Attribute] = {
@@ -57,8 +57,7 @@ def check_attributes(op: Op, attributes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def unknown_attribute(op: Op, name: str, accepted: Mapping[str, Attribute]) -> str:
-    near = difflib.get_close_matches(name, accepted, n=1)
-    hint = f"; did you mean '{near[0]}'?" if near else ""
+    hint = did_you_mean(name, accepted)
     listed = ", ".join(accepted) if accepted else "none"
     return f"attribute '{name}' given, but '{op.name}' has none of that name{hint} (expected: {listed})"
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from typing import Any, cast
 
+from nngraph.errors import did_you_mean
 from nngraph.ir.graph import EMPTY, Graph, Node, State, Value
 from nngraph.ir.op import REGISTRY, Op
 from nngraph.ir.types import TensorType
@@ -103,8 +103,7 @@ class Builder:
             From the op's `infer`, if the types do not fit; or if there is no op of that name.
         """
         if name not in REGISTRY:
-            near = difflib.get_close_matches(name, REGISTRY, n=1)
-            raise ValueError(f"no op '{name}' is registered{f'; did you mean {near[0]!r}?' if near else ''}")
+            raise ValueError(f"no op '{name}' is registered{did_you_mean(name, REGISTRY)}")
         op = REGISTRY[name]
         dtype = next((x.type.dtype for x in inputs if isinstance(x, Value) and x.type.dtype != "bool"), self.dtype)
         values = [x if isinstance(x, Value) else self.constant(x, dtype) for x in inputs]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -10,11 +9,12 @@ from nngraph.errors import DeclarationError
 from nngraph.ir.expr import TRANSCENDENTAL, Expr, argument
 from nngraph.ir.graph import Node
 from nngraph.ir.op import FacetError, Op, call_facet
+from nngraph_kernels.record import record
 
 FREE = ("argument", "constant", "index", "cast")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Elementwise:
     """An expression and what is often asked of it.
 

@@ -6,8 +6,9 @@ tests, for NumPy. It is data, not text, so that fusing two ops is grafting one t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+from nngraph_kernels.record import record
 
 ARITY = {
     "argument": 0, "constant": 0, "number": 0, "index": 0,
@@ -35,7 +36,7 @@ TRANSCENDENTAL = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Expr:
     """One primitive applied to expressions.
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import numpy as np
 
 from nngraph.ir.op import Op
 from nngraph.ir.types import TensorType
+from nngraph_kernels.record import record
 
 EMPTY: Mapping[str, Any] = {}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Value:
     """One result of a node, or an input or state of the graph. Compared by identity; names are unique."""
 
@@ -25,7 +26,7 @@ class Value:
         return f"%{self.name}: {self.type}"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Node:
     """An op applied to values."""
 
@@ -42,7 +43,7 @@ class Node:
         return value
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class State:
     """A tensor that lives outside the arena, from step to step.
 
@@ -94,7 +95,7 @@ class State:
         return array if self.permutation is None else np.ascontiguousarray(array.transpose(self.permutation))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Graph:
     """Nodes in topological order with what enters, leaves and stays.
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from keyword import iskeyword
 from typing import Any, Literal
 
 from nngraph.errors import DeclarationError, NNGraphError
 from nngraph.ir.types import Shape, TensorType
+from nngraph_kernels.record import record
 
 
 class Required:
@@ -22,14 +23,14 @@ class Required:
 REQUIRED: Any = Required()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Absent:
     """A facet that an op does without, and why."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Attribute:
     """An attribute of an op: its type, default, bounds and meaning.
 
@@ -55,7 +56,7 @@ class Attribute:
         return self.default is REQUIRED
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Parameter:
     """A learned tensor that an op brings along, in its public layout.
 
@@ -71,7 +72,7 @@ class Parameter:
     kind: Literal["parameter", "statistic"] = "parameter"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Sample:
     """One combination on which the tests try an op.
 
@@ -90,7 +91,7 @@ class Sample:
     domains: tuple[Any, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ErrorSample:
     """Inputs that an op must refuse, and a part of what it must say."""
 
@@ -100,7 +101,7 @@ class ErrorSample:
     dtypes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Op:
     """An operator.
 

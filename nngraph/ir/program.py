@@ -7,7 +7,7 @@ specifications share one compiled function. Everything that differs from call to
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -15,13 +15,14 @@ import numpy as np
 from nngraph.ir.expr import Expr
 from nngraph.ir.graph import Graph, Value
 from nngraph.ir.types import Dim
+from nngraph_kernels.record import record
 
 UNIFORM, ROW, FULL = 0, 1, 2
 REDUCTIONS = ("sum", "max", "min")
 PRODUCTS = ("matmul", "convolution")  # whose kernels work on a result while it is in registers
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Statement:
     """One step of a fused body; later ones name it by its position.
 
@@ -41,7 +42,7 @@ class Statement:
     operand: int = -1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Access:
     """How a kernel walks over one operand: its element type and innermost stride.
 
@@ -55,7 +56,7 @@ class Access:
     shared: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RowsSpec:
     """A kernel that goes over rows: elementwise work, and reductions along each row.
 
@@ -97,7 +98,7 @@ class RowsSpec:
     tiled: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ColumnsSpec:
     """A kernel that reduces over an axis that is not the last: work before it, work on its result.
 
@@ -114,7 +115,7 @@ class ColumnsSpec:
     numbers: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MatmulEpilogueSpec:
     """A matrix product and the work on its result, which the statement of kind "product" stands for.
 
@@ -165,7 +166,7 @@ class Kernel:
         return f"Kernel({self.family}, {self.spec})"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Operand:
     """A pointer argument: the first element of `value`, moved on by `offset` and `fixed` elements together."""
 
@@ -174,7 +175,7 @@ class Operand:
     fixed: int = 0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class KernelCall:
     """One launch.
 
@@ -220,7 +221,7 @@ class KernelCall:
     listed: int = 0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Schedule:
     """The launches of a graph, in order.
 
@@ -237,7 +238,7 @@ class Schedule:
     constants: Mapping[Value, np.ndarray] = field(default_factory=dict[Value, np.ndarray])
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Placement:
     """Where a value lies in the arena, and from which call to which."""
 
@@ -247,7 +248,7 @@ class Placement:
     last: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Plan:
     """The arena for one batch size.
 

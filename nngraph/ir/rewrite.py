@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from nngraph.ir.builder import Builder
 from nngraph.ir.graph import Graph, Node, Value
+from nngraph_kernels.record import record
 
 Rule = Callable[[Builder, Node], tuple[Value, ...] | None]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Pass:
     """A named rewrite of a whole graph that keeps its meaning."""
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+
+from nngraph_kernels.record import record
 
 FLOATS = ("float32", "float64")
 DTYPES = (*FLOATS, "int32", "bool")
 ITEM_SIZE = {"float32": 4, "float64": 8, "int32": 4, "bool": 1}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Batch:
     """The dimension ``factor`` × batch size."""
 
@@ -106,7 +106,7 @@ def format_shape(shape: Shape) -> str:
     return "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TensorType:
     """Shape and element type of a value."""
 

@@ -7,7 +7,6 @@ convolution of stride 1 of their own, whose results are then laid between those 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import gcd
 from typing import Any
 
@@ -21,11 +20,12 @@ from nngraph.ops.convolution import SLIDING, filters_of
 from nngraph.ops.movement import Copy, Movement
 from nngraph.ops.records import BACKWARD
 from nngraph.ops.windows import Pair, Sides, Window, channels_of, image_size, result_shape, sum_of_patches
+from nngraph_kernels.record import record
 
 SIZE = {"size": Attribute("pair", "height and width of the images")}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Phase:
     """One axis of the pixels `start`, `start` + stride, ... of an image: which taps they see, and where.
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,9 +16,10 @@ import numpy as np
 from nngraph.errors import OptionError
 from nngraph.ir.op import REQUIRED
 from nngraph.ops.specification import Specification, family, from_spec, option
+from nngraph_kernels.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Initializer(Specification):
     """Base of the initializers: called with seed, name and public shape."""
 
@@ -153,7 +153,7 @@ class LeCunUniform(ScaledUniform):
 
 
 @INITIALIZERS.register
-@dataclass(frozen=True, slots=True)
+@record
 class Normal(Initializer):
     """Normal draws around zero."""
 
@@ -165,7 +165,7 @@ class Normal(Initializer):
 
 
 @INITIALIZERS.register
-@dataclass(frozen=True, slots=True)
+@record
 class Uniform(Initializer):
     """Uniform draws from low to high."""
 
@@ -183,7 +183,7 @@ class Uniform(Initializer):
 
 
 @INITIALIZERS.register
-@dataclass(frozen=True, slots=True)
+@record
 class ConstantValue(Initializer):
     """One number everywhere."""
 

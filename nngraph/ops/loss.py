@@ -7,7 +7,7 @@ what a user chooses: its options, the target that it compares with, and the metr
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,11 +18,12 @@ from nngraph.ir.op import ErrorSample, Op, Sample, register_op
 from nngraph.ir.types import TensorType, format_shape
 from nngraph.ops.normalization import log_softmax_reference
 from nngraph.ops.specification import Specification, attributes_of, family, from_spec, option
+from nngraph_kernels.record import record
 
 LOWEST = float(np.finfo(np.float32).min)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Loss(Specification):
     """A loss on one output.
 
@@ -95,7 +96,7 @@ def number_is(b: Builder, ones: Value, number: float) -> Value:
 
 
 @LOSSES.register
-@dataclass(frozen=True, slots=True)
+@record
 class CrossEntropy(Loss):
     """−Σ q log softmax(scores), q the target's distribution, smoothed towards the uniform one.
 
@@ -115,7 +116,7 @@ class CrossEntropy(Loss):
 
 
 @LOSSES.register
-@dataclass(frozen=True, slots=True)
+@record
 class MulticlassHinge(Loss):
     """Σ over j ≠ y of max(0, s_j − s_y + margin): the multiclass SVM of Weston and Watkins 1999."""
 
@@ -155,7 +156,7 @@ class L1Loss(Loss):
 
 
 @LOSSES.register
-@dataclass(frozen=True, slots=True)
+@record
 class Huber(Loss):
     """d² / 2 up to |d| = delta, delta (|d| − delta / 2) beyond; mean over units and batch (Huber 1964)."""
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from nngraph.ir.builder import Builder
@@ -11,9 +9,10 @@ from nngraph.ir.graph import Node, Value
 from nngraph.ir.op import Attribute, ErrorSample, Op, Sample, register_op
 from nngraph.ir.types import Batch, Dim, Shape, TensorType, format_shape, multiply, strides_of
 from nngraph.ops.records import expect_rank, expect_sizes, normalize_axis
+from nngraph_kernels.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Copy:
     """Element i of `shape` goes from source_offset + i · source_strides to the same place of the target.
 
@@ -28,7 +27,7 @@ class Copy:
     target_strides: Shape
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Movement:
     """Copies into one result; with `fill`, all of the result holds that number before."""
 

@@ -16,6 +16,7 @@ from nngraph.ir.op import REQUIRED
 from nngraph.ops import update as update  # the ops that updates are made of
 from nngraph.ops.schedule import RATE, Schedule, schedule_from
 from nngraph.ops.specification import Specification, family, from_spec, option
+from nngraph_kernels.record import record
 
 Updated = tuple[Value, tuple[Value, ...]]
 
@@ -37,7 +38,7 @@ class SharedScalars:
         return self.casts[name, dtype]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Optimizer(Specification):
     """Base of the optimizers; each has an option `weight_decay` too.
 
@@ -135,7 +136,7 @@ def epsilon_option(default: float) -> Any:
 
 
 @OPTIMIZERS.register
-@dataclass(frozen=True, slots=True)
+@record
 class SGD(Optimizer):
     """Gradient descent with momentum: v ← momentum · v + g, x ← x − rate · v (torch.optim.SGD, dampening 0).
 
@@ -174,7 +175,7 @@ OPTIMIZERS.aliases["nesterov"] = (SGD, {"momentum": 0.9, "nesterov": True})
 
 
 @OPTIMIZERS.register
-@dataclass(frozen=True, slots=True)
+@record
 class RMSprop(Optimizer):
     """s ← α s + (1 − α) g², x ← x − rate · g / (√s + ε); with momentum, v ← momentum · v + g / (√s + ε)."""
 
@@ -208,7 +209,7 @@ class RMSprop(Optimizer):
 
 
 @OPTIMIZERS.register
-@dataclass(frozen=True, slots=True)
+@record
 class Adagrad(Optimizer):
     """s ← s + g², x ← x − rate · g / (√s + ε) (Duchi et al. 2011)."""
 
@@ -239,7 +240,7 @@ class Adagrad(Optimizer):
 
 
 @OPTIMIZERS.register
-@dataclass(frozen=True, slots=True)
+@record
 class Adam(Optimizer):
     """m ← β₁ m + (1 − β₁) g, v ← β₂ v + (1 − β₂) g², x ← x − rate · m̂ / (√v̂ + ε), m̂ = m / (1 − β₁ᵗ), v̂ alike.
 
@@ -286,7 +287,7 @@ def bias_correction(b: Builder, beta: float, number: Value) -> Value:
 
 
 @OPTIMIZERS.register
-@dataclass(frozen=True, slots=True)
+@record
 class AdamW(Adam):
     """Adam after x ← (1 − rate · weight_decay) x, apart from the moments (Loshchilov and Hutter 2019)."""
 

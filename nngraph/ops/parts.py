@@ -6,7 +6,7 @@ A part's nodes are called ``<node>/<part>``, and its parameters ``<node>/<part>.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import islice
 from typing import Any
 
@@ -16,11 +16,12 @@ from nngraph.ir.builder import Builder
 from nngraph.ir.graph import Value
 from nngraph.ir.op import REGISTRY, Op, Parameter
 from nngraph.ir.types import Batch, Dim, TensorType
+from nngraph_kernels.record import record
 
 NOTHING: Mapping[str, Any] = {}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Part:
     """One op of a composite.
 
@@ -41,7 +42,7 @@ class Part:
     attributes: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TypedPart:
     """A part, and what follows from the types of the composite's inputs.
 

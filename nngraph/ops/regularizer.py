@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY
 from typing import Any, ClassVar
 
 from nngraph.ir.builder import Builder
 from nngraph.ir.graph import Value
 from nngraph.ir.op import REQUIRED
 from nngraph.ops.specification import Specification, family, from_spec, option
+from nngraph_kernels.record import record
 
 WEIGHTS = ("weight", "depthwise_weight")  # the latter are those of separable_conv
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Regularizer(Specification):
     """strength · Σ over parameters of `term`'s sum.
 
@@ -79,7 +80,7 @@ class L2(Regularizer):
 
 
 @REGULARIZERS.register
-@dataclass(frozen=True, slots=True)
+@record
 class ElasticNet(Regularizer):
     """λ Σ(β W² + |W|)."""
 

@@ -7,7 +7,7 @@ float64 scalar: it is computed once a step and cast where a parameter is updated
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import Any, ClassVar, Self, cast
 
 from nngraph.errors import OptionError
@@ -15,11 +15,12 @@ from nngraph.ir.builder import Builder
 from nngraph.ir.graph import Value
 from nngraph.ir.op import REQUIRED
 from nngraph.ops.specification import Specification, family, from_spec, option
+from nngraph_kernels.record import record
 
 RATE = "float64"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Schedule(Specification):
     """Base of the schedules; `rate` appends the nodes of one."""
 
@@ -88,7 +89,7 @@ def progress(b: Builder, time: Value, steps: int) -> Value:
 
 
 @SCHEDULES.register
-@dataclass(frozen=True, slots=True)
+@record
 class Constant(Schedule):
     """The same rate in all steps."""
 
@@ -100,7 +101,7 @@ class Constant(Schedule):
 
 
 @SCHEDULES.register
-@dataclass(frozen=True, slots=True)
+@record
 class Step(Schedule):
     """learning_rate · factor^⌊t / steps⌋."""
 
@@ -120,7 +121,7 @@ class Step(Schedule):
 
 
 @SCHEDULES.register
-@dataclass(frozen=True, slots=True)
+@record
 class Exponential(Schedule):
     """learning_rate · factor^(t / steps), a little in every step."""
 
@@ -140,7 +141,7 @@ class Exponential(Schedule):
 
 
 @SCHEDULES.register
-@dataclass(frozen=True, slots=True)
+@record
 class Cosine(Schedule):
     """final + (learning_rate − final) (1 + cos(π t / steps)) / 2, then final.
 
@@ -164,7 +165,7 @@ class Cosine(Schedule):
 
 
 @SCHEDULES.register
-@dataclass(frozen=True, slots=True)
+@record
 class WarmUp(Schedule):
     """Another schedule times min(1, (t + 1) / steps): a linear rise (Goyal et al. 2017, section 2.2).
 

@@ -7,14 +7,14 @@ holds (``{"type": "cross_entropy", "label_smoothing": 0.1}``).
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import MISSING, dataclass, field, fields, replace
+from dataclasses import MISSING, field, fields, replace
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
-from nngraph.errors import OptionError
+from nngraph.errors import OptionError, did_you_mean
 from nngraph.ir.attributes import check_value
 from nngraph.ir.op import REQUIRED, Attribute
+from nngraph_kernels.record import record
 
 S = TypeVar("S", bound="Specification")
 K = TypeVar("K", bound="type[Specification]")
@@ -27,7 +27,7 @@ def option(default: Any, doc: str, type: str = "float", **bounds: Any) -> Any:
     return field(default=given, metadata={"attribute": attribute})
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Specification:
     """Base of everything that a user chooses by name and options.
 
@@ -54,7 +54,7 @@ def attributes_of(kind: type[Specification], base: type[Specification] = Specifi
     return {f.name: f.metadata["attribute"] for f in fields(kind) if f.name not in inherited}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Family(Generic[S]):
     """All specifications of one sort, by name; `aliases` maps a name to another with options set."""
 
@@ -82,7 +82,7 @@ class Family(Generic[S]):
             return self.members[name], {}
         if name in self.aliases:
             return self.aliases[name]
-        raise OptionError(f"{self.name} '{name}': not known; {suggestion(name, self.names)}")
+        raise OptionError(f"{self.name} '{name}': not known{suggestion(name, self.names)}")
 
 
 FAMILIES: dict[str, Family[Any]] = {}
@@ -124,7 +124,7 @@ def build(family: Family[S], name: str, kind: type[S], options: Mapping[str, Any
     attributes = attributes_of(kind)
     for key in options:
         if key not in attributes:
-            raise OptionError(f"{family.name} '{name}': no option '{key}'; {suggestion(key, attributes)}")
+            raise OptionError(f"{family.name} '{name}': no option '{key}'{suggestion(key, attributes)}")
     for key, attribute in attributes.items():
         if attribute.required and key not in options:
             raise OptionError(f"{family.name} '{name}': '{key}' is missing ({attribute.doc}); give it a value")
@@ -146,10 +146,8 @@ def plain(value: Any) -> Any:
 def suggestion(given: str, known: Iterable[str]) -> str:
     """What an error says after an unknown name."""
     names = list(known)
-    close = difflib.get_close_matches(given, names, 1)
-    if close:
-        return f"did you mean '{close[0]}'?"
-    return f"expected one of {', '.join(names)}" if names else "it takes none"
+    otherwise = f"; expected one of {', '.join(names)}" if names else "; it takes none"
+    return did_you_mean(given, names, otherwise)
 
 
 def check(where: str, name: str, value: Any, attribute: Attribute) -> Any:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from nngraph.ir.op import Attribute
 from nngraph.ir.types import FLOATS, Batch, Dim, Shape, TensorType, format_shape
+from nngraph_kernels.record import record
 
 Pair = tuple[int, int]
 Sides = tuple[Pair, Pair]
@@ -28,7 +27,7 @@ def window_size(doc: str) -> Attribute:
     return Attribute("pair", f"{doc}: one number, or rows and columns", minimum=1)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Window:
     """Where a window stands on an image, each in rows and columns.
 

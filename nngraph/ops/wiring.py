@@ -8,7 +8,7 @@ the paper: by chance in ER, by the order of insertion in BA, around the ring in 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY
 from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
 from itertools import combinations, pairwise
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from nngraph.errors import OptionError
 from nngraph.ops.specification import Specification, family, from_spec, option
+from nngraph_kernels.record import record
 
 if TYPE_CHECKING:
     from random import Random
@@ -26,7 +27,7 @@ Edge = tuple[int, int]
 TRIES = 1000  # draws of a random graph before it is held to be hopeless that one is in one piece
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Wiring(Specification):
     """Base of the wirings.
 
@@ -97,7 +98,7 @@ def predecessors_of(nodes: int, edges: Iterable[Edge]) -> list[list[int]]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RandomWiring(Wiring):
     """Base of those that are drawn; a draw in several pieces is thrown away, and the next one follows from the seed."""
 
@@ -123,7 +124,7 @@ class RandomWiring(Wiring):
 
 
 @WIRINGS.register
-@dataclass(frozen=True, slots=True)
+@record
 class ER(RandomWiring):
     """Every pair of nodes is joined with probability p (Erdős and Rényi 1959)."""
 
@@ -142,7 +143,7 @@ class ER(RandomWiring):
 
 
 @WIRINGS.register
-@dataclass(frozen=True, slots=True)
+@record
 class BA(RandomWiring):
     """Nodes come one by one, each with m edges to nodes chosen by their number of edges (Albert and Barabási 2002)."""
 
@@ -165,7 +166,7 @@ class BA(RandomWiring):
 
 
 @WIRINGS.register
-@dataclass(frozen=True, slots=True)
+@record
 class WS(RandomWiring):
     """A ring of nodes joined to their k nearest, each edge rewired with probability p (Watts and Strogatz 1998)."""
 
@@ -198,7 +199,7 @@ class Chain(Wiring):
 
 
 @WIRINGS.register
-@dataclass(frozen=True, slots=True)
+@record
 class ResidualChain(Wiring):
     """A chain in which every node also reads the one that stands `span` before it, past those between."""
 
@@ -222,7 +223,7 @@ class DenseBlock(Wiring):
 
 
 @WIRINGS.register
-@dataclass(frozen=True, slots=True)
+@record
 class ExplicitWiring(Wiring):
     """Edges written out; without a number of nodes there are as many as the largest index asks for."""
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from nngraph.errors import CompilationError
 from nngraph.ir.graph import State, Value
 from nngraph.ir.program import KernelCall, Schedule
+from nngraph_kernels.record import record
 
 BEFORE = -1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Lifetimes:
     """Attributes
     ----------

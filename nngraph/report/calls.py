@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from nngraph.emit.source import kernel_source
 from nngraph.ir.program import Operand, Schedule
 from nngraph.ir.types import evaluate
 from nngraph.run.bind import worth_sharing
+from nngraph_kernels.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CallRow:
     """One launch.
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from nngraph.ir.graph import Graph, Node, Value
 from nngraph.ir.program import Placement, Plan, Schedule
 from nngraph.plan.allocator import aligned
+from nngraph_kernels.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ValueRow:
     """A value in the arena; it lives from call `first` (-1: an input) to call `last` (the last + 1: an output)."""
 
@@ -23,7 +23,7 @@ class ValueRow:
     last: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MemoryReport:
     """What a plan amounts to; all sizes are in bytes.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from math import prod
 
 from nngraph.emit.source import kernel_source
@@ -11,11 +10,12 @@ from nngraph.ir.declaration import INPUT, Declared
 from nngraph.ir.graph import Graph, Node, State
 from nngraph.ir.program import Schedule
 from nngraph.ir.types import evaluate
+from nngraph_kernels.record import record
 
 WORK = ("linear", "convolution")  # families whose multiply-adds are counted
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NodeRow:
     """One declared node.
 

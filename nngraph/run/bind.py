@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from nngraph.ir.types import ITEM_SIZE, Dim, evaluate
 from nngraph.run.memory import aligned_zeros
 from nngraph.run.program import Program, bind, pack_arguments
 from nngraph.run.store import Store
+from nngraph_kernels.record import record
 
 # What decides whether a call is worth two threads and their barrier (0.4 us): its time on one.
 FLOPS_PER_SECOND, BYTES_PER_SECOND = 5e10, 2.5e10
@@ -20,7 +20,7 @@ WORTH_SECONDS = 2e-6
 EMPTY: Mapping[int, Sequence[Launch]] = {}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Launch:
     """A call beside those of the graph: it brings data in or takes numbers out."""
 

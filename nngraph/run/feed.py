@@ -5,7 +5,7 @@ from __future__ import annotations
 import mmap
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import numpy as np
@@ -13,12 +13,13 @@ import numpy as np
 from nngraph.ir.program import Kernel
 from nngraph_kernels.cpu.examples import UNROLLED, ExamplesSpec
 from nngraph_kernels.examples_reference import computed_in, standardized
+from nngraph_kernels.record import record
 
 NOT_PICKED = np.zeros(1, np.int64)
 WORD = 2**32 - 1
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Gather:
     """Examples that stay as they are stored until a batch of them is gathered.
 
@@ -99,7 +100,7 @@ def read_at_random(arrays: Iterable[np.ndarray | Gather]) -> Generator[None]:
             file.madvise(mmap.MADV_NORMAL)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Feed:
     """Data that the tape takes batches from by itself.
 

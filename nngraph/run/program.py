@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nngraph.run.memory import aligned_zeros
 from nngraph_kernels import tape_layout as layout
+from nngraph_kernels.record import record
 
 Words = NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Program:
     """A bound program: the table that the driver reads, its address, and what keeps its memory alive."""
 
@@ -26,7 +26,7 @@ class Program:
     keep: object
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Segment:
     """Some steps of one program; ``cursor`` is where in the order of the data they begin (-1: go on)."""
 

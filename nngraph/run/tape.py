@@ -13,7 +13,6 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Final, Literal
 
@@ -25,6 +24,7 @@ from nngraph.run.memory import aligned_zeros
 from nngraph.run.program import Segment, Words
 from nngraph.run.threads import Task, submit
 from nngraph_kernels import tape_layout as layout
+from nngraph_kernels.record import record
 
 DRIVER_NAME: Final = "ng_drive"
 DRIVER_SOURCE: Final = '''"""The driver of every program; see nngraph_kernels/tape.py."""
@@ -45,7 +45,7 @@ _REASONS: Final[dict[int, Reason]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Outcome:
     """How a run ended: its finished steps, why it left, and what a failed call reported.
 

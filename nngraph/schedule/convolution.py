@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 
 from nngraph.ir.graph import Node, Value
@@ -15,9 +14,10 @@ from nngraph_kernels.cpu.convolution_weight import ConvolutionWeightSpec
 from nngraph_kernels.cpu.convolution_weight import scratch_bytes as weight_scratch_bytes
 from nngraph_kernels.cpu.epilogue import Access
 from nngraph_kernels.cpu.matmul import MatmulSpec, scratch_bytes
+from nngraph_kernels.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Patches:
     """What a window sees of the images, for kernels; sizes but for the batch are known.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import product
 
@@ -15,6 +14,7 @@ from nngraph.schedule.region import Region, traffic
 from nngraph.schedule.strides import Strides, broadcast_strides, collapse
 from nngraph_kernels.cpu.epilogue import STRIDES, Access
 from nngraph_kernels.cpu.matmul import MatmulSpec, scratch_bytes
+from nngraph_kernels.record import record
 
 MOMENTS = "moment_sums"
 
@@ -93,7 +93,7 @@ def padded(value: Value, space: Shape) -> Shape:
     return (1,) * (len(space) - len(shape)) + shape
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Part:
     """What one call computes: `batch` products of `m` rows.
 

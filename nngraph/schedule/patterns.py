@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,9 +10,10 @@ import numpy as np
 from nngraph.ir.graph import Value
 from nngraph.ir.program import KernelCall, Operand
 from nngraph.schedule.region import Region
+from nngraph_kernels.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Pattern:
     """A call, and for its operands and statements the places of their values within the region."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from nngraph.ir.graph import Node, Value
 from nngraph.ir.types import FLOATS, ITEM_SIZE, Batch, Dim, Shape, multiply
+from nngraph_kernels.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Region:
     """What one kernel computes: inner nodes, what they read and what they leave."""
 

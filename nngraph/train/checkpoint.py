@@ -11,7 +11,7 @@ import json
 import os
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import numpy as np
 from nngraph.errors import CheckpointError
 from nngraph.run.store import Store
 from nngraph.train.position import Position
+from nngraph_kernels.record import record
 
 FORMAT, VERSION = "nngraph-checkpoint", 1
 PREFIXES = {"parameter": "", "statistic": "", "moment": "moment:", "step": "counter:"}
@@ -28,7 +29,7 @@ STANDARDIZER = "standardizer/"
 FIELDS = ("version", "graph", "config", "classes", "epoch", "history", "crc32")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Checkpoint:
     """What a file holds.
 

@@ -50,7 +50,7 @@ def check_parameters(states: Mapping[str, State], given: Mapping[str, ArrayLike]
     found: dict[str, np.ndarray] = {}
     for name, value in given.items():
         if name not in known:
-            raise DataError(f"parameter '{name}': the model has none of that name; {suggestion(name, known)}")
+            raise DataError(f"parameter '{name}': the model has none of that name{suggestion(name, known)}")
         found[name] = parameter_array(name, value, known[name].public_shape)
     return found
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 from nngraph.errors import OptionError
 from nngraph.train.history import VALIDATION
+from nngraph_kernels.record import record
 
 RISING = ("accuracy",)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EarlyStopping:
     """When to stop, and with which parameters.
 

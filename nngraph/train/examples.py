@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,11 +18,12 @@ from nngraph.train.data.stored import Stored
 from nngraph.train.data.weights import weighted
 from nngraph.train.gathers import gather_of
 from nngraph.train.signature import Array, Signature, Target
+from nngraph_kernels.record import record
 
 Given = ArrayLike | Mapping[str, ArrayLike]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Examples:
     """Arrays by the name of the program's input, C-contiguous, or what becomes such: what a feed takes."""
 

@@ -29,11 +29,12 @@ from nngraph.train.position import Position
 from nngraph.train.run_directory import BEST, RunDirectory, Take, has_epochs
 from nngraph.train.signature import Signature
 from nngraph.train.sweep import Sweep
+from nngraph_kernels.record import record
 
 Validation = tuple[Any, ...] | Dataset | float | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Settings:
     """What a user may choose of a training, data apart.
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
+from nngraph_kernels.record import record
 
-@dataclass(frozen=True, slots=True, eq=False)
+
+@record(eq=False)
 class Position:
     """Epochs finished, and what the steps of the next one have left so far.
 

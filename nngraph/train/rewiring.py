@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from nngraph.errors import OptionError
 from nngraph.ops.randwire import GENERATOR
 from nngraph.ops.specification import attributes_of, suggestion, to_spec
 from nngraph.ops.wiring import WIRINGS, ExplicitWiring, RandomWiring, wiring_from
+from nngraph_kernels.record import record
 
 RANDWIRE: Final = "randwire"
 NODES, SEED = "nodes", "seed"
@@ -20,7 +20,7 @@ AS_DECLARED: Final = "as declared"
 Document = dict[str, Any]  # a model file's
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rewiring:
     """A generator of wirings.
 
@@ -56,7 +56,7 @@ def rewiring_of(option: str, text: str) -> Rewiring:
     name, _, rest = text.strip().partition(":")
     kinds = {kind: made for kind, made in WIRINGS.members.items() if kind != ExplicitWiring.type}
     if name not in kinds:
-        raise OptionError(f"{option}: no wiring is called '{name}'; {suggestion(name, kinds)}")
+        raise OptionError(f"{option}: no wiring is called '{name}'{suggestion(name, kinds)}")
     names = [key for key in attributes_of(kinds[name]) if key not in (NODES, SEED)]
     found: dict[str, Any] = {}
     for place, part in enumerate(filter(None, rest.split(","))):

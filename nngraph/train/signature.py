@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from nngraph.differentiate import Objective, metrics_of
 from nngraph.differentiate.objective import Metric, suffixed
 from nngraph.ir.graph import Graph
 from nngraph.ir.types import TensorType
+from nngraph_kernels.record import record
 
 Shape = tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Array:
     """Shape of one example and element type."""
 
@@ -21,7 +21,7 @@ class Array:
     dtype: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Target:
     """What the loss of an output compares with, and the name of the program's input for it.
 
@@ -46,7 +46,7 @@ class Target:
         return self.wanted.dtype == "int32"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Signature:
     """Of a forward graph and its objective.
 

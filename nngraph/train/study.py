@@ -18,7 +18,7 @@ from nngraph.train.rewiring import DECLARED, Document, Rewiring, rewired
 from nngraph.train.run_directory import write_text
 
 if TYPE_CHECKING:
-    from nngraph.train.data import Dataset
+    from nngraph.train.data.dataset import Dataset
 
 STUDY: Final = "study.json"
 FORMAT, VERSION = "nngraph-study", 1

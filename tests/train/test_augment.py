@@ -13,7 +13,9 @@ import nngraph as ng
 from nngraph.errors import DataError, OptionError
 from nngraph.run.program import Segment
 from nngraph.run.tape import Running, Tape
-from nngraph.train.data import Stored, from_arrays, split
+from nngraph.train.data.dataset import from_arrays
+from nngraph.train.data.splits import split
+from nngraph.train.data.stored import Stored
 from nngraph_kernels.examples_reference import shown, windows
 from tests.train.networks import same
 

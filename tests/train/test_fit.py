@@ -5,7 +5,9 @@ import pytest
 
 import nngraph as ng
 from nngraph.train import loop
-from nngraph.train.data import epoch_order, from_arrays, split
+from nngraph.train.data.dataset import from_arrays
+from nngraph.train.data.randomness import epoch_order
+from nngraph.train.data.splits import split
 from nngraph.train.early_stopping import Watch
 from tests.train.networks import CLASSES, INPUTS, classifier, examples, model, same
 

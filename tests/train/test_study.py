@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nngraph.errors import CheckpointError, OptionError
-from nngraph.train.data import load
+from nngraph.train.data.specs import load
 from nngraph.train.rewiring import rewiring_of
 from nngraph.train.study import (
     Result,

@@ -6,12 +6,11 @@ its columns are variables of their own, and a reduction is plain arithmetic betw
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from nngraph_kernels.cpu.rows import Pointer, argument_lines, indent
+from nngraph_kernels.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Across:
     """All that the template writes out.
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from nngraph_kernels.record import record
 from nngraph_kernels.target import lanes, target
 
 ROWS = {
@@ -15,7 +14,7 @@ PANEL_VECTORS = 2  # vectors in the register tile of many rows
 BLOCK_VECTORS = 8  # vectors in a block of columns, and in the register tile of a single row
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Blocking:
     """How a matrix product is cut up.
 

@@ -6,16 +6,16 @@ chunk: the sums of a chunk are short and stay in registers.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
+from nngraph_kernels.record import record
 from nngraph_kernels.target import lanes
 
 OPERANDS = {"moments": ("x",), "scale_shift": ("dz", "x", "mean")}
 PARTS = {"moments": 3, "scale_shift": 2}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ChannelSumsSpec:
     """Which sums.
 

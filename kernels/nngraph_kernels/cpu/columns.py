@@ -6,12 +6,11 @@ thread, from the first to the last row: the result does not depend on how many t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from nngraph_kernels.cpu.rows import COMBINE, Pointer, argument_lines, identity, indent
+from nngraph_kernels.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Columns:
     """All that the template writes out.
 

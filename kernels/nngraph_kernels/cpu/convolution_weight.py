@@ -10,10 +10,10 @@ over the pixels in order, so that results do not depend on the sharing.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from nngraph_kernels.cpu.blocking import Blocking, blocking
 from nngraph_kernels.cpu.patch_geometry import GEOMETRY
+from nngraph_kernels.record import record
 
 ITEM_BYTES = {"float32": 4, "float64": 8}
 ROWS = 128  # of a block, at most
@@ -23,7 +23,7 @@ POINTERS = ("y", "x", "dy", "scratch")
 INTS = ("pieces", "groups", "pixels", "depth", "columns", "filters", "channels", *GEOMETRY)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ConvolutionWeightSpec:
     """Which gradient.
 

@@ -10,9 +10,8 @@ that.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from nngraph_kernels.cpu.depthwise_layout import Block, Pair
+from nngraph_kernels.record import record
 
 SIZES = ("images", "height", "width", "result_height", "result_width", "channels", "top", "left")
 LAYOUT = ("bundle", "slots", "row", "share")
@@ -20,7 +19,7 @@ POINTERS = 4
 WINDOW = ("rows", "columns", "down", "across", "down_dilation", "across_dilation")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DepthwiseSpec:
     """Which depthwise convolution.
 

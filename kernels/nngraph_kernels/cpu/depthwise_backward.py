@@ -9,11 +9,11 @@ alone, and times what each value was above its mean.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from nngraph_kernels.cpu.depthwise import SIZES, WINDOW, traced_module
 from nngraph_kernels.cpu.depthwise_layout import Block, Pair
+from nngraph_kernels.record import record
 
 LAYOUT = ("bundle", "slots", "row", "lead", "groups", "share")
 POINTERS = {
@@ -23,7 +23,7 @@ POINTERS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DepthwiseBackwardSpec:
     """Which gradients.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -24,10 +23,11 @@ from nngraph_kernels.cpu.depthwise_window_backward import Gradients, go_back_row
 from nngraph_kernels.cpu.flow import declared, integer_constant, moved, short_reduction
 from nngraph_kernels.cpu.flow import short_loop as loop
 from nngraph_kernels.cpu.integers import least, quotient
+from nngraph_kernels.record import record
 from nngraph_kernels.simd.register import Pointer, Register
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Work:
     """A call, and the parts of the scratch memory behind the rings.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from nngraph_kernels.cpu.depthwise_layout import Block, Pair
@@ -13,12 +12,13 @@ from nngraph_kernels.cpu.depthwise_rows import Channels, Ring
 from nngraph_kernels.cpu.flow import integer_constant, moved
 from nngraph_kernels.cpu.flow import short_loop as loop
 from nngraph_kernels.cpu.integers import least, quotient
+from nngraph_kernels.record import record
 from nngraph_kernels.simd.arguments import integer, pointer
 from nngraph_kernels.simd.arithmetic import select
 from nngraph_kernels.simd.register import Pointer, Register
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Frame:
     """A call of a kernel by one thread.
 
@@ -51,7 +51,7 @@ class Frame:
         return moved(self.zeros, self["row"] * self.held.block.lanes)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Place:
     """A block of channels of a unit of work: its first channel, and its number in the bundle."""
 

@@ -7,8 +7,7 @@ is, which nothing ever overwrites; rows above and below the image are one row of
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from nngraph_kernels.record import record
 from nngraph_kernels.target import lanes, target
 
 PIXELS = 4  # neighboring pixels in one step of a row: as many sums as hide the latency of a multiply-add
@@ -17,7 +16,7 @@ SQUARE = ((3, 1), (3, 2), (5, 1), (5, 2))  # windows that have kernels of their 
 Pair = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Block:
     """The channels that a thread works on at once: one vector.
 
@@ -35,7 +34,7 @@ class Block:
     narrow: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Geometry:
     """The sizes of one depthwise convolution, the batch apart; pairs are rows and columns.
 
@@ -71,7 +70,7 @@ class Geometry:
         return (rows, down) if known else None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Layout:
     """What a thread's scratch memory holds.
 

@@ -6,12 +6,11 @@ an argument: the addresses of x_i, mean_i, factor_i and offset_i stand in the sl
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from llvmlite import ir
 
 from nngraph_kernels.cpu.depthwise_rows import Channels, each_once, groups
 from nngraph_kernels.cpu.flow import load_scalar, moved, short_loop, short_reduction, zero_vector
+from nngraph_kernels.record import record
 from nngraph_kernels.simd.arguments import pointer
 from nngraph_kernels.simd.arithmetic import fma, select
 from nngraph_kernels.simd.lanes import first
@@ -21,7 +20,7 @@ from nngraph_kernels.simd.register import Pointer, Register, broadcast, call_nam
 X, MEAN, FACTOR, OFFSET = range(4)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Mixture:
     """The values that are mixed.
 

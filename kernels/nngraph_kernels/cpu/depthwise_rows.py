@@ -7,10 +7,10 @@ one a pixel. These functions leave instructions in the kernel that calls them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from nngraph_kernels.cpu.depthwise_layout import PIXELS, Block
 from nngraph_kernels.cpu.flow import moved, short_loop, zero_vector
+from nngraph_kernels.record import record
 from nngraph_kernels.simd.arithmetic import select
 from nngraph_kernels.simd.lanes import first
 from nngraph_kernels.simd.memory import load, load_masked, store, store_masked
@@ -46,7 +46,7 @@ class Channels:
             store_masked(y, at, value, self._mask)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Ring:
     """Rows of an image in scratch memory, as many as there are slots.
 

@@ -6,17 +6,16 @@ times that pixel it adds to the gradient of the weight.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from nngraph_kernels.cpu.depthwise_layout import PIXELS, Pair
 from nngraph_kernels.cpu.depthwise_rows import Channels, Ring
 from nngraph_kernels.cpu.flow import moved, short_loop, short_reduction, zero_vector
+from nngraph_kernels.record import record
 from nngraph_kernels.simd.arithmetic import fma
 from nngraph_kernels.simd.memory import load, store
 from nngraph_kernels.simd.register import Pointer, Register
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Gradients:
     """What one row of the image gives, of which a block of channels is held.
 

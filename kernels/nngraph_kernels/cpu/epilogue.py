@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
+
+from nngraph_kernels.record import record
 
 Access = Literal["full", "row", "column", "scalar"]
 
@@ -25,7 +26,7 @@ PIECES = 32  # that the rows of a product are in for moments, whatever the numbe
 SHORT = 8  # lines
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Operand:
     """An array that an epilogue reads.
 
@@ -41,7 +42,7 @@ class Operand:
     dtype: str = "float32"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Epilogue:
     """Elementwise work on an anchor's result.
 

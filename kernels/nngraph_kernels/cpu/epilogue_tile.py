@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from nngraph_kernels.cpu.epilogue import PIECES, Epilogue, number_names, operand_names, output_names
 from nngraph_kernels.cpu.flow import integer_constant, moved, reduction, zero_vector
 from nngraph_kernels.cpu.flow import short_loop as loop
 from nngraph_kernels.cpu.integers import quotient
+from nngraph_kernels.record import record
 from nngraph_kernels.simd.arithmetic import fma, select
 from nngraph_kernels.simd.lanes import first
 from nngraph_kernels.simd.memory import load, load_masked, load_splat, store, store_masked
@@ -18,7 +18,7 @@ from nngraph_kernels.simd.register import Pointer, Register, broadcast, constant
 Values = dict[str, Register]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Applied:
     """An epilogue and the arguments of a call.
 
@@ -36,7 +36,7 @@ class Applied:
     each: Callable[..., tuple[Register, ...]]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Place:
     """The first element of a vector of the result, and which of its elements there are if not all."""
 
@@ -46,7 +46,7 @@ class Place:
     mask: Register | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Moments:
     """Where the moments of a piece are gathered, from the first column of a block on, and of how many rows so far."""
 

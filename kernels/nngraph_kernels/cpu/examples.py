@@ -7,10 +7,10 @@ of an image is seen depends on (seed, epoch, the example's number) alone. Thread
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from textwrap import dedent, indent
 
 from nngraph_kernels.examples_reference import computed_in
+from nngraph_kernels.record import record
 from nngraph_kernels.target import lanes
 
 POINTERS = ("y", "x", "order", "cursor", "rows", "epochs", "mean", "factor", "blank")
@@ -21,7 +21,7 @@ LINE = 64  # bytes of a line of the cache
 ITEM_SIZES = {"uint8": 1, "float32": 4, "float64": 8}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ExamplesSpec:
     """Which kernel.
 

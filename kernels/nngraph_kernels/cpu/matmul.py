@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from nngraph_kernels.cpu.blocking import Blocking, blocking
 from nngraph_kernels.cpu.epilogue import (
@@ -31,6 +31,7 @@ from nngraph_kernels.cpu.epilogue import (
     stride_names,
 )
 from nngraph_kernels.cpu.patch_geometry import GEOMETRY
+from nngraph_kernels.record import record
 
 ITEM_BYTES = {"float32": 4, "float64": 8}
 THIN = 2  # up to so many rows are multiplied one by one
@@ -40,7 +41,7 @@ L2_BYTES = 1 << 20  # a block of B larger than this is gone over in shares of k,
 SHARE_TILES = 16  # of rows, whose accumulators are kept between shares
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MatmulSpec:
     """Which matrix product.
 

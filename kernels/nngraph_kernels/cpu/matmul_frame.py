@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from nngraph_kernels.cpu.blocking import Blocking
@@ -22,12 +21,13 @@ from nngraph_kernels.cpu.matmul import (
     arguments,
     blocking_of,
 )
+from nngraph_kernels.record import record
 from nngraph_kernels.simd.arguments import integer, number, pointer
 from nngraph_kernels.simd.arithmetic import select
 from nngraph_kernels.simd.register import Pointer, Register
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Way:
     """How a call goes about its product.
 
@@ -50,7 +50,7 @@ class Way:
     share: Register
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Frame:
     """A call: the product, its arguments by name, and the parts of the thread's scratch memory.
 
@@ -75,7 +75,7 @@ class Frame:
         return self.slots[name]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Lines:
     """The epilogue of a kernel.
 

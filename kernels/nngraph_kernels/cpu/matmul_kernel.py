@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from llvmlite import ir
@@ -20,6 +19,7 @@ from nngraph_kernels.cpu.matmul_pack import panel_packer, tile_packer, transpose
 from nngraph_kernels.cpu.matmul_tile import Columns, Rows, kept, leave, panel_product, product, rows_in_place
 from nngraph_kernels.cpu.patch_geometry import GEOMETRY
 from nngraph_kernels.cpu.patches import Patches, patches_of
+from nngraph_kernels.record import record
 from nngraph_kernels.simd.arithmetic import cast, select
 from nngraph_kernels.simd.lanes import first
 from nngraph_kernels.simd.register import Operand, Pointer, Register
@@ -50,7 +50,7 @@ def matmul_kernel(
     return declared(run, spec.dtype, "ann", name)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Block:
     """A block of columns of one of the products.
 
@@ -72,7 +72,7 @@ class Block:
     edge: Pointer
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Share:
     """A part of the sum over k: its first k, how many there are, whether it is the first part, or the last.
 
@@ -89,7 +89,7 @@ class Share:
     tile: Pointer
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Tile:
     """Rows of A that the register tile takes, `height` of them from `top` on, and a share of their k."""
 

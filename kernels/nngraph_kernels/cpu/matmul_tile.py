@@ -10,7 +10,6 @@ columns as the tile is wide, all k of one panel in a row.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -26,12 +25,13 @@ from nngraph_kernels.cpu.flow import (
     short_loop,
     zero_vector,
 )
+from nngraph_kernels.record import record
 from nngraph_kernels.simd.arithmetic import fma, select
 from nngraph_kernels.simd.memory import load, load_masked, store
 from nngraph_kernels.simd.register import Pointer, Register, broadcast
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Rows:
     """Rows of A: where each begins, how far k is from there, and the runs that k falls into.
 
@@ -50,7 +50,7 @@ class Rows:
     run_size: Register | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Columns:
     """Columns of B: elements from one k to the next, and which are read if not all are."""
 

@@ -7,15 +7,14 @@ functions that do so are primitives of `mixing_terms`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from nngraph_kernels.record import record
 from nngraph_kernels.target import lanes
 
 SPAN = 8  # vectors
 PIECES = 32
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MixSpec:
     """y = Σ s_i x_i.
 
@@ -27,7 +26,7 @@ class MixSpec:
     dtype: str = "float32"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class InnerProductsSpec:
     """partial[piece, i] = Σ dy x_i over the elements of a piece.
 
@@ -39,7 +38,7 @@ class InnerProductsSpec:
     dtype: str = "float32"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MixedCotangentSpec:
     """y = factor Σ s_i dp_i + slope (x − mean) + base, with four numbers for each channel.
 

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from nngraph_kernels.cpu.blocking import Blocking
 from nngraph_kernels.cpu.flow import declared, moved, reduction, short_loop
 from nngraph_kernels.cpu.patch_geometry import GEOMETRY
+from nngraph_kernels.record import record
 from nngraph_kernels.simd.arguments import integer
 from nngraph_kernels.simd.arithmetic import select
 from nngraph_kernels.simd.lanes import first
@@ -30,7 +30,7 @@ Corner = tuple[Register, Register]
 Place = tuple[Register, Register, Register]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Part:
     """Which runs of a patch are copied, and where to.
 
@@ -51,7 +51,7 @@ class Part:
     patch: Register | int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Patches:
     """Patches for a register tile: the first one, and elements from patch to patch, from run to run."""
 

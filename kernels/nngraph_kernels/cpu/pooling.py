@@ -6,9 +6,9 @@ What lies outside of an image has no part in it: windows at the border are small
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
 
+from nngraph_kernels.record import record
 from nngraph_kernels.target import lanes
 
 GEOMETRY = (
@@ -17,7 +17,7 @@ GEOMETRY = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PoolingSpec:
     """Which pooling.
 

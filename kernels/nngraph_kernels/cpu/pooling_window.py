@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -11,6 +10,7 @@ from llvmlite import ir
 
 from nngraph_kernels.cpu.channel_vectors import Columns, Vectors, channel_blocks
 from nngraph_kernels.cpu.flow import declared, moved, short_loop, short_reduction
+from nngraph_kernels.record import record
 from nngraph_kernels.simd.arithmetic import maximum, select
 from nngraph_kernels.simd.register import Pointer, Register, broadcast, constant, convert
 from nngraph_kernels.simd.vector_types import LLVM_KINDS
@@ -19,7 +19,7 @@ WIDTHS = (4, 2, 1)  # vectors of channels at a time
 Step = Callable[[Register, Vectors, Vectors], Vectors]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Span:
     """What windows see along one axis: `size` pixels, `stride` apart, the first `before` pixels before the image."""
 
@@ -40,7 +40,7 @@ class Span:
         return first, self.end(place) - first
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Window:
     """What one window sees: `down` rows of `across` pixels, in an image whose rows are `row` elements apart."""
 

@@ -8,7 +8,9 @@ vector, which then stays in registers from phase to phase.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
+
+from nngraph_kernels.record import record
 
 TILE = 16  # rows
 IDENTITY = {"sum": "0.0", "max": "-inf", "min": "inf"}
@@ -16,7 +18,7 @@ COMBINE = {"sum": "{a} + {v}", "max": "maximum({a}, {v})", "min": "minimum({a}, 
 FINISH = {"sum": "sum_lanes", "max": "max_lanes", "min": "min_lanes"}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Pointer:
     """A pointer argument.
 
@@ -37,7 +39,7 @@ class Pointer:
     shared: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Phase:
     """One walk over a row.
 
@@ -60,7 +62,7 @@ class Phase:
     stores: list[tuple[Pointer, str]] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rows:
     """All that the template writes out.
 

@@ -6,14 +6,13 @@ threads in strips: as many rows of y as a vector has lanes, which are contiguous
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from nngraph_kernels.record import record
 from nngraph_kernels.target import lanes
 
 ARGUMENTS = ("y", "x", "batches", "rows", "columns", "y_batch", "y_row", "x_batch", "x_row")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TransposeSpec:
     """Which transposition.
 

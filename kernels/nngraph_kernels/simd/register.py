@@ -7,17 +7,17 @@ the same text serves vectors and scalars.
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from llvmlite import ir
 
+from nngraph_kernels.record import record
 from nngraph_kernels.simd.vector_types import FLOATS, INTEGERS, LLVM_KINDS, SUFFIXES, llvm_type, suffix
 
 # When numbers meet, the one that stands further on decides.
 _WIDENING = ("mask", "int32", "int64", "float32", "float64")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Register:
     """One LLVM value: `lanes` elements of `kind`, or a scalar when `lanes` is 0."""
 
@@ -110,7 +110,7 @@ class Register:
         return Register(self.builder, self.kind, self.lanes, value)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Pointer:
     """An address of elements of `dtype`, one of the keys of ``vector_types.ELEMENTS``."""
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from typing import Any
 
 import numpy as np
 
 from nngraph.errors import OptionError
 from nngraph.ops.specification import suggestion
+from nngraph_kernels.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Augment:
     """Random changes of images (height, width, channels) in training; evaluation and prediction see them as they are.
 
@@ -57,5 +58,5 @@ def augment_from(given: Any) -> Augment | None:
     known = [field.name for field in fields(Augment)]
     for name in options:
         if name not in known:
-            raise OptionError(f"augment: there is no option '{name}'; {suggestion(name, known)}")
+            raise OptionError(f"augment: there is no option '{name}'{suggestion(name, known)}")
     return augment_from(Augment(**options))

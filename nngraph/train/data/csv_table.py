@@ -8,16 +8,16 @@ import io
 import zlib
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from nngraph.errors import DataError
 from nngraph.train.data.dataset import Dataset, Task, encode_labels, from_arrays, names
+from nngraph_kernels.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Table:
     """The cells of a file by their use.
 

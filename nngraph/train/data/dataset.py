@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from nngraph.errors import DataError
 from nngraph.train.data.stored import Stored, stored, whole
+from nngraph_kernels.record import record
 
 Task = Literal["classification", "regression"]
 Arrays = Mapping[str, np.ndarray]
@@ -19,7 +20,7 @@ Some = TypeVar("Some", np.ndarray, np.ndarray | Stored)
 _INT32 = np.iinfo(np.int32)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Dataset:
     """Samples in memory: the first axis of every array counts them.
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from nngraph.errors import DataError
 from nngraph.train.data.dataset import Dataset, Some, check_finite, names, narrow, place
 from nngraph.train.data.stored import Stored, stored, whole
+from nngraph_kernels.record import record
 
 Signature = Mapping[str, tuple[Sequence[int], str]]
 Shape = tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Fitted:
     """A dataset under the names, in the shapes and of the types of a model.
 

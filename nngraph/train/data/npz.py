@@ -5,16 +5,16 @@ from __future__ import annotations
 import zipfile
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from nngraph.errors import DataError
 from nngraph.train.data.dataset import Dataset, Task, from_arrays, names
+from nngraph_kernels.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Role:
     """What an array can be, and the keys by which an archive says so."""
 

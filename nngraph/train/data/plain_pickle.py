@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from nngraph_kernels.record import record
+
 ARRAY, DTYPE = "array", "dtype"
 BYTES: Final = "bytes"
 NAMES: Final = {
@@ -145,7 +147,7 @@ class _Reader:
             _expect(self.stack[-1], dict).update(zip(keys, items[1::2], strict=True))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Name:
     kind: str
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from nngraph.train.data import generated
 from nngraph.train.data.cifar import load_cifar
@@ -14,11 +13,12 @@ from nngraph.train.data.folders import load_folders
 from nngraph.train.data.idx import load_idx
 from nngraph.train.data.npy import load_npy
 from nngraph.train.data.npz import load_npz
+from nngraph_kernels.record import record
 
 TASKS = ("classification", "regression")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DataOption:
     """A ``key=value`` that a source takes.
 
@@ -37,7 +37,7 @@ class DataOption:
     choices: tuple[str | int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DataSource:
     """A named dataset, or a format of files.
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from nngraph.errors import DataError
+from nngraph.errors import DataError, did_you_mean
 from nngraph.train.data.cifar import is_cifar
 from nngraph.train.data.dataset import Dataset, names
 from nngraph.train.data.folders import is_image_folder
@@ -118,8 +117,7 @@ def _missing(spec: str, path: Path) -> str:
 
 def _suggest(word: str, known: Iterable[str]) -> str:
     known = list(known)
-    close = difflib.get_close_matches(word, known, 1)
-    return f"; did you mean {close[0]!r}?" if close else f"; known are {names(known)}"
+    return did_you_mean(word, known, f"; known are {names(known)}")
 
 
 def _options(spec: str, source: DataSource, text: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -12,13 +12,14 @@ import numpy as np
 from nngraph.errors import DataError, OptionError
 from nngraph.train.data.dataset import Arrays, Dataset, names
 from nngraph.train.data.stored import Stored, stored
+from nngraph_kernels.record import record
 
 Over = Literal["feature", "channel", "all"]
 _PREFIX = "standardizer"
 _BLOCK = 1 << 22  # elements converted to float64 at a time
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Standardizer:
     """``(x - mean) / std`` for each input named; both broadcast against one sample, float64."""
 

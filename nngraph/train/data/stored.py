@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from nngraph_kernels.examples_reference import standardized
+from nngraph_kernels.record import record
 
 Shape = tuple[int, ...]
 Part = slice | np.ndarray
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Stored:
     """An array, some of its rows, and how its numbers are standardized; none of it is copied or computed.
 

@@ -12,7 +12,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from nngraph.errors import DataError
-from nngraph.train.data import Dataset, load
+from nngraph.train.data.dataset import Dataset
+from nngraph.train.data.specs import load
 
 
 def answer(name: str, content: bytes, options: str = "") -> Dataset | None:

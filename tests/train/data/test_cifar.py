@@ -11,9 +11,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from nngraph.errors import DataError
-from nngraph.train.data import load
 from nngraph.train.data.cifar import CLASSES
 from nngraph.train.data.plain_pickle import RefusedPickle, read_plain
+from nngraph.train.data.specs import load
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (6, 32, 32, 3), dtype=np.uint8)

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from nngraph.errors import DataError
-from nngraph.train.data import Dataset, load
+from nngraph.train.data.dataset import Dataset
+from nngraph.train.data.specs import load
 
 IRIS = "sepal,petal,species\n1.0,2.0,setosa\n3,4e0,virginica\n\n-5,6,setosa\n"
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from nngraph.errors import DataError
-from nngraph.train.data import from_arrays, take
+from nngraph.train.data.dataset import from_arrays, take
 
 
 def test_integers_are_labels_and_floats_are_values():

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nngraph.train.data import load
+from nngraph.train.data.specs import load
 
 TOOL = Path(__file__).parents[3] / "tools" / "prepare_digits.py"
 

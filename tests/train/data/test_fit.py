@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 
 from nngraph.errors import DataError
-from nngraph.train.data import check_fit, from_arrays, load, one_hot
+from nngraph.train.data.dataset import from_arrays
+from nngraph.train.data.fit import check_fit, one_hot
+from nngraph.train.data.specs import load
 
 F4 = "float32"
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from nngraph.errors import DataError
-from nngraph.train.data import load
+from nngraph.train.data.specs import load
 
 Image = pytest.importorskip("PIL.Image")
 RNG = np.random.default_rng(0)

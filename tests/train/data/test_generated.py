@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from nngraph.errors import OptionError
-from nngraph.train.data import Dataset
+from nngraph.train.data.dataset import Dataset
 from nngraph.train.data.generated import blobs, circles, images, moons, random, sine, spirals, step, xor
 
 PLANAR = [moons, circles, spirals, xor, blobs]

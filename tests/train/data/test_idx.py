@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from nngraph.errors import DataError
-from nngraph.train.data import load
 from nngraph.train.data.idx import read_idx
+from nngraph.train.data.specs import load
 
 CODES = {"u1": 8, "i1": 9, "i2": 11, "i4": 12, "f4": 13, "f8": 14}
 IMAGES = np.arange(5 * 4 * 3, dtype=np.uint8).reshape(5, 4, 3)

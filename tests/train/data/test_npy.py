@@ -9,7 +9,10 @@ import pytest
 import nngraph as ng
 from nngraph.errors import DataError
 from nngraph.run.feed import Gather
-from nngraph.train.data import Stored, fit_standardizer, load, split
+from nngraph.train.data.specs import load
+from nngraph.train.data.splits import split
+from nngraph.train.data.standardizer import fit_standardizer
+from nngraph.train.data.stored import Stored
 from nngraph.train.gathers import gather_of
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 6, 5, 3), dtype=np.uint8)

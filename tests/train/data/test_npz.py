@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from nngraph.errors import DataError
-from nngraph.train.data import load
+from nngraph.train.data.specs import load
 
 X, Y = np.arange(6.0).reshape(3, 2), np.array([0, 1, 1])
 

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from nngraph.errors import OptionError
-from nngraph.train.data import epoch_order
-from nngraph.train.data.randomness import stream
+from nngraph.train.data.randomness import epoch_order, stream
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 1797])

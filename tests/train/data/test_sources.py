@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from nngraph.errors import DataError, OptionError
-from nngraph.train.data import DATASETS, FORMATS, DataSource, load
 from nngraph.train.data.generated import moons
+from nngraph.train.data.sources import DATASETS, FORMATS, DataSource
+from nngraph.train.data.specs import load
 
 
 @pytest.mark.parametrize("source", DATASETS, ids=lambda source: source.name)

@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 
 from nngraph.errors import DataError, OptionError
-from nngraph.train.data import Dataset, from_arrays, load, split
+from nngraph.train.data.dataset import Dataset, from_arrays
+from nngraph.train.data.specs import load
+from nngraph.train.data.splits import split
 
 
 def labelled(counts: list[int]) -> Dataset:

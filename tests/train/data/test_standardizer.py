@@ -2,15 +2,10 @@ import numpy as np
 import pytest
 
 from nngraph.errors import DataError, OptionError
-from nngraph.train.data import (
-    Standardizer,
-    fit_standardizer,
-    from_arrays,
-    load,
-    split,
-    standardize,
-    standardizer_from_tensors,
-)
+from nngraph.train.data.dataset import from_arrays
+from nngraph.train.data.specs import load
+from nngraph.train.data.splits import split
+from nngraph.train.data.standardizer import Standardizer, fit_standardizer, standardize, standardizer_from_tensors
 
 RANDOM = np.random.default_rng(0)
 

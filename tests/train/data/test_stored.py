@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
-from nngraph.train.data import Stored, fit_standardizer, from_arrays, split, standardize, standardizer_from_tensors
-from nngraph.train.data.dataset import take
+from nngraph.train.data.dataset import from_arrays, take
+from nngraph.train.data.splits import split
+from nngraph.train.data.standardizer import fit_standardizer, standardize, standardizer_from_tensors
+from nngraph.train.data.stored import Stored
 from nngraph.train.gathers import gather_of
 
 RNG = np.random.default_rng(0)

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from nngraph.errors import DataError
-from nngraph.train.data import class_weights, from_arrays, weighted
+from nngraph.train.data.dataset import from_arrays
+from nngraph.train.data.weights import class_weights, weighted
 
 LABELS = np.array([0, 0, 0, 1], np.int32)
 
