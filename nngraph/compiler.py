@@ -6,7 +6,7 @@ import gc
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 from nngraph.differentiate import Objective, differentiate, evaluation
 from nngraph.emit.cache import KernelCache, Progress, user_cache
@@ -24,7 +24,8 @@ from nngraph.run.bind import copy_kernels
 from nngraph.schedule import schedule
 from nngraph_kernels.record import record
 
-Purpose = Literal["train", "gradients", "evaluate", "predict"]
+Purpose = Literal["train", "gradients", "loss", "evaluate", "predict"]
+TRAINING: Final = ("train", "gradients", "loss")  # dropout and batch statistics as in training
 
 
 @dataclass(slots=True)
@@ -36,7 +37,8 @@ class Compilation:
     declared : Declared
         The declared graph.
     purpose : str
-        "train": a step with updates; "gradients": loss and gradients; "evaluate": loss and metrics; "predict".
+        "train": a step with updates; "gradients": loss and gradients; "loss": the loss alone, as training has it;
+        "evaluate": loss and metrics; "predict".
     objective, optimizer
         As the purpose needs them.
     batch : int
@@ -76,7 +78,7 @@ class Stage:
 
 
 def run_lower(c: Compilation, stop: str | None) -> None:
-    c.graph = lower(c.declared, training=c.purpose in ("train", "gradients"), dtype=c.dtype, seed=c.seed)
+    c.graph = lower(c.declared, training=c.purpose in TRAINING, dtype=c.dtype, seed=c.seed)
 
 
 def run_differentiate(c: Compilation, stop: str | None) -> None:
@@ -85,8 +87,8 @@ def run_differentiate(c: Compilation, stop: str | None) -> None:
         return
     if c.objective is None:
         raise OptionError(f"loss: none given, but '{c.purpose}' needs one; name it in compile(loss=...)")
-    if c.purpose == "evaluate":
-        c.graph = evaluation(c.graph, c.objective)
+    if c.purpose in ("loss", "evaluate"):
+        c.graph = evaluation(c.graph, c.objective, training=c.purpose in TRAINING)
     else:
         c.graph = differentiate(c.graph, c.objective, c.optimizer if c.purpose == "train" else None)
 

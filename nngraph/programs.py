@@ -120,7 +120,7 @@ class Programs:
         """Go on with another objective or optimizer; programs that they are part of are compiled anew."""
         if objective is not None and objective != self.objective:
             self.objective = objective
-            self.forget("train", "gradients", "evaluate")
+            self.forget("train", "gradients", "loss", "evaluate")
         if optimizer is not None and optimizer != self.optimizer:
             self.optimizer = optimizer
             self.forget("train")

@@ -1,34 +1,15 @@
 """What the processor that Numba compiles for can do, found without importing Numba.
 
-Numba takes the processor and its features from LLVM unless ``NUMBA_CPU_NAME``, ``NUMBA_CPU_FEATURES`` or
-``NUMBA_ENABLE_AVX`` say otherwise; the same rules are followed here. What the names amount to is asked of
-LLVM itself, by compiling one instruction and reading which registers it uses.
+LLVM is asked (`nngraph_kernels.host`) unless a process is told what LLVM said before.
 """
 
-import functools
 import os
-import re
 from typing import Final
-
-import llvmlite.binding as llvm
 
 from nngraph_kernels.record import record
 
 _ITEM_BYTES: Final = {"float32": 4, "float64": 8, "int32": 4, "int64": 8}
-# Processors whose AVX Numba leaves unused unless told otherwise (numba/core/config.py).
-_AVX_OFF_BY_DEFAULT: Final = {"corei7-avx", "core-avx-i", "sandybridge", "ivybridge", "nocona"}
 _VARIABLES: Final = ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "NUMBA_ENABLE_AVX")
-_PROBE: Final = """
-define <16 x float> @probe(<16 x float> %a, <16 x float> %b, <16 x float> %c) {
-  %r = call <16 x float> @llvm.fma.v16f32(<16 x float> %a, <16 x float> %b, <16 x float> %c)
-  ret <16 x float> %r
-}
-define <8 x i32> @integers(<8 x i32> %a, <8 x i32> %b) {
-  %r = add <8 x i32> %a, %b
-  ret <8 x i32> %r
-}
-declare <16 x float> @llvm.fma.v16f32(<16 x float>, <16 x float>, <16 x float>)
-"""
 
 
 @record
@@ -63,57 +44,24 @@ def has_fma() -> bool:
     return target().fma
 
 
+_known: dict[tuple[str | None, ...], Target] = {}
+
+
 def target() -> Target:
     """The target that Numba compiles for in this process and in its children."""
-    return _target(*(os.environ.get(name) for name in _VARIABLES))
+    found = _known.get(settings())
+    if found is None:
+        from nngraph_kernels.host import ask  # LLVM: 40 ms and 60 MB
+
+        found = _known[settings()] = ask()
+    return found
 
 
-@functools.cache
-def _target(*settings: str | None) -> Target:
-    """The target under these settings of `_VARIABLES`."""
-    del settings
-    return _probe(_cpu_name(), _features())
+def recall(found: Target) -> None:
+    """Take for the target what LLVM said of this processor before, under the same `settings`."""
+    _known[settings()] = found
 
 
-def _probe(cpu: str, features: str) -> Target:
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    machine = llvm.Target.from_default_triple().create_target_machine(cpu=cpu, features=features)
-    assembly = machine.emit_assembly(llvm.parse_assembly(_PROBE))
-    fma = "vfmadd" in assembly or "fmla" in assembly
-    return Target(cpu, features, _vector_bytes(assembly), fma)
-
-
-def _vector_bytes(assembly: str) -> int:
-    if "zmm" in assembly:
-        return 64
-    # AVX without AVX2 has wide floats but narrow integers: not worth a width of its own.
-    return 32 if re.search("vpaddd.*ymm", assembly) else 16
-
-
-def _cpu_name() -> str:
-    return os.environ.get("NUMBA_CPU_NAME") or llvm.get_host_cpu_name()
-
-
-def _features() -> str:
-    given = os.environ.get("NUMBA_CPU_FEATURES")
-    if given is not None:
-        return given
-    if os.environ.get("NUMBA_CPU_NAME", "").lower() == "generic":
-        return ""
-    try:
-        features = llvm.get_host_cpu_features()
-    except RuntimeError:
-        return ""
-    if not _avx_enabled():
-        for name in features:
-            if name.startswith("avx"):
-                features[name] = False
-    return features.flatten()
-
-
-def _avx_enabled() -> bool:
-    given = os.environ.get("NUMBA_ENABLE_AVX")
-    if given is not None:
-        return given != "0"
-    return _cpu_name() not in _AVX_OFF_BY_DEFAULT
+def settings() -> tuple[str | None, ...]:
+    """The environment variables of Numba that the target depends on."""
+    return tuple(os.environ.get(name) for name in _VARIABLES)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from nngraph.declare.graph import Graph
     from nngraph.differentiate import Objective
 
-PURPOSES: Final = ("train", "gradients", "evaluate", "predict")
+PURPOSES: Final = ("train", "gradients", "loss", "evaluate", "predict")
 BATCH: Final = 32
 TOTAL_STEPS: Final = 1000  # what schedules without a length of their own run over, where nothing is trained
 

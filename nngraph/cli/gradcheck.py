@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 @click.command(short_help="Compare a model's gradients with finite differences.")
 @click.argument("models", metavar="MODEL...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--batch", type=click.IntRange(1), default=5, help="Random examples in the batch.")
-@click.option("--directions", type=click.IntRange(1), default=50, help="Random directions for each parameter of a net "
-              "with more than 2,000 parameters; in a smaller one every element is compared.")  # fmt: skip
+@click.option("--directions", type=click.IntRange(1), help="Random directions for each parameter array of "
+              "a net with more than 2,000 parameters (in a smaller one every element is compared); by default 50, or "
+              "fewer where these would be more than 2,000 in all.")  # fmt: skip
 @click.option("--full", is_flag=True, help="Compare every element however large the net is.")
 @click.option("--eps", type=click.FloatRange(0, min_open=True), default=1e-6, help="Distance of the points.")
 @click.option("--atol", type=click.FloatRange(0), default=1e-5, help="Absolute difference that is tolerated.")
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 @loss_option
 @json_option
 def command(
-    models: tuple[Path, ...], batch: int, directions: int, full: bool, eps: float, atol: float, rtol: float,
+    models: tuple[Path, ...], batch: int, directions: int | None, full: bool, eps: float, atol: float, rtol: float,
     seed: int, threads: int, loss: str | None, as_json: bool,
 ) -> int:  # fmt: skip
     """Compare the gradients of each MODEL with finite differences, in float64, through its compiled kernels.

@@ -42,10 +42,10 @@ def differentiate(graph: Graph, objective: Objective, optimizer: Optimizer | Non
     return assemble(graph, b, made, append_updates(b, named, optimizer), ())
 
 
-def evaluation(graph: Graph, objective: Objective) -> Graph:
-    """Loss (regularizers included) and metrics of a forward graph lowered for inference; no state changes."""
-    b = continued(graph, training=False)
-    return assemble(graph, b, append_objective(b, graph, objective), graph.states, ())
+def evaluation(graph: Graph, objective: Objective, *, training: bool = False) -> Graph:
+    """Loss (regularizers included) and metrics of a forward graph, lowered for training or not; no state changes."""
+    b = continued(graph, training=training)
+    return assemble(graph, b, append_objective(b, graph, objective), unchanged(graph.states), ())
 
 
 def unchanged(states: tuple[State, ...]) -> tuple[State, ...]:

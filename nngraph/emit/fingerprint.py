@@ -11,6 +11,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
+from nngraph.emit.processor import processor
 from nngraph_kernels.record import record
 
 KERNELS: Final = "nngraph_kernels"
@@ -35,18 +36,17 @@ class Fingerprint:
 
 def toolchain() -> Fingerprint:
     """Return the fingerprint of this process's tools and of the processor that Numba compiles for."""
-    from nngraph_kernels.target import target
-
-    processor = target()
+    llvmlite = _version_of("llvmlite")
+    target = processor(llvmlite)
     return fingerprint_of(
         {
             "nngraph": _own_digest(),
-            "numba": _numba_version(),
-            "llvmlite": _llvmlite_version(),
+            "numba": _version_of("numba"),
+            "llvmlite": llvmlite,
             "python": f"{sys.implementation.cache_tag}",
             "machine": f"{sys.platform}-{platform.machine()}",
-            "cpu": processor.cpu,
-            "features": processor.features,
+            "cpu": target.cpu,
+            "features": target.features,
         }
     )
 
@@ -116,20 +116,16 @@ def _own_digest() -> str:
     return digest.hexdigest()
 
 
-def _llvmlite_version() -> str:
-    import llvmlite
-
-    return str(llvmlite.__version__)
-
-
-def _numba_version() -> str:
-    """Return Numba's version from its own file: importing it takes 0.4 s, importlib.metadata 20 ms."""
-    spec = importlib.util.find_spec("numba")
+def _version_of(package: str) -> str:
+    """Return a version from the package's own file: importing Numba takes 0.4 s, importlib.metadata 20 ms."""
+    spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
-        raise ImportError("numba is not installed")
-    found = re.search(r'"version": "([^"]+)"', Path(spec.origin).with_name("_version.py").read_text())
+        raise ImportError(f"{package} is not installed")
+    found = re.search(
+        r"""(?:"version": |version_version = )["']([^"']+)""", Path(spec.origin).with_name("_version.py").read_text()
+    )
     if found:
         return found[1]
     from importlib.metadata import version
 
-    return version("numba")
+    return version(package)

@@ -1,4 +1,7 @@
-"""From object code to addresses in this process, through llvmlite alone: Numba is never imported here."""
+"""From object code to addresses in this process: by `nngraph.emit.elf` where it can, or else by LLVM's linker.
+
+Numba is never imported here, and llvmlite only for what is left to it.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ import threading
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
+
+from nngraph.emit.elf import LINKS_HERE, link
 
 _numbers = itertools.count()
 _trackers: list[Any] = []  # loaded code stays as long as the process: programs hold bare addresses
@@ -27,12 +32,16 @@ def load_objects(objects: Mapping[str, bytes]) -> dict[str, int]:
         The address of each entry that could be loaded; the others are absent.
     """
     with _lock:
-        if not objects:
-            return {}
-        try:
-            return _link(objects)
-        except RuntimeError:
-            return {} if len(objects) == 1 else _link_each(objects)
+        linked = link(objects) if LINKS_HERE else {}
+        left = {name: code for name, code in objects.items() if name not in linked}
+        return linked | _link_by_llvm(left) if left else linked
+
+
+def _link_by_llvm(objects: Mapping[str, bytes]) -> dict[str, int]:
+    try:
+        return _link(objects)
+    except RuntimeError:
+        return {} if len(objects) == 1 else _link_each(objects)
 
 
 def _link_each(objects: Mapping[str, bytes]) -> dict[str, int]:

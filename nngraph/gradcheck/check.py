@@ -20,6 +20,9 @@ from nngraph_kernels.record import record
 
 EPS, ATOL, RTOL = 1e-6, 1e-5, 1e-3
 FULL_BELOW: Final = 2000
+DIRECTIONS: Final = 50  # of a parameter, where they are not more than TOTAL in all
+TOTAL: Final = 2000
+LEAST: Final = 2
 JITTER: Final = 1e-2  # moves initial parameters, so that zeros and ties are none
 SMALLER: Final = 4.0
 SHRINKS: Final = (0.1, 0.5)  # what becomes of a smooth curve's bend at a fourth of the distance, with room for noise
@@ -101,18 +104,17 @@ class Differences:
 
     def __post_init__(self) -> None:
         outputs = self.programs.call("gradients", self.inputs, self.batch)
-        self.start = float(outputs["loss"])
+        self.start = self.loss()  # of the program that differences are taken of: rounding may differ
         self.gradients = {
             name.removeprefix("gradient/"): x for name, x in outputs.items() if name.startswith("gradient/")
         }
 
     def loss(self) -> float:
-        return float(self.programs.call("gradients", self.inputs, self.batch)["loss"])
+        return float(self.programs.call("loss", self.inputs, self.batch)["loss"])
 
-    @property
-    def noise(self) -> float:
+    def noise(self, eps: float) -> float:
         """How much of a quotient may be rounding of the loss."""
-        return 8 * np.finfo(np.float64).eps * abs(self.start) / self.eps
+        return 8 * np.finfo(np.float64).eps * abs(self.start) / eps
 
     def slopes(self, name: str, direction: np.ndarray, eps: float) -> tuple[float, float]:
         """Of the loss to the left and to the right, along a direction of one parameter."""
@@ -125,17 +127,22 @@ class Differences:
         array[...] = before
         return (self.start - left) / eps, (right - self.start) / eps
 
+    def distance(self, direction: np.ndarray) -> float:
+        """How much of a direction is `eps` away: the longer it is, the more kinks lie on it."""
+        return self.eps / max(1.0, float(np.linalg.norm(direction)))
+
     def quotient(self, name: str, direction: np.ndarray, tolerate: Callable[[float], float]) -> float | None:
         """The central difference; None where a kink is in the way."""
-        left, right = self.slopes(name, direction, self.eps)
+        eps = self.distance(direction)
+        left, right = self.slopes(name, direction, eps)
         central, bend = (left + right) / 2, abs(right - left)
         if bend <= tolerate(central) or not np.isfinite(bend):
             return central
         # Twice, for of several kinks on both sides some pass for a curve at one distance.
         for smaller in (SMALLER, SMALLER**2):
-            left, right = self.slopes(name, direction, self.eps / smaller)
+            left, right = self.slopes(name, direction, eps / smaller)
             moved, bend, before = abs((left + right) / 2 - central), abs(right - left), bend
-            noise = smaller * self.noise
+            noise = self.noise(eps / smaller)
             shrinks = SHRINKS[0] * before - noise <= bend <= SHRINKS[1] * before + noise
             if moved > tolerate(central) + noise or not shrinks:
                 return None
@@ -147,7 +154,7 @@ def check_gradients(
     *,
     batch: int = 5,
     seed: int = 0,
-    directions: int = 50,
+    directions: int | None = None,
     full_below: int = FULL_BELOW,
     eps: float = EPS,
     atol: float = ATOL,
@@ -164,9 +171,9 @@ def check_gradients(
         Random examples, drawn inside the domains of the ops that read them.
     seed : int
         Of the examples and directions.
-    directions : int
+    directions : int, optional
         For each parameter with more elements, where the whole net has more than `full_below`; otherwise every
-        element is a direction.
+        element is a direction. By default 50, or fewer where these would be more than 2,000 in all, at least 2.
     eps, atol, rtol : float
         Distance of the points; what difference is tolerated.
     on_progress : callable, optional
@@ -186,10 +193,12 @@ def check_gradients(
     if not np.isfinite(differences.start):
         raise ExecutionError("gradcheck: the loss at random inputs is not finite; is an op outside of its domain?")
     full = sum(gradient.size for gradient in differences.gradients.values()) <= full_below
+    if directions is None:
+        directions = max(LEAST, min(DIRECTIONS, TOTAL // max(1, len(differences.gradients))))
     found: list[ParameterCheck] = []
     for name in differences.gradients:
         count = None if full else directions
-        found.append(check_parameter(differences, name, count, atol + differences.noise, rtol, rng))
+        found.append(check_parameter(differences, name, count, atol, rtol, rng))
         if on_progress:
             on_progress(len(found), len(differences.gradients))
     return GradientReport(batch, differences.start, full, tuple(found))
@@ -209,10 +218,12 @@ def check_parameter(
     gradient = differences.gradients[name]
     found = ParameterCheck(name, differences.programs.store.states[name].public_shape)
 
-    def tolerate(difference: float) -> float:
-        return atol + rtol * abs(difference)
-
     for direction in directions_of(gradient.shape, count, rng):
+        least = atol + differences.noise(differences.distance(direction))
+
+        def tolerate(difference: float, least: float = least) -> float:
+            return least + rtol * abs(difference)
+
         difference = differences.quotient(name, direction, tolerate)
         if difference is None:
             found.skipped += 1

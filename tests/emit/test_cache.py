@@ -155,12 +155,15 @@ def test_user_cache_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
 SCRIPT = """
     import sys
     from nngraph.emit.cache import KernelCache
+    from nngraph.emit.elf import LINKS_HERE
     sources = {}
     for k in range(3):
         sources[f"ng_q{k}"] = f"def ng_q{k}(args, thread, threads):\\n    args[0] = {k}\\n"
     cache = KernelCache()
     cache.entries(sources)
     print([cache.why(name) for name in sources], "numba" in sys.modules)
+    if [cache.why(name) for name in sources] == ["on disk"] * 3 and LINKS_HERE:
+        assert "llvmlite" not in sys.modules
 """
 
 
