@@ -83,9 +83,7 @@ def store_strided(pointer: Pointer, offset: Operand, stride: Operand, value: Reg
 
 
 @primitive(_store_strided_rule)
-def store_strided_masked(
-    pointer: Pointer, offset: Operand, stride: Operand, value: Register, mask: Register
-) -> None:
+def store_strided_masked(pointer: Pointer, offset: Operand, stride: Operand, value: Register, mask: Register) -> None:
     """As `store_strided`, for the lanes set in `mask`."""
     scatter_masked(pointer, _offsets(offset, stride, mask.lanes), value, mask)
 

@@ -23,9 +23,7 @@ from nngraph_kernels.simd.register import (
 from nngraph_kernels.simd.vector_types import Vector, kind_of, llvm_type, numba_type
 
 BYTES: Final = {"float32": 4, "float64": 8, "int32": 4, "int64": 8, "bool": 1, "uint8": 1}
-SUFFIXES: Final = {"float32": "f32", "float64": "f64", "int32": "i32", "int64": "i64", "bool": "i8"} | {
-    "uint8": "i8"
-}
+SUFFIXES: Final = {"float32": "f32", "float64": "f64", "int32": "i32", "int64": "i64", "bool": "i8"} | {"uint8": "i8"}
 _KINDS: Final = {"bool": "mask", "uint8": "int32"}
 
 
