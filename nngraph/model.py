@@ -106,7 +106,7 @@ def compile(
     if loss is not None:
         objective = objective_from(loss, [name for name, _ in forward.outputs], regularizer=regularizer)
         targets_of(forward, objective)  # raises where a loss does not fit its output
-    chosen = None if optimizer is None else optimizer_from(optimizer)
+    chosen = None if optimizer is None else optimizer_from(optimizer).checked(forward.states)
     programs = Programs(declared, objective, chosen, dtype=dtype, seed=seed, threads=threads)
     return Model(graph, programs, forward)
 

@@ -154,6 +154,7 @@ def test_defaults_come_from_the_graph():
         ({"seed": -1}, "seed: -1 given"),
         ({"loss": "crossentropy"}, "loss 'crossentropy': not known; did you mean 'cross_entropy'?"),
         ({"optimizer": "adm"}, "optimizer 'adm': not known; did you mean 'adam'"),
+        ({"optimizer": ng.SGD(0.1, decay=("wieght",))}, "decay: 'wieght' given, .* names of parameters: bias, weight"),
         ({"regularizer": {"type": "l2"}}, "'strength' is missing"),
         ({"loss": {"logit": "cross_entropy"}}, "no output 'logit'; did you mean 'logits'?"),
     ],

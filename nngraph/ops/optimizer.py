@@ -5,13 +5,13 @@ What is the same for all parameters (the rate, bias corrections) is computed onc
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Any, ClassVar, Self
 
 from nngraph.errors import OptionError
 from nngraph.ir.builder import Builder
-from nngraph.ir.graph import Value
+from nngraph.ir.graph import State, Value
 from nngraph.ir.op import REQUIRED
 from nngraph.ops import update as update  # the ops that updates are made of
 from nngraph.ops.schedule import RATE, Schedule, schedule_from
@@ -46,7 +46,8 @@ class Optimizer(Specification):
     ----------
     learning_rate : float or Schedule
     decay : tuple of str or None
-        Which parameters decay, by their last names ("weight", "bias", ...); all by default.
+        Which parameters decay, by their last names ("weight", "bias", ...); all by default. "weight" stands for a
+        separable convolution's "depthwise_weight" too.
     clip_value : float or None
         Bound of each element of the loss's gradient.
     clip_norm : float or None
@@ -94,8 +95,20 @@ class Optimizer(Specification):
         return b.add("multiply_add", x, factor, dx) if factor else dx
 
     def decay_of(self, name: str) -> float:
-        decays = self.decay is None or name.rpartition(".")[2] in self.decay
+        decays = self.decay is None or any(called(name, each) for each in self.decay)
         return getattr(self, "weight_decay", 0.0) if decays else 0.0
+
+    def checked(self, states: Iterable[State]) -> Self:
+        """Itself, if every name in `decay` fits one of the parameters among `states`, frozen ones included."""
+        names = [state.name for state in states if state.kind == "parameter"]
+        for each in self.decay or ():
+            if not any(called(name, each) for name in names):
+                known = ", ".join(sorted({name.rpartition(".")[2] for name in names})) or "none, for there are none"
+                raise OptionError(
+                    f"{self.family} '{self.type}': decay: '{each}' given, which no parameter is called; "
+                    f"expected names of parameters: {known}"
+                )
+        return self
 
     def update(
         self, b: Builder, name: str, x: Value, dx: Value, moments: Sequence[Value], shared: SharedScalars
@@ -109,6 +122,12 @@ class Optimizer(Specification):
         new_moments : tuple of Value
         """
         raise NotImplementedError
+
+
+def called(parameter: str, name: str) -> bool:
+    """Whether the last part of the parameter's name is `name`, or ends with it as `depthwise_weight` does."""
+    last = parameter.rpartition(".")[2]
+    return last == name or last.endswith(f"_{name}")
 
 
 OPTIMIZERS = family("optimizer", Optimizer)

@@ -42,3 +42,5 @@ def test_decay():
     assert SGD(0.1, weight_decay=0.5).decay_of("h.bias") == 0.5
     assert SGD(0.1, weight_decay=0.5, decay=("weight",)).decay_of("h.bias") == 0
     assert SGD(0.1, weight_decay=0.5, decay=("weight",)).decay_of("h.weight") == 0.5
+    assert SGD(0.1, weight_decay=0.5, decay=("weight",)).decay_of("h.depthwise_weight") == 0.5
+    assert SGD(0.1, weight_decay=0.5, decay=("depthwise_weight",)).decay_of("h.weight") == 0
