@@ -45,12 +45,15 @@ def drawn(columns: Sequence[str], rows: list[list[str]], total: list[str] | None
     from rich.table import Table
     from rich.text import Text
 
+    narrow = console().width < PLAIN_WIDTH
     table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False, show_edge=False, show_footer=total is not None,
                   collapse_padding=True)  # fmt: skip
     for k, title in enumerate(columns):
         right = title.startswith(">")
+        # Numbers are mostly shorter than their titles, and must not be broken.
+        broken = title.replace("-", "-\n").replace(" ", "\n") if right and narrow else title
         table.add_column(
-            title.lstrip(">"), justify="right" if right else "left", no_wrap=right, overflow="fold",
+            broken.lstrip(">"), justify="right" if right else "left", no_wrap=right, overflow="fold",
             footer=total[k] if total else "", footer_style="bold",
         )  # fmt: skip
     for row in rows:
