@@ -43,7 +43,8 @@ def load_folders(
     channels : {3, 1}
         Color or gray.
     classes, need_targets
-        As for `nngraph.train.data.load`; images of a directory without folders have no class.
+        As for `nngraph.train.data.load`; where targets are not needed, folders may have any names, or there may be
+        none.
 
     Notes
     -----
@@ -53,7 +54,7 @@ def load_folders(
     if not path.is_dir():
         raise DataError(f"{path}: is no directory, but one with a folder of images for each class is expected")
     files = [file for folder in _folders(path) for file in _images(folder)]
-    targets = [file.parent.name for file in files]
+    targets = [file.parent.name for file in files] if need_targets else []
     if not files and not need_targets:
         files = _images(path)
     if not files:

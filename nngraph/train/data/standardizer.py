@@ -139,7 +139,8 @@ def _apply(array: np.ndarray | Stored, mean: np.ndarray, std: np.ndarray, where:
     sample = array.shape[1:]
     if mean.shape not in ((), sample[-1:], sample):
         given = f"samples of shape {sample}"
-        raise DataError(f"{where}: has {given}, but was standardized in training with shape {mean.shape}")
+        mend = "; transpose it (images are height, width, channels)" if mean.shape == sample[:1] else ""
+        raise DataError(f"{where}: has {given}, but was standardized in training with shape {mean.shape}{mend}")
     if isinstance(array, Stored) or array.dtype == np.uint8:
         return stored(array).standardized(mean, std)
     dtype = np.float64 if array.dtype == np.float64 else np.float32

@@ -69,6 +69,10 @@ def test_images_to_predict(tmp_path: Path):
     data = load(f"{tmp_path}/new", classes=("cat", "dog"), need_targets=False)
     assert np.array_equal(data.x, PIXELS[:1])
     assert not data.targets
+    save(tmp_path / "emu" / "new" / "a.png", PIXELS[1])  # in a folder that is no class of the training
+    data = load(f"{tmp_path}/emu", classes=("cat", "dog"), need_targets=False)
+    assert np.array_equal(data.x, PIXELS[1:2])
+    assert not data.targets
     with pytest.raises(DataError, match="holds no folders with images"):
         load(f"{tmp_path}/new")
 

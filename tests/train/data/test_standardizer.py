@@ -75,5 +75,7 @@ def test_errors():
         standardize(from_arrays({"z": np.ones((2, 3))}), standardizer)
     with pytest.raises(DataError, match=r"has samples of shape \(4,\), but was standardized .* shape \(3,\)"):
         standardize(from_arrays(np.ones((2, 4))), standardizer)
+    with pytest.raises(DataError, match=r"with shape \(3,\); transpose it \(images are height, width, channels\)"):
+        standardize(from_arrays(np.ones((2, 3, 5, 5))), standardizer)
     with pytest.raises(DataError, match="is incomplete: means for 'x', deviations for none"):
         standardizer_from_tensors({"standardizer/mean/x": np.ones(3)})
