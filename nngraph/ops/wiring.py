@@ -63,7 +63,13 @@ def wiring_from(spec: Any) -> Wiring:
         return wiring_of_graph(spec)
     if isinstance(spec, (list, tuple)):
         return ExplicitWiring(edges=tuple(spec))  # pyright: ignore[reportUnknownArgumentType]
-    return from_spec(WIRINGS, spec)
+    if isinstance(spec, (str, Mapping, Wiring, type)):
+        return from_spec(WIRINGS, spec)  # pyright: ignore[reportUnknownArgumentType]
+    given = " ".join(repr(spec).split())
+    raise OptionError(
+        f"wiring: {given} given; expected a name, such as 'ws', ng.WS(...) or another wiring, a list of pairs of "
+        "nodes, or a networkx graph"
+    )
 
 
 def edges_of(wiring: Wiring) -> tuple[Edge, ...]:

@@ -131,6 +131,10 @@ def test_any_networkx_graph():
         (nx.Graph([("a", "b"), ("c", "d")]), "nothing joins 'a' and 'c'"),
         (nx.MultiGraph([("a", "b"), ("a", "b")]), "the edge from 'a' to 'b' stands twice"),
         (nx.Graph(), "a graph without nodes"),
+        (
+            np.array([[0, 1], [1, 2]]),
+            "given; expected a name, .* a list of pairs of nodes, or a networkx",
+        ),
     ],
 )
 def test_refused(spec, message):
