@@ -18,7 +18,7 @@ LAYERS = [
     ["ir"],
     ["ops"],
     [*STAGES],
-    ["compiler"],
+    ["compiler", "domains"],
     ["programs"],
     ["train", "export", "report", "gradcheck", "bench", "doctor"],
     ["model"],

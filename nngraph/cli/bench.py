@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nngraph.cli import bench_model
 from nngraph.cli.arguments import threads_option
 from nngraph.cli.compilation import json_option
 from nngraph.errors import OptionError
@@ -16,14 +17,18 @@ if TYPE_CHECKING:
     from nngraph.bench.peaks import Peaks
 
 
-@click.group(short_help="Measure kernels against what this machine can do.")
+@click.group(short_help="Measure kernels and models against what this machine can do.")
 def command() -> None:
     """Measure speed on this machine.
 
     \b
     nngraph bench kernels
     nngraph bench kernels --filter matmul --threads 1
+    nngraph bench model models/randwire_cifar.json
     """
+
+
+command.add_command(bench_model.model)
 
 
 @command.command(short_help="Time of each kernel, and its share of this machine's measured peak.")

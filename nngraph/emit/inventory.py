@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
+from nngraph.emit.processor import PROCESSOR_FILES
 from nngraph.emit.store import PARTS_FILE, difference
 from nngraph_kernels.record import record
 
@@ -61,9 +62,13 @@ def difference_from(folder: Path, parts: Mapping[str, str]) -> str:
 def clear(directory: Path, *, keep: str | None = None) -> int:
     """Remove the kernels of all fingerprints but ``keep``; return the number of bytes.
 
-    Only folders that the cache made are removed, so that a directory given by mistake loses nothing.
+    Only what the cache made is removed, so that a directory given by mistake loses nothing. Without ``keep`` that is
+    also what is known of the processor.
     """
     freed = 0
+    for file in [] if keep else list(directory.glob(PROCESSOR_FILES)):
+        freed += file.stat().st_size
+        file.unlink(missing_ok=True)
     for parts in list(directory.glob("*/fingerprint.json")):
         if parts.parent.name != keep:
             freed += sum(path.stat().st_size for path in parts.parent.iterdir() if path.is_file())

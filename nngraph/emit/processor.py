@@ -8,12 +8,13 @@ from contextlib import suppress
 from dataclasses import asdict
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from nngraph.emit.directory import distrust, user_cache_directory, write_file
 from nngraph_kernels import target as targets
 from nngraph_kernels.target import Target
 
+PROCESSOR_FILES: Final = "processor-*.json"
 CPU_INFORMATION = Path("/proc/cpuinfo")
 VARYING = ("cpu MHz", "bogomips", "BogoMIPS", "processor", "core id", "apicid", "initial apicid", "physical id")
 TYPES = {"cpu": str, "features": str, "vector_bytes": int, "fma": bool}
@@ -48,7 +49,7 @@ def _file(llvm_version: str) -> Path | None:
     except OSError:
         return None
     known = json.dumps([llvm_version, targets.settings(), description])
-    return directory / f"processor-{blake2b(known.encode(), digest_size=8).hexdigest()}.json"
+    return directory / PROCESSOR_FILES.replace("*", blake2b(known.encode(), digest_size=8).hexdigest())
 
 
 def _first_processor() -> list[str]:

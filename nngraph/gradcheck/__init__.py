@@ -3,4 +3,3 @@
 from nngraph.gradcheck.check import GradientReport as GradientReport
 from nngraph.gradcheck.check import ParameterCheck as ParameterCheck
 from nngraph.gradcheck.check import check_gradients as check_gradients
-from nngraph.gradcheck.domains import random_inputs as random_inputs

@@ -13,8 +13,8 @@ from typing import Final
 
 import numpy as np
 
+from nngraph.domains import random_inputs
 from nngraph.errors import ExecutionError, OptionError
-from nngraph.gradcheck.domains import random_inputs
 from nngraph.programs import Programs, scheduled
 from nngraph_kernels.record import record
 

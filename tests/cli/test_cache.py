@@ -74,7 +74,7 @@ def test_missing_says_what_entries_would_compile(directory):
 
 def test_clear(nngraph, directory):
     assert nngraph("cache", "clear", "--others").code == 0
-    assert [path.name for path in directory.iterdir()] == [toolchain().digest]
+    assert {path.name for path in directory.iterdir() if path.is_dir()} == {toolchain().digest}
     assert "removed" in nngraph("cache", "clear").out
     assert list(directory.iterdir()) == []
 

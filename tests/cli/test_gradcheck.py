@@ -8,7 +8,8 @@ import pytest
 import nngraph as ng
 from nngraph.cli.compilation import objective_of
 from nngraph.cli.gradcheck import programs_of
-from nngraph.gradcheck import check_gradients, random_inputs
+from nngraph.domains import random_inputs
+from nngraph.gradcheck import check_gradients
 from nngraph.gradcheck.check import Differences, check_parameter
 from nngraph.programs import scheduled
 

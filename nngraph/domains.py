@@ -19,14 +19,15 @@ DEFAULT_BOUND: Final = 2
 
 
 def random_inputs(
-    declared: Declared, objective: Objective, inputs: Iterable[Value], batch: int, rng: np.random.Generator
+    declared: Declared, objective: Objective | None, inputs: Iterable[Value], batch: int, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
     """Arrays for the inputs of a program, targets and weights among them.
 
     Parameters
     ----------
     declared : Declared
-    objective : Objective
+    objective : Objective, optional
+        Which the program's targets belong to.
     inputs : iterable of Value
         Of the program.
     batch : int
@@ -36,12 +37,13 @@ def random_inputs(
     -------
     dict of str to ndarray
     """
-    targets = {suffixed("target", output, objective): output for output in objective.losses}
+    targets = {suffixed("target", output, objective): output for output in objective.losses} if objective else {}
     drawn: dict[str, np.ndarray] = {}
     for value in inputs:
         if value.name in declared.nodes:
             domains = list(domains_of_input(declared, value.name))
         elif value.name in targets:
+            assert objective
             output = targets[value.name]
             domains = list(domains_of_target(REGISTRY[objective.losses[output].type], declared, output))
         else:
