@@ -81,11 +81,11 @@ def randwire(
     Examples
     --------
     >>> randwire("ws", 78)
-    <Graph 'randwire_small_ws_78': 18 nodes, outputs logits>
+    <Graph 'randwire_small_ws_78': 15 nodes, outputs logits>
     """
     chosen, plan = wiring_from(wiring), regime_of(regime)
-    if channels < 2:
-        raise OptionError(f"channels: {channels} given, at least 2 expected")
+    if not isinstance(channels, int) or channels < 2:
+        raise OptionError(f"channels: {channels!r} given, a whole number of at least 2 expected")
     g = Graph(name or f"randwire_{regime}_{chosen.type}_{channels}")
     h = stem(g, g.input("image", shape=input_shape), channels, plan)
     for i, (part, factor) in enumerate(plan.stages):

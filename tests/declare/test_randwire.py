@@ -130,8 +130,10 @@ def test_what_is_wrong_is_said_in_one_line():
         assert "\n" not in str(caught.value)
     with pytest.raises(ng.OptionError, match="regime: 'smal' given; did you mean 'small'"):
         ng.randwire(regime="smal")
-    with pytest.raises(ng.OptionError, match="channels: 1 given, at least 2 expected"):
+    with pytest.raises(ng.OptionError, match="channels: 1 given, a whole number of at least 2 expected"):
         ng.randwire(channels=1)
+    with pytest.raises(ng.OptionError, match="channels: '78' given, a whole number"):
+        ng.randwire(channels="78")
 
 
 def test_what_is_saved_has_its_edges(tmp_path):
