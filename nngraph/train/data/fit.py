@@ -153,6 +153,9 @@ def _reshape(array: Some, shape: Shape, where: str, whose: str) -> Some:
         mend = "; transpose it (images are height, width, channels)"
     elif same_size:
         mend = "; reshape it"
+    elif len(given) == len(shape) == 3 and given[-1] == shape[-1]:
+        size = "x".join(map(str, shape[:2]))
+        mend = f"; resize the images (of a folder: size={size}), or declare the input of their shape"
     raise DataError(f"{where}: has samples of shape {given}, but {whose} expects {shape}{mend}")
 
 

@@ -98,6 +98,13 @@ def test_names():
             r"input 'x': has samples of shape \(5,\), but the model's input expects \(4,\)$",
         ),
         (
+            np.zeros((2, 9, 8, 3)),
+            [0, 1],
+            (16, 12, 3),
+            F4,
+            r"expects \(16, 12, 3\); resize the images \(of a folder: size=16x12\)",
+        ),
+        (
             np.zeros((2, 3, 8, 9)),
             [0, 1],
             (8, 9, 3),
