@@ -91,6 +91,7 @@ def train_one(
     graph: Graph, options: Options, whole: Dataset, seed: int, path: Path, resume: bool, progress: bool, introduce: bool
 ) -> dict[str, float]:
     """Train on all but what this seed holds out; the metrics on that."""
+    from nngraph.cli.tables import plural
     from nngraph.train.run_directory import LAST
     from nngraph.train.trainee import train
 
@@ -110,7 +111,7 @@ def train_one(
     found = model.evaluate(parts.held_out)
     title = f"split seed {seed}: " if len(options.split_seeds) > 1 else ""
     after = f", {history.stopped}" if history.stopped else ""
-    click.echo(f"{title}held-out {described(found)} ({history.epochs} epochs{after}, {clock.text()})")
+    click.echo(f"{title}held-out {described(found)} ({plural(history.epochs, 'epoch')}{after}, {clock.text()})")
     return found
 
 
@@ -256,7 +257,7 @@ def introduction(model: Model, options: Options, parts: Parts) -> None:
 
 def introduce_training(model: Model, options: Options, parts: Parts) -> None:
     """What it is trained on, and how."""
-    from nngraph.cli.tables import show_titled
+    from nngraph.cli.tables import plural, show_titled
     from nngraph.train.trainee import config_of
 
     config = config_of(model.trainee)
@@ -269,7 +270,7 @@ def introduce_training(model: Model, options: Options, parts: Parts) -> None:
     show_titled("data", f"{options.data}: {sizes}{prepared}")
     losses = ", ".join(brief(loss) for loss in config["loss"].values())
     penalty = f", regularizer {brief(config['regularizer'])}" if config["regularizer"] else ""
-    steps = f"{options.epochs} epochs in batches of {options.batch_size}"
+    steps = f"{plural(options.epochs, 'epoch')} in batches of {options.batch_size}"
     show_titled("training", f"{losses}, {brief(config['optimizer'])}{penalty}, {steps}")
 
 
