@@ -153,6 +153,24 @@ def rows() -> Iterator[Case]:
         yield simple("reduction", "sum", shape, name="sum of columns", axis=1)
 
 
+def depthwise() -> Iterator[Case]:
+    """As in the nodes of randomly wired networks."""
+    for image in ((32, 16, 16, 32), (8, 28, 28, 78)):
+        for size, stride in ((3, 1), (3, 2), (5, 1)):
+            given = {"kernel_size": size, "stride": stride, "bias": False}
+            flops = 2 * size**2 * prod(image) // stride**2
+            name = f"{size}×{size}, each channel" + (f", stride {stride}" if stride > 1 else "")
+            yield Case("depthwise", name, (image,), (("depthwise_conv2d", given),), flops)
+
+
+def pooling() -> Iterator[Case]:
+    image = (32, 32, 32, 64)
+    for op in ("max_pool", "average_pool"):
+        yield simple("pooling", op, image, name=f"{op} 2×2", size=2)
+    yield simple("pooling", "max_pool", image, name="max_pool 3×3, stride 2", size=3, stride=2)
+    yield simple("pooling", "global_average_pool", image)
+
+
 def movement() -> Iterator[Case]:
     for shape in ((1, 64, 64), (1, 512, 512), (1, 2048, 2048)):
         yield simple("transpose", "transpose", shape, axes=(0, 2, 1))
@@ -163,7 +181,7 @@ def movement() -> Iterator[Case]:
 
 def cases() -> list[Case]:
     """All of them, in the order of the table."""
-    return [*products(), *convolutions(), *elementwise(), *rows(), *movement()]
+    return [*products(), *convolutions(), *depthwise(), *pooling(), *elementwise(), *rows(), *movement()]
 
 
 def programs_of(case: Case, dtype: str, threads: int) -> Programs:
