@@ -16,6 +16,7 @@ from nngraph_kernels.target import Target
 
 PROCESSOR_FILES: Final = "processor-*.json"
 CPU_INFORMATION = Path("/proc/cpuinfo")
+QUESTIONS = Path(targets.__file__).with_name("host.py")  # what is asked, and what is made of the answer
 VARYING = ("cpu MHz", "bogomips", "BogoMIPS", "processor", "core id", "apicid", "initial apicid", "physical id")
 TYPES = {"cpu": str, "features": str, "vector_bytes": int, "fma": bool}
 
@@ -45,7 +46,7 @@ def _file(llvm_version: str) -> Path | None:
     if sys.platform != "linux" or distrust(directory):
         return None
     try:
-        description = _first_processor()
+        description = [QUESTIONS.read_text(encoding="utf-8"), *_first_processor()]
     except OSError:
         return None
     known = json.dumps([llvm_version, targets.settings(), description])

@@ -39,7 +39,7 @@ def test_a_second_process_reads_the_answer(asked: list[str]) -> None:
     assert asked == ["asked"]
 
 
-@pytest.mark.parametrize("change", ["version", "variable", "processor"])
+@pytest.mark.parametrize("change", ["version", "variable", "processor", "questions"])
 def test_what_the_answer_depends_on(asked: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, change: str):
     answer()
     if change == "variable":
@@ -47,6 +47,9 @@ def test_what_the_answer_depends_on(asked: list[str], monkeypatch: pytest.Monkey
     if change == "processor":
         (tmp_path / "cpuinfo").write_text("processor\t: 0\nmodel name\t: another\n\nprocessor\t: 1\n")
         monkeypatch.setattr(processor, "CPU_INFORMATION", tmp_path / "cpuinfo")
+    if change == "questions":
+        (tmp_path / "host.py").write_text("another rule\n")
+        monkeypatch.setattr(processor, "QUESTIONS", tmp_path / "host.py")
     answer("2.0" if change == "version" else "1.0")
     assert asked == ["asked"] * 2
 
