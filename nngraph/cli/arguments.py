@@ -63,6 +63,11 @@ def trained(path: Path, command: str) -> Path:
             f"{path}: holds a run for each split seed ({', '.join(parts)}); name one: nngraph {command} "
             f"{shlex.quote(str(path / parts[0]))}"
         )
+    runs = sorted(run.parent for run in path.glob("*/*/last.safetensors")) if (path / "study.json").is_file() else []
+    if runs:
+        raise OptionError(
+            f"{path}: holds a study of {len(runs)} trainings; name one: nngraph {command} {shlex.quote(str(runs[0]))}"
+        )
     return path
 
 

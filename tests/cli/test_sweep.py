@@ -128,6 +128,12 @@ def test_wirings_that_do_not_fit(nngraph, wired, tmp_path, arguments, message):
     assert not (tmp_path / "study").exists()
 
 
+def test_a_study_is_no_run_to_evaluate(nngraph, swept):
+    ran = nngraph("evaluate", swept)
+    assert ran.code == 2
+    assert f"{swept}: holds a study of 2 trainings; name one: nngraph evaluate {swept}/" in ran.err
+
+
 def test_what_is_trained_is_not_trained_again(nngraph, points, swept):
     before = (swept / "results.jsonl").read_text()
     ran = nngraph("sweep", points, "--seeds", "1-2", "--run", swept, "--jobs", 1)
