@@ -17,8 +17,8 @@ from nngraph.errors import OptionError
 @click.command(short_help="Train a model with several wirings and seeds, and compare them.")
 @click.argument("model", type=click.Path(path_type=Path), required=False)
 @click.option("--wirings", multiple=True, metavar="WIRING", help="What wires the model's randwire nodes: er:P, ba:M, "
-              "ws:K,P, chain, residual:SPAN or dense; give it once for each to compare. ',nodes=N' at the end changes the "
-              "number of nodes.  [default: as the model is]")  # fmt: skip
+              "ws:K,P, chain, residual:SPAN or dense; give it once for each to compare. ',nodes=N' at the end changes "
+              "the number of nodes.  [default: as the model is]")  # fmt: skip
 @click.option("--seeds", metavar="SEEDS", help="One training of each wiring for each, as in 0-9.  [default: 0-4]")
 @training_options
 @click.option("--split-seed", type=click.IntRange(0), help="What is held out depends on, the same for all.  "
