@@ -38,7 +38,7 @@ def command(
 
     The parameters are near where training starts, the inputs are random and inside the domain of what reads them.
     Directions on which a ReLU, a maximum or a hinge flips are skipped and counted. The exit code is 1 if a gradient
-    is wrong.
+    is wrong, or nothing of one could be compared.
 
     \b
     nngraph gradcheck models/digits_mlp.json
@@ -139,12 +139,23 @@ def verdict_of(parameter: ParameterCheck) -> str:
 
 def complain_of(reports: dict[str, GradientReport]) -> int:
     """Name the worst parameter of each model that failed; the exit code."""
-    failed = {path: report.worst for path, report in reports.items() if not report.passed}
-    for path, worst in failed.items():
-        assert worst
-        click.echo(
-            f"nngraph: {path}: parameter '{worst.name}': gradient {worst.gradient:.9g}, but the loss changes by "
-            f"{worst.difference:.9g}, {worst.excess:.3g} times what is tolerated",
-            err=True,
-        )
+    failed = {path: report for path, report in reports.items() if not report.passed}
+    for path, report in failed.items():
+        click.echo(f"nngraph: {path}: {complaint(report)}", err=True)
     return 1 if failed else 0
+
+
+def complaint(report: GradientReport) -> str:
+    """What is wrong, or else what could not be compared."""
+    worst = report.worst
+    assert worst
+    if worst.excess > 1:
+        return (
+            f"parameter '{worst.name}': gradient {worst.gradient:.9g}, but the loss changes by "
+            f"{worst.difference:.9g}, {worst.excess:.3g} times what is tolerated"
+        )
+    skipped = next(parameter for parameter in report.parameters if not parameter.directions)
+    return (
+        f"parameter '{skipped.name}': nothing compared, for all {skipped.skipped} directions lead over kinks; "
+        "give a smaller --eps or another --seed"
+    )

@@ -55,7 +55,8 @@ class ParameterCheck:
 
     @property
     def passed(self) -> bool:
-        return self.excess <= 1.0
+        """Whether something was compared, and nothing was wrong."""
+        return self.directions > 0 and self.excess <= 1.0
 
     def note(self, gradient: float, difference: float, tolerated: float) -> None:
         """Count a comparison."""

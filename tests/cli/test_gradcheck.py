@@ -89,6 +89,16 @@ def test_a_wrong_gradient_is_found_and_named(nngraph, small, monkeypatch):
     assert "FAILED" in ran.out
 
 
+def test_nothing_compared_is_not_passed(nngraph, kinked):
+    ran = nngraph("gradcheck", kinked, "--eps", 30)
+    assert ran.code == 1
+    assert ran.err == (
+        f"nngraph: {kinked}: parameter 'h.weight': nothing compared, for all 12 directions lead over kinks; give a "
+        "smaller --eps or another --seed\n"
+    )
+    assert "all skipped" in ran.out
+
+
 def test_inputs_are_drawn_inside_their_domains():
     g = ng.Graph("domains")
     word, x = g.input("word", (3,), dtype="int32"), g.input("x", (4,))
