@@ -71,6 +71,14 @@ def trained(path: Path, command: str) -> Path:
     return path
 
 
+def place_of(error: Exception, path: Path) -> str:
+    """The file, and the line of it that was being run."""
+    import traceback
+
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    return f"{path}, line {lines[-1]}" if lines else str(path)
+
+
 def run_declaration(path: Path) -> Graph:
     """Run a Python file, but not what stands under its ``if __name__ == "__main__"``."""
     import runpy
@@ -85,10 +93,14 @@ def run_declaration(path: Path) -> Graph:
         found = runpy.run_path(str(path), run_name="nngraph_model")
         graph: Any = found.get("graph")
         graph = graph() if callable(graph) and not isinstance(graph, Graph) else graph
+    except (DeclarationError, OptionError) as error:
+        raise DeclarationError(f"{place_of(error, path)}: {error}") from error
     except NNGraphError:
         raise
     except Exception as error:
-        raise DeclarationError(f"{path}: {type(error).__name__}: {error}; --debug shows where") from error
+        raise DeclarationError(
+            f"{place_of(error, path)}: {type(error).__name__}: {error}; --debug shows more"
+        ) from error
     if isinstance(graph, Graph):
         return graph
     graphs = [item for item in found.values() if isinstance(item, Graph)]

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from nngraph.cli.compilation import compilation
 from nngraph.compiler import compile_program
 from nngraph.programs import Programs
@@ -118,3 +120,20 @@ def test_memory_in_words(nngraph, small):
 def test_one_of_two_options(nngraph, small):
     ran = nngraph("inspect", small, "--memory", "--after", "fuse")
     assert (ran.code, ran.err) == (2, "nngraph: --after, --memory: both given, one of them expected\n")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("h = g.max_pool(x, 9)", "node 'max_pool_1' (max_pool): size (9, 9) given"),
+        ("h = 1 / 0", "ZeroDivisionError: division by zero; --debug shows more"),
+        ("ng.WS(8, 3)", "wiring 'ws': k=3 given"),
+    ],
+)
+def test_errors_of_a_python_file_name_its_line(nngraph, tmp_path, line, message):
+    declaration = tmp_path / "wrong.py"
+    declaration.write_text(f"import nngraph as ng\ng = ng.Graph('wrong')\nx = g.input('x', shape=(8, 8, 3))\n{line}\n")
+    ran = nngraph("inspect", declaration)
+    assert ran.code == 2
+    assert ran.err.startswith(f"nngraph: {declaration}, line 4: {message}")
+    assert ran.err.count("\n") == 1
