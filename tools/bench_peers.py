@@ -1,4 +1,4 @@
-"""Times a training step of nngraph beside the same step in other frameworks, in turn, in one run.
+"""Times a step of training or of inference in nngraph beside the same step in other frameworks, in turn, in one run.
 
 Each peer runs in a process of its own that waits between its turns, so that all of them see the same machine, and
 each takes the same steps from the same parameters: losses that differ are an error. Quote ratios of medians.
@@ -19,7 +19,7 @@ from pathlib import Path
 
 import click
 from peers.prepare import prepare
-from peers.processes import FRAMEWORKS, Framework, Peer, interpreter_of
+from peers.processes import FRAMEWORKS, Framework, Peer, interpreter_of, prepare_in
 from peers.report import Measurement, disagreements, load_average, row_of, table, title, write
 from peers.works import WORKS, Work
 
@@ -40,6 +40,7 @@ Chosen = Sequence[tuple[Framework, str]]
               "a new graph, whose kernels nngraph has.")  # fmt: skip
 @click.option("--torch", metavar="PYTHON", help="Interpreter of an environment with PyTorch.")
 @click.option("--jax", metavar="PYTHON", help="Interpreter of an environment with JAX.")
+@click.option("--onnxruntime", metavar="PYTHON", help="Interpreter of an environment with onnxruntime and PyTorch.")
 @click.option("--pytensor", metavar="PYTHON", help="Interpreter of an environment with PyTensor.")
 @click.option("--output", type=click.Path(path_type=Path), help="Write OUTPUT.md and OUTPUT.json.")
 def main(
@@ -97,6 +98,8 @@ def started(framework: Framework, interpreter: str, folder: Path, threads: int, 
     if cache:
         cache.mkdir()
     try:
+        if framework.preparation:
+            prepare_in(interpreter, framework.preparation, folder, threads)
         return Peer(framework, interpreter, folder, threads, cache)
     except OSError as error:
         raise click.ClickException(str(error)) from None

@@ -41,6 +41,28 @@ def test_peers_take_turns_agree_and_are_written_down(tmp_path):
     assert "| numpy " in (tmp_path / "made" / "peers.md").read_text()
 
 
+def test_scores_are_asked_for_a_call_a_batch(tmp_path):
+    from peers.inference import Predictor
+    from peers.prepare import prepare
+    from peers.task import load
+    from peers.with_nngraph import predictor
+    from peers.works import Work
+
+    graph = small_randwire()
+    graph.save(tmp_path / "small.json")
+    prepare(Work("small", 2, 6, {}, model=str(tmp_path / "small.json"), inference=True), tmp_path)
+    task = load(tmp_path, 1)
+    asked = Predictor(task, predictor(task))
+    scores = asked.parameters()["scores"]
+    assert scores.shape == (6, 3)
+    assert asked.run(4) == pytest.approx(np.abs(scores[:2]).mean())
+    model = ng.compile(ng.load(tmp_path / "network.json"))
+    model.set_parameters(task.parameters)
+    assert np.abs(model.predict(task.x) - scores).max() > 0.01  # running statistics are not those of a new network
+    model.set_parameters(task.statistics)
+    np.testing.assert_array_equal(model.predict(task.x), scores)
+
+
 def small_randwire() -> ng.Graph:
     g = ng.Graph("small")
     h = g.conv2d(g.input("image", shape=(8, 8, 3)), 4, 3, name="stem")

@@ -25,6 +25,8 @@ def prepare(work: Work, folder: Path) -> None:
     arrays: dict[str, Any] = data(work, model) | {
         f"parameter/{name}": value for name, value in parameters(model).items()
     }
+    if work.inference:
+        arrays |= {f"statistic/{name}": value for name, value in statistics(model).items()}
     np.savez(folder / "start.npz", **arrays)
 
 
@@ -56,6 +58,17 @@ def parameters(model: ng.Model) -> dict[str, np.ndarray]:
     for name, value in model.parameters().items():
         noise = random.standard_normal(value.shape).astype(value.dtype)
         found[name] = value + 0.1 * noise if value.size and np.ptp(value) == 0 else value
+    return found
+
+
+def statistics(model: ng.Model) -> dict[str, np.ndarray]:
+    """Running means and variances as a trained network may have them."""
+    random = np.random.default_rng(2)
+    found: dict[str, np.ndarray] = {}
+    for name, value in model.statistics().items():
+        positive = name.endswith("variance")
+        drawn = random.uniform(0.5, 2.0, value.shape) if positive else random.normal(0.0, 0.2, value.shape)
+        found[name] = drawn.astype(value.dtype)
     return found
 
 

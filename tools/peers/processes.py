@@ -35,6 +35,10 @@ class Framework:
         Which of the ways that the module knows.
     perceptrons_only : bool
         Whether it leaves the networks of model files to others.
+    trains, answers : bool
+        Whether it does works of training, and of inference.
+    preparation : str
+        A module of this folder that is run before, in its interpreter, with the work's folder.
     """
 
     name: str
@@ -42,16 +46,20 @@ class Framework:
     package: str
     variant: str = ""
     perceptrons_only: bool = False
+    trains: bool = True
+    answers: bool = False
+    preparation: str = ""
 
     def does(self, work: Work) -> bool:
-        return not (self.perceptrons_only and work.model)
+        return not (self.perceptrons_only and work.model) and (self.answers if work.inference else self.trains)
 
 
 FRAMEWORKS = (
-    Framework("nngraph", "nngraph", "nngraph"),
+    Framework("nngraph", "nngraph", "nngraph", answers=True),
     Framework("numpy", "numpy", "numpy", perceptrons_only=True),
-    Framework("torch", "torch", "torch"),
-    Framework("torch.compile", "torch", "torch", "compile"),
+    Framework("torch", "torch", "torch", answers=True),
+    Framework("torch.compile", "torch", "torch", "compile", answers=True),
+    Framework("onnxruntime", "onnxruntime", "onnxruntime", trains=False, answers=True, preparation="export_onnx"),
     Framework("jax", "jax", "jax"),
     Framework("jax-loop", "jax", "jax", "loop", perceptrons_only=True),  # XLA's convolutions in loops: 50 times slower
     Framework("pytensor", "pytensor", "pytensor", perceptrons_only=True),
@@ -77,9 +85,18 @@ def environment(interpreter: str, threads: int, cache: Path | None) -> dict[str,
     return found
 
 
+def prepare_in(interpreter: str, module: str, folder: Path, threads: int) -> None:
+    """Run a module of this folder in an interpreter."""
+    command = [interpreter, "-m", f"peers.{module}", str(folder)]
+    done = subprocess.run(command, env=environment(interpreter, threads, None), capture_output=True, text=True)
+    if done.returncode:
+        raise ChildProcessError(f"peers.{module} failed in {interpreter}:\n{done.stderr}")
+
+
 def updates(folder: Path, name: str) -> dict[str, np.ndarray]:
     with np.load(folder / "start.npz") as start, np.load(folder / name) as after:
-        return {key: after[key].astype("float64") - start[f"parameter/{key}"] for key in after}
+        begun = {key: start.get(f"parameter/{key}", 0.0) for key in after}
+        return {key: after[key].astype("float64") - begun[key] for key in after}
 
 
 class Peer:

@@ -44,11 +44,14 @@ class Task:
         In an order in which they can be computed.
     parameters : dict of str to ndarray
         By ``<layer>.<parameter>``, in nngraph's public layouts: outputs first, channels last.
+    statistics : dict of str to ndarray
+        The running means and variances of batch norms, named alike; for training they begin as 0 and 1.
     """
 
     folder: Path
     threads: int
     variant: str
+    inference: bool
     batch: int
     loss: str
     dtype: str
@@ -57,6 +60,7 @@ class Task:
     output: str
     layers: tuple[Layer, ...]
     parameters: dict[str, np.ndarray]
+    statistics: dict[str, np.ndarray]
     x: np.ndarray
     y: np.ndarray
 
@@ -76,13 +80,16 @@ def load(folder: Path, threads: int, variant: str = "") -> Task:
     network = json.loads((folder / "network.json").read_text())
     with np.load(folder / "start.npz") as archive:
         arrays = dict(archive)
-    named = {k.removeprefix("parameter/"): value for k, value in arrays.items() if k.startswith("parameter/")}
+    named, statistics = (
+        {k.removeprefix(prefix): value for k, value in arrays.items() if k.startswith(prefix)}
+        for prefix in ("parameter/", "statistic/")
+    )
     layers = tuple(layer for node in network["nodes"] for layer in layers_of(node))
     (output,) = network["outputs"]
     return Task(
-        folder, threads, variant, work["batch"], work["loss"], work["dtype"], work["optimizer"],
+        folder, threads, variant, work["inference"], work["batch"], work["loss"], work["dtype"], work["optimizer"],
         next(iter(network["inputs"])), output if isinstance(output, str) else output["node"], layers, named,
-        arrays["x"], arrays["y"],
+        statistics, arrays["x"], arrays["y"],
     )  # fmt: skip
 
 

@@ -1,14 +1,23 @@
-"""The same through `Model.fit`: batches are gathered, losses and metrics recorded."""
+"""The same through `Model.fit`: batches are gathered, losses and metrics recorded; and through `Model.predict`."""
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
+from peers.inference import Ask
 from peers.task import Task
 
 import nngraph as ng
 
-__all__ = ["VERSION", "Trainer"]
+__all__ = ["VERSION", "Trainer", "predictor"]
 VERSION = ng.__version__
+
+
+def predictor(task: Task) -> Ask:
+    model = ng.compile(ng.load(task.folder / "network.json"), dtype=task.dtype, threads=task.threads)
+    model.set_parameters(task.parameters | task.statistics)
+    return cast("Ask", model.predict)  # one output: an array
 
 
 class Trainer:

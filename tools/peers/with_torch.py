@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from peers.inference import Ask
 from peers.task import Layer, Task, last_epoch, padding, taken
 from torch import Tensor
 from torch.nn import functional
@@ -35,6 +36,18 @@ class Trainer:
     def run(self, steps: int) -> float:
         """Take `steps` steps; the mean loss of the last epoch."""
         return last_epoch([self.step(x, y) for x, y in taken(self.batches, steps)], self.task)
+
+
+def predictor(task: Task) -> Ask:
+    torch.set_num_threads(task.threads)
+    network = Network(task)
+    scores = torch.compile(network.scores, fullgraph=True) if task.variant == "compile" else network.scores
+
+    def ask(x):
+        with torch.inference_mode():
+            return scores(tensor(x)).numpy()
+
+    return ask
 
 
 def eager_step(network: Network, task: Task) -> Step:
@@ -134,6 +147,9 @@ class Network:
         self.statistics = {
             id: (torch.zeros(n, dtype=dtype), torch.ones(n, dtype=dtype)) for id, n in widths.items()
         }  # fmt: skip
+        for name, value in task.statistics.items():
+            id, _, kind = name.rpartition(".")
+            self.statistics[id][kind == "running_variance"].copy_(torch.from_numpy(value))
         self.once = task.read_once()
 
     def loss(self, x: Tensor, y: Tensor) -> Tensor:
@@ -187,8 +203,9 @@ class Network:
     def batch_norm(self, layer: Layer, values: dict[str, Tensor]) -> Tensor:
         mean, variance = self.statistics[layer.id]
         scale, offset = self.parameter(layer, "scale"), self.parameter(layer, "offset")
+        training = not self.task.inference
         share, epsilon = 1 - layer.get("momentum", 0.9), layer.get("epsilon", 1e-5)
-        return functional.batch_norm(values[layer.inputs[0]], mean, variance, scale, offset, True, share, epsilon)
+        return functional.batch_norm(values[layer.inputs[0]], mean, variance, scale, offset, training, share, epsilon)
 
     def weighted_sum(self, layer: Layer, values: dict[str, Tensor]) -> Tensor:
         first, *others = (values[source] for source in layer.inputs)

@@ -8,8 +8,10 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from peers.inference import Predictor
 from peers.task import load
 
 
@@ -34,12 +36,14 @@ def main() -> None:
         wall, processor = time.perf_counter(), time.process_time()
         if trainer is None:
             peer = importlib.import_module(f"peers.{module}")
-            trainer, version = peer.Trainer(task), peer.VERSION
+            trainer = Predictor(task, peer.predictor(task)) if task.inference else peer.Trainer(task)
+            version = peer.VERSION
         loss = trainer.run(int(line))
         wall, processor = time.perf_counter() - wall, time.process_time() - processor
         answer = {"seconds": wall, "processor": processor, "loss": loss, "peak": peak(), "version": version}
         if not after.exists():  # what the first step made of the parameters
-            np.savez(after, **trainer.parameters())
+            found: dict[str, Any] = trainer.parameters()
+            np.savez(after, **found)
         print(json.dumps(answer), file=answers)
 
 

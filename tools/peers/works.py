@@ -11,7 +11,7 @@ SGD = {"type": "sgd", "learning_rate": 0.05, "momentum": 0.0, "weight_decay": 0.
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A network, trained on the same random data by everybody.
+    """A network, trained or asked on the same random data by everybody.
 
     Attributes
     ----------
@@ -27,6 +27,8 @@ class Work:
         Whether its layers have biases.
     wiring : int
         Which of the wirings of WS(32, 4, 0.75); 0 is the model file's own.
+    inference : bool
+        Whether its scores are asked for, a call a batch, in place of steps of training.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Work:
     loss: str = "cross_entropy"
     dtype: str = "float32"
     wiring: int = 0
+    inference: bool = False
 
 
 def twenty_line_net(dtype: str) -> Work:
@@ -60,5 +63,7 @@ WORKS = {
         Work("mlp-784-512-512-10", 128, 1024, ADAM, sizes=(784, 512, 512, 10)),
         Work("cnn", 64, 256, SGD, model="cnn_small.json"),
         Work("randwire", 32, 128, {**SGD, "momentum": 0.9, "weight_decay": 5e-5}, model="randwire_cifar.json"),
+        Work("ask-mlp-784-512-512-10", 1, 64, {}, sizes=(784, 512, 512, 10), inference=True),
+        Work("ask-randwire", 1, 64, {}, model="randwire_cifar.json", inference=True),
     )
 }
