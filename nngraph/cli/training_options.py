@@ -13,8 +13,11 @@ TRAINING: Final = (
                  "for each class), with options after a colon.  [default: the model's, or digits]"),
     click.option("--epochs", type=click.IntRange(1), help="Passes over the data.  [default: the model's, or 20]"),
     click.option("--batch-size", type=click.IntRange(1), help="Examples in a step.  [default: the model's, or 32]"),
-    click.option("--loss", metavar="NAME[:key=value,...]", help="By default the model's, or one that fits the data."),
-    click.option("--optimizer", metavar="NAME[:key=value,...]", help="By default the model's, or adam."),
+    click.option("--loss", metavar="NAME[:key=value,...]", help="cross_entropy, multiclass_hinge, mean_squared_error, "
+                 "sum_squared_error, binary_cross_entropy, l1 or huber.  [default: the model's, or one that fits the "
+                 "data]"),
+    click.option("--optimizer", metavar="NAME[:key=value,...]", help="sgd, momentum, nesterov, rmsprop, adagrad, adam "
+                 "or adamw.  [default: the model's, or adam]"),
     click.option("--learning-rate", type=click.FloatRange(0), help="In place of the optimizer's own."),
     click.option("--regularizer", metavar="NAME:strength=λ", help="l1, l2 or elastic_net."),
     click.option("--held-out", type=click.FloatRange(0, 1, min_open=True, max_open=True),

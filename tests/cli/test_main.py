@@ -1,5 +1,6 @@
 """The command line as a whole: quick help, errors in one line, exit codes."""
 
+import re
 import subprocess
 import sys
 
@@ -8,6 +9,8 @@ import pytest
 
 from nngraph.cli import main
 from nngraph.errors import DataError, Errors, ExecutionError
+from nngraph.ops.loss import LOSSES
+from nngraph.ops.optimizer import OPTIMIZERS
 
 
 def test_help_imports_no_command(nngraph):
@@ -27,6 +30,11 @@ def test_every_command_has_help(nngraph, name):
     assert ran.code == 0
     assert "--debug" in ran.out
     assert "\n  nngraph " in ran.out, "an example"
+
+
+def test_help_names_all_losses_and_optimizers(nngraph):
+    found = set(re.findall(r"\w+", nngraph("train", "--help").out))
+    assert found >= {*LOSSES.names, *OPTIMIZERS.names}
 
 
 def test_version(nngraph):
