@@ -36,7 +36,8 @@ def record(cls: type[Any] | None = None, /, *, eq: bool = True) -> Any:
 
 
 def _record(cls: type[Any], eq: bool) -> type[Any]:
-    own = set(vars(cls))
+    # A class with a method __eq__ has None for __hash__, unless it has that method too.
+    own = {name for name, value in vars(cls).items() if (name, value) != ("__hash__", None)}
     made = dataclass(init=False, repr=False, eq=False, slots=True)(cls)
     methods: dict[str, Callable[..., Any]] = {
         "__init__": _init(made),
@@ -59,8 +60,6 @@ def _init(cls: type[Any]) -> Callable[..., None]:
     scope: dict[str, Any] = {"_unset": MISSING}
     positional, by_name, body = ["self"], ["*"], [" pass"]
     for one in fields(cls):
-        if not one.init:  # left to __post_init__
-            continue
         name = one.name
         scope[f"_set_{name}"] = getattr(cls, name).__set__
         argument = value = name
@@ -70,8 +69,13 @@ def _init(cls: type[Any]) -> Callable[..., None]:
         elif one.default is not MISSING:
             scope[f"_default_{name}"] = one.default
             argument = f"{name}=_default_{name}"
-        (by_name if one.kw_only else positional).append(argument)
-        body.append(f" _set_{name}(self, {value})")
+        if one.init:
+            (by_name if one.kw_only else positional).append(argument)
+            body.append(f" _set_{name}(self, {value})")
+        elif one.default_factory is not MISSING:
+            body.append(f" _set_{name}(self, _make_{name}())")
+        elif one.default is not MISSING:
+            body.append(f" _set_{name}(self, _default_{name})")
     if hasattr(cls, "__post_init__"):
         body.append(" self.__post_init__()")
     arguments = ", ".join(positional + (by_name if len(by_name) > 1 else []))
@@ -93,13 +97,15 @@ def _repr(cls: type[Any]) -> Callable[..., str]:
 
 def _comparison(cls: type[Any]) -> dict[str, Callable[..., Any]]:
     names = [one.name for one in fields(cls) if one.compare]
+    hashed_names = [one.name for one in fields(cls) if (one.compare if one.hash is None else one.hash)]
     compared = attrgetter(*names) if names else lambda instance: ()
+    hashes = attrgetter(*hashed_names) if hashed_names else lambda instance: ()
 
     def equal(self: Any, other: object) -> bool:
         return compared(self) == compared(other) if type(other) is type(self) else NotImplemented
 
     def hashed(self: Any) -> int:
-        return hash(compared(self))
+        return hash(hashes(self))
 
     return {"__eq__": equal, "__hash__": hashed}
 

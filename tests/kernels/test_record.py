@@ -43,6 +43,17 @@ class Derived(Base):
         object.__setattr__(self, "double", 2 * self.size)
 
 
+@record
+class Counted:
+    name: str
+    size: int = field(default=0, hash=False)
+    seen: list[str] = field(init=False, default_factory=list[str], compare=False)
+    version: int = field(init=False, default=3)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Counted) and self.name == other.name
+
+
 @record(eq=False)
 class Node:
     number: int
@@ -76,6 +87,15 @@ def test_compares_and_hashes_by_value() -> None:
     assert Derived(1) != Base(1)
     assert Node(1) != Node(1)
     assert len({Node(1), Node(1)}) == 2
+
+
+def test_fields_that_are_no_arguments_and_an_equality_of_its_own() -> None:
+    counted = Counted("a", 1)
+    assert (counted.seen, counted.version) == ([], 3)
+    assert counted == Counted("a", 2)
+    assert hash(counted) == hash(Counted("a", 2))
+    with pytest.raises(TypeError, match="version"):
+        Counted("a", version=4)  # type: ignore[call-arg]
 
 
 def test_each_instance_has_its_own_default() -> None:

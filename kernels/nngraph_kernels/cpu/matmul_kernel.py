@@ -108,7 +108,8 @@ def _run(f: Frame, thread: Register, threads: Register) -> None:
     blocks = (f["N"] + (f.cut.width - 1)) >> (f.cut.width.bit_length() - 1)
     with builder.if_then((f["batches"] * blocks * groups > 0).value):
         begin, end = (_share_start(f, groups, blocks, t, threads) for t in (thread, thread + 1))
-        with loop(quotient(begin, groups), quotient(end + groups - 1, groups)) as number:
+        past = select(begin < end, end + groups - 1, begin)  # an empty share inside of a block packs nothing
+        with loop(quotient(begin, groups), quotient(past, groups)) as number:
             batch = quotient(number, blocks)
             block = _block(f, batch, (number - batch * blocks) * f.cut.width)
             before = number * groups
