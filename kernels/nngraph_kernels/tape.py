@@ -1,11 +1,14 @@
 """The native driver: it runs any program, which is a table of calls, without a return to Python.
 
-Every thread enters `drive` with the same arguments. Thread 0 leads: it goes through the calls and decides when to
-leave. A call marked as parallel it offers to the others in as many pieces as there are threads; each piece is done by
-whoever takes it first, the leader among them, who goes on when all are done. So a thread that the system has put
-aside delays nobody unless it holds a piece, which matters wherever cores are shared: with a barrier that waits for
-every thread at every call, a step took many times as long whenever another process ran. What a piece computes does
-not depend on who does it. ggml's graph compute is the model of the loop.
+One thread leads: it goes through the calls of a run. A call marked as parallel it offers to the others in as many
+pieces as the run has threads; each piece is done by whoever takes it first, the leader among them, who goes on when all
+are done. So a thread that the system has put aside delays nobody unless it holds a piece, which matters wherever cores
+are shared: with a barrier that waits for every thread at every call, a step took many times as long whenever another
+process ran. What a piece computes does not depend on who does it. ggml's graph compute is the model of the loop.
+
+Followers outlast the run: waking a thread takes longer than many a program, and the next run often comes soon. Those
+that find nothing to do for `NAPS` naps leave, unless a run goes on. Nobody waits for a follower, so that one may come
+and go at any time; it only must not leave while a run that counts on it begins (`begin`, `stays`).
 """
 
 from numba import njit, types
@@ -25,15 +28,17 @@ from nngraph_kernels.atomic import (
 
 # The tape's layout is in its own module, which imports nothing: Python reads it without Numba.
 from nngraph_kernels.tape_layout import (
+    BEGIN,
     CALL,
     CALL_WORDS,
     CURSOR,
     DONE,
     ERROR,
     ERROR_CALL,
+    EXITS,
     FAILED,
     FINISHED,
-    GONE,
+    LEAD,
     LEAVE,
     OFFER,
     PARALLEL,
@@ -44,39 +49,56 @@ from nngraph_kernels.tape_layout import (
     STEP,
     STOP,
     STOPPED,
+    THREADS,
+    WANTED,
 )
 
 PAUSES = 1_000  # 20 to 50 µs: the next offer to a thread that spins comes in less
 YIELDS = 500  # about a millisecond on a free core; from then on a waiting thread sleeps
 NAP = 50  # µs
+NAPS = 200  # from 10 to 20 ms
 
 sched_yield = types.ExternalFunction("sched_yield", types.int32())
 usleep = types.ExternalFunction("usleep", types.int32(types.uint32))
 
 
 @njit(error_model="numpy")
-def drive(args, thread, threads):
-    """Run segments; ``args`` are the control block, the segments' table and their number."""
+def drive(args, role, threads):
+    """Begin a run, lead it, or follow; ``args`` are the control block, the segments' table and their number."""
     control = words_at(args, 0)
+    if role == BEGIN:
+        begin(control, args)
+        return
     mode = float_mode()
     set_float_mode(mode | SUBNORMALS_ARE_ZERO)
-    if thread == 0:
+    if role == LEAD:
         lead(control, words_at(args, 1), args[2], threads)
     else:
-        follow(control, threads)
+        follow(control)
     set_float_mode(mode)
 
 
 @njit(error_model="numpy")
+def begin(control, args):
+    """Keep followers from leaving, and put in place of the first argument how many have left so far.
+
+    Whoever is about to leave says so before looking whether a run goes on: one of the two sees the other. Where both
+    do, one follower more than asked for comes, which does no harm.
+    """
+    atomic_store(control, WANTED, 1)
+    args[0] = atomic_load(control, EXITS)
+
+
+@njit(error_model="numpy")
 def lead(control, segments, count, threads):
-    """Run the segments, and tell the other threads to leave."""
+    """Run the segments."""
     leave = DONE
     for index in range(count):
         if leave == DONE:
             atomic_store(control, SEGMENT, index)
             leave = run_segment(control, offset_words(segments, index * SEGMENT_WORDS), threads)
     atomic_store(control, LEAVE, leave)
-    atomic_store(control, OFFER, GONE)
+    atomic_store(control, WANTED, 0)
 
 
 @njit(error_model="numpy")
@@ -117,7 +139,8 @@ def share(control, row, address, threads):
     """Offer a call in pieces, do what is left of them, and wait for the others."""
     atomic_store(control, FINISHED, 0)
     atomic_store(control, ROW, address)
-    atomic_store(control, OFFER, (atomic_load(control, OFFER) // PIECES + 1) * PIECES)
+    number = atomic_load(control, OFFER) // (THREADS * PIECES) + 1
+    atomic_store(control, OFFER, (number * THREADS + threads - 1) * PIECES)
     piece = atomic_add(control, OFFER, 1) % PIECES
     own = 0
     while piece < threads:
@@ -131,22 +154,43 @@ def share(control, row, address, threads):
 
 
 @njit(error_model="numpy")
-def follow(control, threads):
-    """Take pieces of what the leader offers, until it says to leave."""
+def follow(control):
+    """Take pieces of what the leader offers, until it says to leave, or nothing comes for a while."""
     waits = 0
     offer = atomic_load(control, OFFER)
     while offer >= 0:
-        if offer % PIECES < threads:
+        if offer % PIECES < threads_of(offer):
             # A piece that was taken keeps the leader from going on, so that ROW is that of this very offer.
-            piece = atomic_add(control, OFFER, 1) % PIECES
-            if piece < threads:
+            offer = atomic_add(control, OFFER, 1)
+            piece, threads = offer % PIECES, threads_of(offer)
+            if offer >= 0 and piece < threads:
                 call_kernel(words_at(control, ROW), piece, threads)
                 atomic_add(control, FINISHED, 1)
             waits = 0
-        else:
+        elif waits < PAUSES + YIELDS + NAPS:
             waits += 1
             wait(waits)
+        elif stays(control):
+            waits = PAUSES + YIELDS
+        else:
+            return
         offer = atomic_load(control, OFFER)
+    atomic_add(control, EXITS, 1)
+
+
+@njit(error_model="numpy")
+def threads_of(offer):
+    return offer // PIECES % THREADS + 1
+
+
+@njit(error_model="numpy")
+def stays(control):
+    """Whether a follower that has waited for long has to stay; if not, it has been counted as one that left."""
+    atomic_add(control, EXITS, 1)
+    if atomic_load(control, WANTED) == 0:
+        return False
+    atomic_add(control, EXITS, -1)
+    return True
 
 
 @njit(error_model="numpy")

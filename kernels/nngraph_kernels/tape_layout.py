@@ -10,14 +10,23 @@ SEGMENT = 18  # the segment that runs
 CALL = 19  # the last call that the leader began
 LEAVE = 20  # why the run ended
 ROW = 21  # address of the table's row whose pieces are on offer
-OFFER = 24  # the number of offers so far times 256, plus how many pieces of the last one are taken; negative: leave
+OFFER = 24  # the offers so far, the threads of the last one less one, and its pieces taken: see below; negative: leave
 FINISHED = 32  # pieces of the last offer that are done
-CONTROL_WORDS = 40
+WANTED = 40  # 1 while a run goes on
+EXITS = 48  # threads that have left, or are about to
+CONTROL_WORDS = 56
 
+# An offer is (number * THREADS + threads - 1) * PIECES + taken, so that one atomic addition takes a piece and says of
+# which offer.
 PIECES = 256  # more than an offer can have
+THREADS = PIECES // 4  # at most
 NO_OFFER = PIECES // 2
 GONE = NO_OFFER - 2**62  # stays negative, and offers nothing, though some more threads reach for a piece
-THREADS = PIECES // 4  # at most
+
+# What a thread enters the driver for.
+BEGIN = -1  # to say that a run begins
+LEAD = 0
+FOLLOW = 1
 
 # Why a run ends.
 DONE = 0

@@ -13,7 +13,6 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Final, Literal
 
 import numpy as np
@@ -79,9 +78,11 @@ class Tape:
     def __init__(self, driver: int) -> None:
         self._driver = _Entry(driver)
         words = aligned_zeros(layout.CONTROL_WORDS, np.int64)
+        words[layout.OFFER] = layout.NO_OFFER
         self._address = words.ctypes.data
         self._control: memoryview[int] = words.data  # NumPy takes three times as long for one word
         self._busy = threading.Lock()
+        self._followers = Followers(self._driver, self._control, self._address)
 
     @property
     def step(self) -> int:
@@ -112,31 +113,74 @@ class Tape:
 
         `prepare` is called before, when no other run can begin or be under way.
         """
-        running = Running(self._driver, self._control, self._address, self._busy, segments, threads)
+        running = self._running(segments, threads)
         try:
             if prepare:
                 prepare()
-            running.begin(first=1)
+            running.begin()
         except BaseException:
             running.abandon()
             raise
         try:
-            running.enter(0)
+            running.lead()
         finally:  # Ctrl-C comes when native code returns: the run is over, and the next must be possible
-            running.leave()
-            running.wait()
+            running.end()
         return running.outcome
 
     def start(self, segments: Sequence[Segment], threads: int | None = None) -> Running:
         """Run on other threads; the calling thread enters no native code and can be interrupted."""
-        count = available_cores() if threads is None else threads
-        running = Running(self._driver, self._control, self._address, self._busy, segments, count)
-        running.begin(first=0)
+        running = self._running(segments, available_cores() if threads is None else threads)
+        running.begin()
+        submit([Task(running.lead, running.end)])
         return running
+
+    def _running(self, segments: Sequence[Segment], threads: int) -> Running:
+        if not self._busy.acquire(blocking=False):
+            raise ExecutionError("this tape is running already; wait for it, or stop it, first")
+        return Running(self._driver, self._control, self._address, self._busy, self._followers, segments, threads)
+
+
+class Followers:
+    """The threads that do pieces of a tape's calls; they stay for a while after a run."""
+
+    def __init__(self, driver: Callable[[int, int, int], None], control: memoryview[int], address: int) -> None:
+        self._driver, self._control = driver, control
+        self._address = address
+        self._question, self._arguments = np.zeros(1, np.int64), np.array([address], np.int64)
+        self._asked, self._block = self._question.ctypes.data, self._arguments.ctypes.data
+        self._submitted = 0
+        self._process = os.getpid()
+        _followers.add(self)
+
+    def gather(self, count: int) -> None:
+        """See to it that at least so many are there, and stay until the run ends that begins now."""
+        if self._process != os.getpid():  # a forked child has none of its parent's threads
+            self._process, self._submitted = os.getpid(), self._control[layout.EXITS]
+        self._question[0] = self._address
+        self._driver(self._asked, layout.BEGIN, 0)
+        missing = count - (self._submitted - int(self._question[0]))
+        if missing > 0:
+            self._submitted += missing
+            submit([Task(self._follow, nothing)] * missing)
+
+    def _follow(self) -> None:
+        self._driver(self._block, layout.FOLLOW, 0)
+
+    def dismiss(self) -> None:
+        """Tell all to leave; no run may be under way or begin any more."""
+        self._control[layout.OFFER] = layout.GONE
+
+    @property
+    def gone(self) -> bool:
+        return self._process != os.getpid() or self._control[layout.EXITS] >= self._submitted
+
+
+def nothing() -> None:
+    """What there is to do when a follower has left."""
 
 
 class Running:
-    """A run of a tape: made by `Tape.start`, and over when all its threads have left."""
+    """A run of a tape: made by `Tape.start`, and over when its leader has left."""
 
     def __init__(
         self,
@@ -144,45 +188,37 @@ class Running:
         control: memoryview[int],
         address: int,
         busy: threading.Lock,
+        followers: Followers,
         segments: Sequence[Segment],
         threads: int,
     ) -> None:
-        if not busy.acquire(blocking=False):
-            raise ExecutionError("this tape is running already; wait for it, or stop it, first")
-        self._driver, self._control, self._busy = driver, control, busy
+        self._driver, self._control, self._busy, self._followers = driver, control, busy, followers
         self._segments = tuple(segments)
         self._threads = min(max(1, threads), layout.THREADS) if any(s.program.parallel for s in self._segments) else 1
         self._table = _segment_table(self._segments)
         self._arguments = np.array([address, self._table.ctypes.data, len(self._segments)], np.int64)
         self._block = self._arguments.ctypes.data
         self._first_step = control[layout.STEP]
-        self._inside = self._threads
-        self._lock = threading.Lock()
         self._done = threading.Event()
         self._process = os.getpid()
         for word in (layout.STOP, layout.ERROR, layout.ERROR_CALL, layout.SEGMENT, layout.LEAVE):
             control[word] = 0
-        control[layout.OFFER] = layout.NO_OFFER
         _live.add(self)
 
-    def begin(self, first: int) -> None:
-        if first == self._threads:
-            return
-        submit([Task(partial(self.enter, thread), self.leave) for thread in range(first, self._threads)])
+    def begin(self) -> None:
+        if self._threads > 1:
+            self._followers.gather(self._threads - 1)
 
     def abandon(self) -> None:
         """Let another run begin in place of this one, which has not."""
         _live.discard(self)
+        self._control[layout.WANTED] = 0
         self._busy.release()
 
-    def enter(self, thread: int) -> None:
-        self._driver(self._block, thread, self._threads)
+    def lead(self) -> None:
+        self._driver(self._block, layout.LEAD, self._threads)
 
-    def leave(self) -> None:
-        with self._lock:
-            self._inside -= 1
-            if self._inside:
-                return
+    def end(self) -> None:
         self._outcome = self._read_outcome()
         self._busy.release()
         self._done.set()
@@ -194,7 +230,7 @@ class Running:
 
     @property
     def done(self) -> bool:
-        """Whether all threads have left."""
+        """Whether it is over."""
         return self._done.is_set()
 
     def stop(self) -> None:
@@ -227,6 +263,7 @@ class Running:
 
 
 _live: weakref.WeakSet[Running] = weakref.WeakSet()
+_followers: weakref.WeakSet[Followers] = weakref.WeakSet()
 
 
 def _segment_table(segments: Sequence[Segment]) -> Words:
@@ -246,3 +283,7 @@ def _stop_all() -> None:
     limit = time.monotonic() + EXIT_SECONDS
     for running in list(_live):
         running.wait(max(0.0, limit - time.monotonic()))
+    for followers in list(_followers):
+        followers.dismiss()
+    while time.monotonic() < limit and not all(followers.gone for followers in list(_followers)):
+        time.sleep(1e-4)

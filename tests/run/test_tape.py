@@ -198,3 +198,44 @@ def test_two_tapes_run_beside_each_other(kernels: dict[str, int], program: Any) 
 def test_nothing_to_do(tape: Tape, program: Any) -> None:
     assert tape.run([Segment(program([]), 4)], 2).steps == 4
     assert tape.start([], 2).wait(30)
+
+
+def test_followers_stay_for_the_next_run_and_leave_when_none_comes(tape: Tape, program: Any) -> None:
+    sums = aligned_zeros(2, np.int64)
+    bound = program([("ng_watch_add", True, [sums.ctypes.data])])
+    followers = tape._followers
+    for _ in range(300):
+        assert tape.run([Segment(bound, 1)], 3).steps == 1
+    assert 2 <= followers._submitted < 100  # not two for each run
+    until(lambda: followers.gone)
+    before = followers._submitted
+    assert tape.run([Segment(bound, 5)], 3).steps == 5
+    assert followers._submitted == before + 2
+    assert sums.tolist() == [305 * (1 + 2 + 3), 305 * 9]
+
+
+def test_followers_stay_while_a_run_goes_on(tape: Tape, program: Any) -> None:
+    sums, gate = aligned_zeros(2, np.int64), aligned_zeros(2, np.int64)
+    shared = program([("ng_watch_add", True, [sums.ctypes.data])])
+    held = program([("ng_watch_hold", False, [gate.ctypes.data])])
+    running = tape.start([Segment(shared, 1), Segment(held, 1), Segment(shared, 1)], 2)
+    followers = tape._followers
+    until(lambda: gate[0] == 1)
+    time.sleep(0.2)  # ten times as long as they stay without a run
+    assert not followers.gone
+    gate[1] = 1
+    assert running.wait(10)
+    until(lambda: followers.gone)
+    assert followers._submitted == 1
+    assert sums.tolist() == [6, 8]
+
+
+def test_runs_of_different_numbers_of_threads_share_followers(tape: Tape, program: Any) -> None:
+    sums = aligned_zeros(2, np.int64)
+    bound = program([("ng_watch_add", True, [sums.ctypes.data])])
+    wanted = np.zeros(2, np.int64)
+    for k in range(200):
+        threads = (2, 4, 1, 3)[k % 4]
+        tape.run([Segment(bound, 2)], threads)
+        wanted += 2 * np.array([sum(range(1, threads + 1)), threads * threads])
+    assert sums.tolist() == wanted.tolist()
