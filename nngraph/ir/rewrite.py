@@ -27,6 +27,8 @@ def rewrite(graph: Graph, rules: dict[str, Rule]) -> Graph:
     A rule sees the node with its inputs already rewritten. It returns the values that stand for the node's
     results, having appended what it needs to the builder, or None to keep the node as it is.
     """
+    if not any(node.op.name in rules for node in graph.nodes):
+        return graph
     b = Builder.of(replace(graph, nodes=()), dtype=float_of(graph))
     b.reserve(graph)
     stands_for: dict[Value, Value] = {}
