@@ -29,7 +29,7 @@ from nngraph.run.feed import Gather, array_slots, gather_slots, page_slots
 from nngraph.run.memory import Arena
 from nngraph.run.program import Program, Segment
 from nngraph.run.store import Store
-from nngraph.run.tape import DRIVER_NAME, DRIVER_SOURCE, Outcome, Tape
+from nngraph.run.tape import DRIVER_NAME, DRIVER_SOURCE, Outcome, Ready, Tape
 from nngraph_kernels.cpu.memory import INDEX_OUT_OF_RANGE
 from nngraph_kernels.record import record
 
@@ -46,6 +46,8 @@ class Bound:
         Views of where they lie.
     origins : tuple of int
         For each launch of the program the call of the schedule that it makes, -1 if it makes none.
+    ready : Ready
+        One step of it.
     """
 
     program: Program
@@ -53,6 +55,7 @@ class Bound:
     inputs: dict[str, np.ndarray]
     outputs: dict[str, np.ndarray]
     origins: tuple[int, ...]
+    ready: Ready
 
 
 @dataclass(slots=True, eq=False)
@@ -147,7 +150,8 @@ class Programs:
         graph = scheduled(c).graph
         inputs = {value.name: self.view(memory, value, batch) for value in graph.inputs}
         outputs = {name: self.view(memory, value, batch) for name, value in graph.outputs}
-        bound = Bound(program, planned, inputs, outputs, origins(scheduled(c), before, after))
+        ready = self.tape.ready([Segment(program, 1)], self.thread_count)
+        bound = Bound(program, planned, inputs, outputs, origins(scheduled(c), before, after), ready)
         if feed is None:
             self.bound[purpose, batch] = bound
         return bound
@@ -222,8 +226,7 @@ class Programs:
                 for name, view in bound.inputs.items():
                     view[...] = inputs[name]
 
-            outcome = self.tape.run([Segment(bound.program, 1)], self.thread_count, prepare)
-            self.check(outcome, purpose, bound)
+            self.check(bound.ready.run(prepare), purpose, bound)
             return {name: view.copy() for name, view in bound.outputs.items()}
 
     def check(self, outcome: Outcome, purpose: Purpose, bound: Bound) -> None:

@@ -244,3 +244,48 @@ def test_labels_that_are_text_keep_their_numbers():
     assert history["validation_accuracy"][-1] == pytest.approx(right.mean())
     with pytest.raises(DataError, match="the classes are 'a', 'b', 'c'"):
         model.evaluate(x, np.char.upper(y))
+
+
+def test_a_predictor_does_what_predict_does():
+    g = ng.Graph("two")
+    a, words = g.input("a", shape=(3,)), g.input("words", shape=(2,), dtype="int32")
+    h = g.concat([g.relu(g.linear(a, 4)), g.flatten(g.embedding(words, 5, 2))])
+    g.output(g.linear(h, 2), name="first")
+    g.output(g.tanh(h), name="second")
+    model = ng.compile(g, threads=2)
+    random = np.random.default_rng(0)
+    given = {"a": random.normal(size=(4, 3)), "words": random.integers(0, 5, (4, 2))}
+    found, expected = model.predictor(4)(given), model.predict(given)
+    assert found.keys() == expected.keys() == {"first", "second"}
+    assert all(np.array_equal(found[name], expected[name]) for name in expected)
+
+
+def test_a_predictor_standardizes_and_follows_the_parameters():
+    data = from_arrays(np.random.default_rng(1).normal(5, 3, (40, 2)), np.arange(40) % 2)
+    g = ng.Graph("small")
+    g.output(g.linear(g.input("x", shape=(2,)), 2), name="scores")
+    model = ng.compile(g, loss="cross_entropy", optimizer="adam")
+    ask = model.predictor()
+    before = ask(data.x[:1])
+    kept = before.copy()
+    model.fit(data.x, data.y, epochs=2, standardize=True)
+    after = ask(data.x[:1])
+    assert np.array_equal(after, model.predict(data.x[:1]))
+    assert not np.array_equal(after, before)
+    assert np.array_equal(before, kept)  # the caller's own
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (np.zeros((2, 3)), r"shape \(2, 3\) given, 'x' of float32 and shape \(1, 3\) expected"),
+        ({"y": np.zeros((1, 3))}, "'y' of float64"),
+        (np.zeros((1, 3), complex), "complex128 and shape"),
+        ([["a", "b", "c"]], "<U1"),
+    ],
+)
+def test_a_predictor_refuses_what_does_not_fit(given, message):
+    g = ng.Graph("one")
+    g.output(g.relu(g.input("x", shape=(3,))))
+    with pytest.raises(DataError, match=message):
+        ng.compile(g).predictor()(given)

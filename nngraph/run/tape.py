@@ -36,6 +36,7 @@ def ng_drive(args, thread, threads):
 '''
 EXIT_SECONDS: Final = 10.0  # for the calls that run when the interpreter exits
 _Entry = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+_CLEARED: Final = (layout.STOP, layout.ERROR, layout.ERROR_CALL, layout.SEGMENT, layout.LEAVE)
 Reason = Literal["done", "stopped", "failed"]
 _REASONS: Final[dict[int, Reason]] = {
     layout.DONE: "done",
@@ -76,157 +77,164 @@ class Tape:
     """
 
     def __init__(self, driver: int) -> None:
-        self._driver = _Entry(driver)
         words = aligned_zeros(layout.CONTROL_WORDS, np.int64)
         words[layout.OFFER] = layout.NO_OFFER
-        self._address = words.ctypes.data
-        self._control: memoryview[int] = words.data  # NumPy takes three times as long for one word
-        self._busy = threading.Lock()
-        self._followers = Followers(self._driver, self._control, self._address)
+        self.address = words.ctypes.data
+        self.control: memoryview[int] = words.data  # NumPy takes three times as long for one word
+        self.driver = _Entry(driver)
+        self.busy = threading.Lock()
+        self.followers = Followers(self.driver, self.control, self.address)
+        _tapes.add(self)
 
     @property
     def step(self) -> int:
         """Finished steps, across runs; it may be set between runs."""
-        return self._control[layout.STEP]
+        return self.control[layout.STEP]
 
     @step.setter
     def step(self, value: int) -> None:
-        self._control[layout.STEP] = value
+        self.control[layout.STEP] = value
 
     @property
     def step_address(self) -> int:
         """Address of the number of finished steps, for the argument slots of kernels."""
-        return self._address + 8 * layout.STEP
+        return self.address + 8 * layout.STEP
 
     @property
     def cursor_address(self) -> int:
         """Address of the first row of the current batch within the order of the data."""
-        return self._address + 8 * layout.CURSOR
+        return self.address + 8 * layout.CURSOR
 
     @property
     def error_address(self) -> int:
         """Address of the word where a kernel writes a code that is not 0 to end the run."""
-        return self._address + 8 * layout.ERROR
+        return self.address + 8 * layout.ERROR
 
-    def run(self, segments: Sequence[Segment], threads: int = 1, prepare: Callable[[], None] | None = None) -> Outcome:
-        """Run on the calling thread, and on others beside it if ``threads`` is more than 1.
+    def ready(self, segments: Sequence[Segment], threads: int = 1) -> Ready:
+        """All that can be done before a run, for one that is repeated."""
+        return Ready(self, segments, threads)
 
-        `prepare` is called before, when no other run can begin or be under way.
-        """
-        running = self._running(segments, threads)
-        try:
-            if prepare:
-                prepare()
-            running.begin()
-        except BaseException:
-            running.abandon()
-            raise
-        try:
-            running.lead()
-        finally:  # Ctrl-C comes when native code returns: the run is over, and the next must be possible
-            running.end()
-        return running.outcome
+    def run(self, segments: Sequence[Segment], threads: int = 1) -> Outcome:
+        """Run on the calling thread, and on others beside it if ``threads`` is more than 1."""
+        return self.ready(segments, threads).run()
 
     def start(self, segments: Sequence[Segment], threads: int | None = None) -> Running:
         """Run on other threads; the calling thread enters no native code and can be interrupted."""
-        running = self._running(segments, available_cores() if threads is None else threads)
-        running.begin()
-        submit([Task(running.lead, running.end)])
-        return running
-
-    def _running(self, segments: Sequence[Segment], threads: int) -> Running:
-        if not self._busy.acquire(blocking=False):
-            raise ExecutionError("this tape is running already; wait for it, or stop it, first")
-        return Running(self._driver, self._control, self._address, self._busy, self._followers, segments, threads)
+        return Running(self.ready(segments, available_cores() if threads is None else threads))
 
 
 class Followers:
     """The threads that do pieces of a tape's calls; they stay for a while after a run."""
 
     def __init__(self, driver: Callable[[int, int, int], None], control: memoryview[int], address: int) -> None:
-        self._driver, self._control = driver, control
-        self._address = address
+        self._driver, self._control, self._address = driver, control, address
         self._question, self._arguments = np.zeros(1, np.int64), np.array([address], np.int64)
         self._asked, self._block = self._question.ctypes.data, self._arguments.ctypes.data
-        self._submitted = 0
-        self._process = os.getpid()
-        _followers.add(self)
+        self.submitted = 0
+        self.process = os.getpid()
 
     def gather(self, count: int) -> None:
         """See to it that at least so many are there, and stay until the run ends that begins now."""
-        if self._process != os.getpid():  # a forked child has none of its parent's threads
-            self._process, self._submitted = os.getpid(), self._control[layout.EXITS]
+        if self.process != os.getpid():  # a forked child has none of its parent's threads
+            self.process, self.submitted = os.getpid(), self._control[layout.EXITS]
         self._question[0] = self._address
         self._driver(self._asked, layout.BEGIN, 0)
-        missing = count - (self._submitted - int(self._question[0]))
+        missing = count - (self.submitted - int(self._question[0]))
         if missing > 0:
-            self._submitted += missing
+            self.submitted += missing
             submit([Task(self._follow, nothing)] * missing)
 
     def _follow(self) -> None:
         self._driver(self._block, layout.FOLLOW, 0)
 
-    def dismiss(self) -> None:
-        """Tell all to leave; no run may be under way or begin any more."""
-        self._control[layout.OFFER] = layout.GONE
-
     @property
     def gone(self) -> bool:
-        return self._process != os.getpid() or self._control[layout.EXITS] >= self._submitted
+        """Whether all have left."""
+        return self.process != os.getpid() or self._control[layout.EXITS] >= self.submitted
 
 
 def nothing() -> None:
     """What there is to do when a follower has left."""
 
 
-class Running:
-    """A run of a tape: made by `Tape.start`, and over when its leader has left."""
+class Ready:
+    """Segments with their tables, to be run any number of times."""
 
-    def __init__(
-        self,
-        driver: Callable[[int, int, int], None],
-        control: memoryview[int],
-        address: int,
-        busy: threading.Lock,
-        followers: Followers,
-        segments: Sequence[Segment],
-        threads: int,
-    ) -> None:
-        self._driver, self._control, self._busy, self._followers = driver, control, busy, followers
+    def __init__(self, tape: Tape, segments: Sequence[Segment], threads: int) -> None:
+        self.tape = tape
         self._segments = tuple(segments)
         self._threads = min(max(1, threads), layout.THREADS) if any(s.program.parallel for s in self._segments) else 1
         self._table = _segment_table(self._segments)
-        self._arguments = np.array([address, self._table.ctypes.data, len(self._segments)], np.int64)
+        self._arguments = np.array([tape.address, self._table.ctypes.data, len(self._segments)], np.int64)
         self._block = self._arguments.ctypes.data
-        self._first_step = control[layout.STEP]
+        self.first_step = 0
+
+    def run(self, prepare: Callable[[], None] = nothing) -> Outcome:
+        """Run on the calling thread; `prepare` is called before, when no other run can begin or be under way."""
+        self.begin(prepare)
+        return self.finish()
+
+    def begin(self, prepare: Callable[[], None] = nothing) -> None:
+        """Take the tape; what comes next must be `finish`.
+
+        Raises
+        ------
+        ExecutionError
+            If another run is under way.
+        """
+        if not self.tape.busy.acquire(blocking=False):
+            raise ExecutionError("this tape is running already; wait for it, or stop it, first")
+        control = self.tape.control
+        try:
+            self.first_step = control[layout.STEP]
+            for word in _CLEARED:
+                control[word] = 0
+            prepare()
+            if self._threads > 1:
+                self.tape.followers.gather(self._threads - 1)
+        except BaseException:
+            control[layout.WANTED] = 0
+            self.tape.busy.release()
+            raise
+
+    def finish(self) -> Outcome:
+        """Lead the run, and give the tape back."""
+        try:
+            self.tape.driver(self._block, layout.LEAD, self._threads)
+        finally:  # Ctrl-C comes when native code returns: the run is over, and the next must be possible
+            outcome = self._outcome()
+            self.tape.busy.release()
+        return outcome
+
+    def _outcome(self) -> Outcome:
+        control = self.tape.control
+        return Outcome(
+            steps=control[layout.STEP] - self.first_step,
+            reason=_REASONS[control[layout.LEAVE]],
+            error=control[layout.ERROR],
+            segment=control[layout.SEGMENT],
+            call=control[layout.ERROR_CALL if control[layout.ERROR] else layout.CALL],
+        )
+
+
+class Running:
+    """A run on other threads: made by `Tape.start`, and over when its leader has left."""
+
+    def __init__(self, ready: Ready) -> None:
+        self._ready = ready
+        self._control = ready.tape.control
         self._done = threading.Event()
         self._process = os.getpid()
-        for word in (layout.STOP, layout.ERROR, layout.ERROR_CALL, layout.SEGMENT, layout.LEAVE):
-            control[word] = 0
-        _live.add(self)
+        ready.begin()
+        submit([Task(self._lead, self._done.set)])
 
-    def begin(self) -> None:
-        if self._threads > 1:
-            self._followers.gather(self._threads - 1)
-
-    def abandon(self) -> None:
-        """Let another run begin in place of this one, which has not."""
-        _live.discard(self)
-        self._control[layout.WANTED] = 0
-        self._busy.release()
-
-    def lead(self) -> None:
-        self._driver(self._block, layout.LEAD, self._threads)
-
-    def end(self) -> None:
-        self._outcome = self._read_outcome()
-        self._busy.release()
-        self._done.set()
+    def _lead(self) -> None:
+        self._outcome = self._ready.finish()
 
     @property
     def steps_done(self) -> int:
         """Steps finished so far in this run."""
-        return self.outcome.steps if self.done else self._control[layout.STEP] - self._first_step
+        return self.outcome.steps if self.done else self._control[layout.STEP] - self._ready.first_step
 
     @property
     def done(self) -> bool:
@@ -251,19 +259,8 @@ class Running:
             raise ExecutionError("this run is not over yet")
         return self._outcome
 
-    def _read_outcome(self) -> Outcome:
-        control = self._control
-        return Outcome(
-            steps=control[layout.STEP] - self._first_step,
-            reason=_REASONS[control[layout.LEAVE]],
-            error=control[layout.ERROR],
-            segment=control[layout.SEGMENT],
-            call=control[layout.ERROR_CALL if control[layout.ERROR] else layout.CALL],
-        )
 
-
-_live: weakref.WeakSet[Running] = weakref.WeakSet()
-_followers: weakref.WeakSet[Followers] = weakref.WeakSet()
+_tapes: weakref.WeakSet[Tape] = weakref.WeakSet()
 
 
 def _segment_table(segments: Sequence[Segment]) -> Words:
@@ -277,13 +274,13 @@ def _segment_table(segments: Sequence[Segment]) -> Words:
 
 @atexit.register
 def _stop_all() -> None:
-    """No thread may be in native code when the interpreter frees what it works on."""
-    for running in list(_live):
-        running.stop()
+    """No thread may be in native code when the interpreter frees what it works on, and none may enter it again."""
+    own = [tape for tape in list(_tapes) if tape.followers.process == os.getpid()]
+    for tape in own:
+        tape.control[layout.STOP] = 1
     limit = time.monotonic() + EXIT_SECONDS
-    for running in list(_live):
-        running.wait(max(0.0, limit - time.monotonic()))
-    for followers in list(_followers):
-        followers.dismiss()
-    while time.monotonic() < limit and not all(followers.gone for followers in list(_followers)):
+    for tape in own:
+        if tape.busy.acquire(timeout=max(0.0, limit - time.monotonic())):
+            tape.control[layout.OFFER] = layout.GONE
+    while time.monotonic() < limit and not all(tape.followers.gone for tape in own):
         time.sleep(1e-4)

@@ -203,14 +203,14 @@ def test_nothing_to_do(tape: Tape, program: Any) -> None:
 def test_followers_stay_for_the_next_run_and_leave_when_none_comes(tape: Tape, program: Any) -> None:
     sums = aligned_zeros(2, np.int64)
     bound = program([("ng_watch_add", True, [sums.ctypes.data])])
-    followers = tape._followers
+    followers = tape.followers
     for _ in range(300):
         assert tape.run([Segment(bound, 1)], 3).steps == 1
-    assert 2 <= followers._submitted < 100  # not two for each run
+    assert 2 <= followers.submitted < 100  # not two for each run
     until(lambda: followers.gone)
-    before = followers._submitted
+    before = followers.submitted
     assert tape.run([Segment(bound, 5)], 3).steps == 5
-    assert followers._submitted == before + 2
+    assert followers.submitted == before + 2
     assert sums.tolist() == [305 * (1 + 2 + 3), 305 * 9]
 
 
@@ -219,14 +219,14 @@ def test_followers_stay_while_a_run_goes_on(tape: Tape, program: Any) -> None:
     shared = program([("ng_watch_add", True, [sums.ctypes.data])])
     held = program([("ng_watch_hold", False, [gate.ctypes.data])])
     running = tape.start([Segment(shared, 1), Segment(held, 1), Segment(shared, 1)], 2)
-    followers = tape._followers
+    followers = tape.followers
     until(lambda: gate[0] == 1)
     time.sleep(0.2)  # ten times as long as they stay without a run
     assert not followers.gone
     gate[1] = 1
     assert running.wait(10)
     until(lambda: followers.gone)
-    assert followers._submitted == 1
+    assert followers.submitted == 1
     assert sums.tolist() == [6, 8]
 
 
