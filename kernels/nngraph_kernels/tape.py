@@ -92,6 +92,7 @@ def begin(control, args):
 @njit(error_model="numpy")
 def lead(control, segments, count, threads):
     """Run the segments."""
+    atomic_store(control, WANTED, 1)
     leave = DONE
     for index in range(count):
         if leave == DONE:

@@ -133,6 +133,11 @@ class Followers:
         self.submitted = 0
         self.process = os.getpid()
 
+    def wake(self, count: int) -> None:
+        """See to it that so many are there. One may be about to leave: a run that is over soon can do without it."""
+        if self.process != os.getpid() or self.submitted - self._control[layout.EXITS] < count:
+            self.gather(count)
+
     def gather(self, count: int) -> None:
         """See to it that at least so many are there, and stay until the run ends that begins now."""
         if self.process != os.getpid():  # a forked child has none of its parent's threads
@@ -168,6 +173,10 @@ class Ready:
         self._arguments = np.array([tape.address, self._table.ctypes.data, len(self._segments)], np.int64)
         self._block = self._arguments.ctypes.data
         self.first_step = 0
+        steps = sum(segment.steps for segment in self._segments)
+        last = len(self._segments[-1].program.table) - 1 if self._segments else 0
+        self._done = Outcome(steps, "done", 0, len(self._segments) - 1, last)
+        self._call = tape.followers.gather if steps > 1 else tape.followers.wake
 
     def run(self, prepare: Callable[[], None] = nothing) -> Outcome:
         """Run on the calling thread; `prepare` is called before, when no other run can begin or be under way."""
@@ -191,7 +200,7 @@ class Ready:
                 control[word] = 0
             prepare()
             if self._threads > 1:
-                self.tape.followers.gather(self._threads - 1)
+                self._call(self._threads - 1)
         except BaseException:
             control[layout.WANTED] = 0
             self.tape.busy.release()
@@ -208,6 +217,8 @@ class Ready:
 
     def _outcome(self) -> Outcome:
         control = self.tape.control
+        if control[layout.LEAVE] == layout.DONE:
+            return self._done
         return Outcome(
             steps=control[layout.STEP] - self.first_step,
             reason=_REASONS[control[layout.LEAVE]],

@@ -1,4 +1,4 @@
-"""The same through `Model.fit`: batches are gathered, losses and metrics recorded; and through `Model.predict`."""
+"""The same through `Model.fit`: batches are gathered, losses and metrics recorded; and through `Model.predictor`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ VERSION = ng.__version__
 def predictor(task: Task) -> Ask:
     model = ng.compile(ng.load(task.folder / "network.json"), dtype=task.dtype, threads=task.threads)
     model.set_parameters(task.parameters | task.statistics)
-    return cast("Ask", model.predict)  # one output: an array
+    return cast("Ask", model.predictor(task.batch))  # one output: an array
 
 
 class Trainer:
