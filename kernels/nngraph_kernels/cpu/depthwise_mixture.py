@@ -6,16 +6,14 @@ an argument: the addresses of x_i, mean_i, factor_i and offset_i stand in the sl
 
 from __future__ import annotations
 
-from llvmlite import ir
-
 from nngraph_kernels.cpu.depthwise_rows import Channels, each_once, groups
-from nngraph_kernels.cpu.flow import load_scalar, moved, short_loop, short_reduction, zero_vector
+from nngraph_kernels.cpu.flow import ask_for, load_scalar, moved, short_loop, short_reduction, zero_vector
 from nngraph_kernels.record import record
 from nngraph_kernels.simd.arguments import pointer
 from nngraph_kernels.simd.arithmetic import fma, select
 from nngraph_kernels.simd.lanes import first
 from nngraph_kernels.simd.memory import load, load_masked, store
-from nngraph_kernels.simd.register import Pointer, Register, broadcast, call_named
+from nngraph_kernels.simd.register import Pointer, Register, broadcast
 
 X, MEAN, FACTOR, OFFSET = range(4)
 
@@ -82,20 +80,12 @@ def mix_row(mixture: Mixture, at: Register, c: Register, width: Register, y: Poi
             x = mixture.listed(i, X)
             a = load(table, i * mixture.row, lanes)
             for place in places if mixture.ahead else []:
-                ask_for(x, place + width * held.count)
+                ask_for(moved(x, place + width * held.count))
             results += [fma(held.read(x, place), a, p) for place, p in zip(places, sums, strict=True)]
         for q, p in enumerate(results):
             store(y, (j + q) * lanes, select(p < 0.0, 0.0, p))
 
     groups(width, mix)
-
-
-def ask_for(x: Pointer, at: Register) -> None:
-    """Have the cache line of the element there brought in meanwhile; there may be none."""
-    builder, number = x.builder, ir.IntType(32)
-    address = builder.bitcast(moved(x, at).value, ir.IntType(8).as_pointer())
-    read, keep, data = (ir.Constant(number, value) for value in (0, 3, 1))
-    call_named(builder, "llvm.prefetch.p0", ir.VoidType(), [address, read, keep, data])
 
 
 def finish_row(

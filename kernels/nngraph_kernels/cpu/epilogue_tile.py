@@ -74,7 +74,7 @@ def once_per_column(e: Applied, place: Place) -> Values:
 
 def once_per_row(e: Applied, place: Place) -> Values:
     """The operands that do not change along a row."""
-    return {x: load_splat(e.slots[x], _row_start(e, x, place), e.lanes) for x in _read(e.epilogue, "row")}
+    return {x: load_splat(e.slots[x], row_start(e, x, place), e.lanes) for x in _read(e.epilogue, "row")}
 
 
 def apply(e: Applied, acc: Register, place: Place, known: Values) -> tuple[Register, ...]:
@@ -83,7 +83,7 @@ def apply(e: Applied, acc: Register, place: Place, known: Values) -> tuple[Regis
     operands = [values[x] for x in _read(e.epilogue, "full", "row", "column")]
     results = e.each(acc, *operands, place.batch, place.row, place.column)
     for y, result in zip(output_names(e.epilogue), results, strict=not e.epilogue.moments):
-        at = _row_start(e, y, place) + place.column
+        at = row_start(e, y, place) + place.column
         if place.mask is None:
             store(e.slots[y], at, result)
         else:
@@ -91,12 +91,12 @@ def apply(e: Applied, acc: Register, place: Place, known: Values) -> tuple[Regis
     return results
 
 
-def _row_start(e: Applied, name: str, place: Place) -> Register:
+def row_start(e: Applied, name: str, place: Place) -> Register:
     return place.batch * e.slots[f"{name}_batch"] + place.row * e.slots[f"{name}_row"]
 
 
 def _load(e: Applied, name: str, place: Place, rows: bool) -> Register:
-    start = _row_start(e, name, place) if rows else place.batch * e.slots[f"{name}_batch"]
+    start = row_start(e, name, place) if rows else place.batch * e.slots[f"{name}_batch"]
     at = start + place.column
     return load(e.slots[name], at, e.lanes) if place.mask is None else load_masked(e.slots[name], at, place.mask)
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from llvmlite import ir
-
+from nngraph_kernels.cpu.flow import ask_for, moved
 from nngraph_kernels.examples_reference import STREAM
 from nngraph_kernels.random import philox4x32
 from nngraph_kernels.simd.arithmetic import shift_right_logical
 from nngraph_kernels.simd.lanes import pick
 from nngraph_kernels.simd.memory import load, load_scalar, store
-from nngraph_kernels.simd.register import Pointer, Register, call_named, constant, convert
+from nngraph_kernels.simd.register import Pointer, Register, constant, convert
 from nngraph_kernels.simd.tracing import traced
 
 Scale = tuple[Pointer, Pointer]  # mean and factor of each element of a row, of the type that is computed in
@@ -78,7 +77,4 @@ def window(
 @traced
 def prefetch(x: Pointer, element: Register) -> None:
     """Ask for the cache line of an element that is read later."""
-    builder = x.builder
-    address = builder.gep(x.value, [element.value])
-    arguments = [address, *(ir.Constant(ir.IntType(32), flag) for flag in (0, 3, 1))]  # to read, often, data
-    call_named(builder, "llvm.prefetch.p0", ir.VoidType(), arguments)
+    ask_for(moved(x, element))

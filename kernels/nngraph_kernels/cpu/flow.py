@@ -12,7 +12,7 @@ from llvmlite.ir.values import MDValue
 from numba import types
 
 from nngraph_kernels.simd.primitive import primitive
-from nngraph_kernels.simd.register import Pointer, Register
+from nngraph_kernels.simd.register import Pointer, Register, call_named
 from nngraph_kernels.simd.vector_types import ELEMENTS
 
 
@@ -128,3 +128,11 @@ def zero_vector(builder: ir.IRBuilder, dtype: str, lanes: int) -> Register:
 def load_scalar(pointer: Pointer, offset: int) -> Register:
     """The one element `offset` elements further on."""
     return Register(pointer.builder, pointer.dtype, 0, pointer.builder.load(moved(pointer, offset).value))
+
+
+def ask_for(pointer: Pointer, level: int = 1) -> None:
+    """Have the cache line of an element brought to a cache of this level meanwhile; there need be none."""
+    builder, number = pointer.builder, ir.IntType(32)
+    address = builder.bitcast(pointer.value, ir.IntType(8).as_pointer())
+    read, keep, data = (ir.Constant(number, value) for value in (0, 4 - level, 1))
+    call_named(builder, "llvm.prefetch.p0", ir.VoidType(), [address, read, keep, data])

@@ -8,9 +8,17 @@ from typing import Any
 
 from llvmlite import ir
 
-from nngraph_kernels.cpu.epilogue import PIECES, Epilogue
-from nngraph_kernels.cpu.epilogue_tile import Moments, Place, begin_piece, from_registers, from_tile, piece_bounds
-from nngraph_kernels.cpu.flow import declared, integer_constant, moved
+from nngraph_kernels.cpu.epilogue import PIECES, Epilogue, operand_names
+from nngraph_kernels.cpu.epilogue_tile import (
+    Moments,
+    Place,
+    begin_piece,
+    from_registers,
+    from_tile,
+    piece_bounds,
+    row_start,
+)
+from nngraph_kernels.cpu.flow import ask_for, declared, integer_constant, moved
 from nngraph_kernels.cpu.flow import short_loop as loop
 from nngraph_kernels.cpu.integers import least, quotient
 from nngraph_kernels.cpu.matmul import SHARE_TILES, MatmulSpec, arguments
@@ -23,6 +31,8 @@ from nngraph_kernels.record import record
 from nngraph_kernels.simd.arithmetic import cast, select
 from nngraph_kernels.simd.lanes import first
 from nngraph_kernels.simd.register import Operand, Pointer, Register
+
+LARGE = 65536  # elements of a result: an operand as large does not stay in a core's caches beside the factors
 
 
 def float32(value: Operand) -> Register:
@@ -184,8 +194,23 @@ def _rows_of_a(f: Frame, block: Block, top: Register, height: Register, k: Regis
     return moved(a, top + k * f["a_row"] if f.spec.transpose_a else top * f["a_row"] + k)
 
 
+def _ask_for_operands(f: Frame, block: Block, tile: Tile) -> None:
+    """Have what the epilogue reads of a large result brought to the caches while the sum is computed."""
+    e = f.epilogue
+    names = zip(operand_names(e.epilogue), e.epilogue.operands, strict=True)
+    read = [x for x, operand in names if operand.access == "full"]
+    if not read:
+        return
+    wanted = (f["M"] * f["N"] > LARGE) & tile.share.last
+    with tile.top.builder.if_then(wanted.value), loop(0, tile.height) as r, loop(0, block.width, e.lanes) as j:
+        place = Place(block.batch, tile.top + r, block.left + j)
+        for x in read:
+            ask_for(moved(e.slots[x], row_start(e, x, place) + place.column), level=2)
+
+
 def _tile(f: Frame, block: Block, tile: Tile) -> None:
     """What fills the register tile stays in registers, the epilogue permitting; the rest goes through its copy."""
+    _ask_for_operands(f, block, tile)
     start = integer_constant(tile.top.builder, 0)
     if f.unrolled:
         full = tile.height.equals(f.cut.rows)
