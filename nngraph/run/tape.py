@@ -132,6 +132,7 @@ class Followers:
         self._asked, self._block = self._question.ctypes.data, self._arguments.ctypes.data
         self.submitted = 0
         self.process = os.getpid()
+        _followers.add(self)
 
     def wake(self, count: int) -> None:
         """See to it that so many are there. One may be about to leave: a run that is over soon can do without it."""
@@ -148,6 +149,10 @@ class Followers:
         if missing > 0:
             self.submitted += missing
             submit([Task(self._follow, nothing)] * missing)
+
+    def dismiss(self) -> None:
+        """Tell all to leave; no run may be under way, or begin any more."""
+        self._control[layout.OFFER] = layout.GONE
 
     def _follow(self) -> None:
         self._driver(self._block, layout.FOLLOW, 0)
@@ -272,6 +277,7 @@ class Running:
 
 
 _tapes: weakref.WeakSet[Tape] = weakref.WeakSet()
+_followers: weakref.WeakSet[Followers] = weakref.WeakSet()  # some are there longer than their tape
 
 
 def _segment_table(segments: Sequence[Segment]) -> Words:
@@ -286,12 +292,14 @@ def _segment_table(segments: Sequence[Segment]) -> Words:
 @atexit.register
 def _stop_all() -> None:
     """No thread may be in native code when the interpreter frees what it works on, and none may enter it again."""
-    own = [tape for tape in list(_tapes) if tape.followers.process == os.getpid()]
-    for tape in own:
+    tapes = [tape for tape in list(_tapes) if tape.followers.process == os.getpid()]
+    for tape in tapes:
         tape.control[layout.STOP] = 1
     limit = time.monotonic() + EXIT_SECONDS
-    for tape in own:
-        if tape.busy.acquire(timeout=max(0.0, limit - time.monotonic())):
-            tape.control[layout.OFFER] = layout.GONE
-    while time.monotonic() < limit and not all(tape.followers.gone for tape in own):
+    for tape in tapes:
+        tape.busy.acquire(timeout=max(0.0, limit - time.monotonic()))
+    left = list(_followers)
+    for followers in left:
+        followers.dismiss()
+    while time.monotonic() < limit and not all(followers.gone for followers in left):
         time.sleep(1e-4)

@@ -62,6 +62,11 @@ while running.steps_done < 1000:
     time.sleep(0.01)
 print("leaving")
 """
+GONE_BEFORE = """
+for _ in range(30):
+    Tape(kernels[DRIVER_NAME]).run([Segment(program, 5)], 4)
+print("leaving")
+"""
 INTERRUPTED = """
 import signal, threading
 running = tape.start([Segment(program, 10**12)], 2)
@@ -79,8 +84,8 @@ print(running.outcome.reason)
 
 @pytest.mark.parametrize(
     ("script", "output"),
-    [(FORKS, "7\n"), (EXITS, "leaving\n"), (INTERRUPTED, "True\nstopped\n")],
-    ids=["fork", "exit", "interrupt"],
+    [(FORKS, "7\n"), (EXITS, "leaving\n"), (GONE_BEFORE, "leaving\n"), (INTERRUPTED, "True\nstopped\n")],
+    ids=["fork", "exit", "exit of tapes that are gone", "interrupt"],
 )
 def test_processes(script: str, output: str) -> None:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
