@@ -120,7 +120,7 @@ def edge(source: str, target: str, **attributes: object) -> dict[str, object]:
 
 WRONG = {
     "empty": ("", "m.json: not JSON: Expecting value (line 1, column 1)"),
-    "not JSON": ('{"format":\n 1,}', "m.json: not JSON: Expecting property name"),
+    "not JSON": ('{"format":\n 1', "m.json: not JSON: Expecting ',' delimiter (line 2, column 3)"),
     "another object": ('{"layers": []}', "m.json: neither a model file"),
     "a list": ("[]", "neither a model file"),
     "deep": ("[" * 100_000, "nested too deeply"),

@@ -89,7 +89,7 @@ print(running.outcome.reason)
 )
 def test_processes(script: str, output: str) -> None:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, "-c", SCRIPT + script]
+    command = [sys.executable, "-W", "ignore:This process", "-c", SCRIPT + script]  # a fork beside threads: Python 3.12
     result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
     assert (result.stdout, result.stderr, result.returncode) == (output, "", 0)
 
