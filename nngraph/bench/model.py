@@ -138,9 +138,7 @@ def profile(programs: Programs, purpose: Purpose, batch: int, seed: int = 0) -> 
     roofline, threads = Roofline(programs), programs.thread_count
     calls, launches = scheduled(programs.compile(purpose)).calls, bound.program.table.tolist()
     timed = [
-        call_time(
-            number, calls[number], batch, programs.thread_count if flags & layout.PARALLEL else 1, *when, roofline
-        )
+        call_time(number, calls[number], batch, threads if flags & layout.PARALLEL else 1, *when, roofline)
         for number, (_, _, flags), when in zip(bound.origins, launches, zip(starts, lengths, strict=True), strict=False)
         if number >= 0
     ]

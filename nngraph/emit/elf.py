@@ -33,6 +33,8 @@ WORD, FAR = 4, 2**31
 ALIGNMENT: Final = 64
 TRAMPOLINE: Final = struct.Struct("<2sQ3s")  # movabs $address, %r11; jmp *%r11
 
+DAMAGE: Final = (struct.error, IndexError, ValueError, OverflowError)  # what reading a damaged object raises
+
 _code: list[mmap.mmap] = []  # stays as long as the process: programs hold bare addresses
 
 
@@ -64,26 +66,16 @@ class Symbol:
 
 
 def link(objects: Mapping[str, bytes]) -> dict[str, int]:
-    """Put objects into executable memory.
+    """Put objects into executable memory; the rest as in `nngraph.emit.load.load_objects`.
 
-    Parameters
-    ----------
-    objects : mapping of str to bytes
-        The object code of each kernel, under the name of its entry.
-
-    Returns
-    -------
-    dict of str to int
-        The address of each entry. Objects that are malformed, or anything but code, constants and calls, are absent;
-        so are all of them where this process may not make memory executable.
+    Objects that are malformed, or anything but code, constants and calls, are absent from the result; so are all of
+    them where this process may not make memory executable.
     """
     images: dict[str, Image] = {}
     starts: dict[str, int] = {}
     size = 0
     for name, code in objects.items():
-        with suppress(
-            UnlinkableError, struct.error, IndexError, ValueError, OverflowError
-        ):  # damage is all but the first
+        with suppress(UnlinkableError, *DAMAGE):
             images[name] = image = Image(code, name)
             starts[name] = size
             size += -(-image.size // ALIGNMENT) * ALIGNMENT
