@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from nngraph.differentiate import Objective, differentiate, evaluation
+from nngraph.differentiate import Objective, differentiate, evaluation, forward, pullback
 from nngraph.emit.cache import KernelCache, Progress, user_cache
 from nngraph.emit.source import kernel_source
 from nngraph.errors import OptionError
@@ -24,8 +24,8 @@ from nngraph.run.bind import copy_kernels
 from nngraph.schedule import schedule
 from nngraph_kernels.record import record
 
-Purpose = Literal["train", "gradients", "loss", "evaluate", "predict"]
-TRAINING: Final = ("train", "gradients", "loss")  # dropout and batch statistics as in training
+Purpose = Literal["train", "gradients", "loss", "evaluate", "predict", "forward", "pullback"]
+TRAINING: Final = ("train", "gradients", "loss", "forward", "pullback")  # dropout and batch statistics as in training
 
 
 @dataclass(slots=True)
@@ -38,7 +38,8 @@ class Compilation:
         The declared graph.
     purpose : str
         "train": a step with updates; "gradients": loss and gradients; "loss": the loss alone, as training has it;
-        "evaluate": loss and metrics; "predict".
+        "evaluate": loss and metrics; "predict"; "forward": outputs as in training; "pullback": these, and gradients
+        from cotangents of them.
     objective, optimizer
         As the purpose needs them.
     batch : int
@@ -84,6 +85,9 @@ def run_lower(c: Compilation, stop: str | None) -> None:
 def run_differentiate(c: Compilation, stop: str | None) -> None:
     assert c.graph
     if c.purpose == "predict":
+        return
+    if c.purpose in ("forward", "pullback"):
+        c.graph = (forward if c.purpose == "forward" else pullback)(c.graph)
         return
     if c.objective is None:
         raise OptionError(f"loss: none given, but '{c.purpose}' needs one; name it in compile(loss=...)")

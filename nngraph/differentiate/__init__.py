@@ -7,3 +7,5 @@ from nngraph.differentiate.objective import Metric as Metric
 from nngraph.differentiate.objective import Objective as Objective
 from nngraph.differentiate.objective import metrics_of as metrics_of
 from nngraph.differentiate.objective import objective_from as objective_from
+from nngraph.differentiate.pullback import forward as forward
+from nngraph.differentiate.pullback import pullback as pullback

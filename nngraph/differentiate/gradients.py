@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from nngraph.errors import CompilationError, DeclarationError
 from nngraph.ir.builder import Builder
@@ -22,11 +22,16 @@ def gradients(b: Builder, loss: Value, wanted: Collection[Value]) -> dict[Value,
     dict of Value to Value
         Values that the loss does not depend on (or only through ops without a derivative) are left out.
     """
+    if loss not in dependents(b.nodes, wanted):
+        return {}
+    return pull_back(b, {loss: b.constant(1.0, loss.type.dtype)}, wanted)
+
+
+def pull_back(b: Builder, given: Mapping[Value, Value], wanted: Collection[Value]) -> dict[Value, Value]:
+    """Append the nodes that take cotangents of some values back to `wanted`; what is returned is as of `gradients`."""
     nodes = tuple(b.nodes)
     reached = dependents(nodes, wanted)
-    cotangents: dict[Value, Value] = {}
-    if loss in reached:
-        cotangents[loss] = b.constant(1.0, loss.type.dtype)
+    cotangents = {value: dy for value, dy in given.items() if value in reached}
     kept = set(wanted)
     for node in reversed(nodes):
         if any(result in cotangents for result in node.results):
