@@ -18,10 +18,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
+from peers.document import group_tables, write
+from peers.machine import load_average
+from peers.operations import Operation, prepare_operation
 from peers.prepare import prepare
 from peers.processes import FRAMEWORKS, Framework, Peer, interpreter_of, prepare_in
-from peers.report import Measurement, disagreements, load_average, row_of, table, title, write
-from peers.works import WORKS, Work
+from peers.report import Measurement, disagreements, one_line, row_of, table, title
+from peers.works import GROUPS, WORKS, Network, Work
 
 IDLE = 0.3  # load up to which a machine counts as idle
 LONGEST = 20  # times the length of a turn, for the slowest peer
@@ -29,7 +32,8 @@ Chosen = Sequence[tuple[Framework, str]]
 
 
 @click.command()
-@click.option("--work", "works", multiple=True, type=click.Choice(list(WORKS)), help="Which works.  [default: all]")
+@click.option("--work", "given", metavar="NAME", multiple=True,
+              help=f"A work, or all of a group: {', '.join(GROUPS)}.  [default: all]")  # fmt: skip
 @click.option("--peer", "names", multiple=True, type=click.Choice([each.name for each in FRAMEWORKS]),
               help="Which frameworks.  [default: all that are there]")  # fmt: skip
 @click.option("--threads", multiple=True, type=click.IntRange(1), default=(2,), show_default=True)
@@ -44,7 +48,7 @@ Chosen = Sequence[tuple[Framework, str]]
 @click.option("--pytensor", metavar="PYTHON", help="Interpreter of an environment with PyTensor.")
 @click.option("--output", type=click.Path(path_type=Path), help="Write OUTPUT.md and OUTPUT.json.")
 def main(
-    works: tuple[str, ...], names: tuple[str, ...], threads: tuple[int, ...], turns: int, seconds: float, cold: bool,
+    given: tuple[str, ...], names: tuple[str, ...], threads: tuple[int, ...], turns: int, seconds: float, cold: bool,
     wiring: int, output: Path | None, **interpreters: str | None,
 ) -> None:  # fmt: skip
     """Print each peer's first, median and best step, how many times nngraph is faster, and its peak memory."""
@@ -53,17 +57,38 @@ def main(
         click.echo(f"load {load:.1f} in the last minute: times of a busy machine mean little", err=True)
     measurements: list[Measurement] = []
     problems: list[str] = []
-    for work in [replace(WORKS[name], wiring=wiring) for name in works or WORKS]:
+    for work in works_of(given, wiring):
         doing = [(framework, interpreter) for framework, interpreter in chosen if framework.does(work)]
         for count in threads if doing else ():
             measured = measure(work, doing, count, turns, seconds, cold)
-            click.echo(f"\n{title(measured)}\n\n{table(measured)}")
+            click.echo(
+                one_line(measured) if isinstance(work, Operation) else f"\n{title(measured)}\n\n{table(measured)}"
+            )
             measurements.append(measured)
             problems += disagreements(measured)
+    click.echo("\n" + "\n".join(group_tables(measurements)))
     if problems:
         raise click.ClickException("the peers do not compute the same\n" + "\n".join(problems))
     if output:
+        save(output, measurements)
+
+
+def works_of(given: Sequence[str], wiring: int) -> list[Work]:
+    """The works that are named, by themselves or by their groups; all where none is."""
+    for name in given:
+        if name not in WORKS and name not in GROUPS:
+            raise click.BadParameter(
+                f"'{name}' given, expected a group or one of {', '.join(WORKS)}", param_hint="--work"
+            )
+    chosen = [work for work in WORKS.values() if not given or work.name in given or work.group in given]
+    return [replace(work, wiring=wiring) if isinstance(work, Network) else work for work in chosen]
+
+
+def save(output: Path, measurements: Sequence[Measurement]) -> None:
+    try:
         write(output, measurements)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
 
 
 def frameworks(names: Sequence[str], interpreters: Mapping[str, str | None]) -> Chosen:
@@ -84,23 +109,25 @@ def measure(work: Work, chosen: Chosen, threads: int, turns: int, seconds: float
     """Run one work in all peers."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        prepare(work, folder)
+        prepare_operation(work, folder) if isinstance(work, Operation) else prepare(work, folder)
         peers: list[Peer] = []
         for framework, interpreter in chosen:
-            peers.append(started(framework, interpreter, folder, threads, cold))
+            peers.append(started(framework, work, interpreter, folder, threads, cold))
             stack.callback(peers[-1].close)
-        steps = take_turns(peers, work.examples // work.batch, turns, seconds)
+        steps = take_turns(peers, work.epoch, turns, seconds)
+        for peer in peers if isinstance(work, Operation) else ():
+            peer.compare()
         return Measurement(work, threads, steps, cold, [row_of(peer, peers[0]) for peer in peers])
 
 
-def started(framework: Framework, interpreter: str, folder: Path, threads: int, cold: bool) -> Peer:
+def started(framework: Framework, work: Work, interpreter: str, folder: Path, threads: int, cold: bool) -> Peer:
     cache = folder / f"cache of {framework.name}" if cold else None
     if cache:
         cache.mkdir()
     try:
         if framework.preparation:
             prepare_in(interpreter, framework.preparation, folder, threads)
-        return Peer(framework, interpreter, folder, threads, cache)
+        return Peer(framework, work, interpreter, folder, threads, cache)
     except OSError as error:
         raise click.ClickException(str(error)) from None
 
@@ -109,9 +136,11 @@ def take_turns(peers: Sequence[Peer], epoch: int, turns: int, seconds: float) ->
     """Time all peers, the same steps each; how many steps a turn has."""
     for peer in peers:
         peer.turn(epoch)
-    found = [peer.turn(epoch) for peer in peers]
-    wanted = min(seconds / min(found), LONGEST * seconds / max(found))
-    steps = max(1, round(wanted / epoch)) * epoch
+    steps = epoch
+    for _ in range(2):  # a few steps alone tell little of how long many take
+        found = [peer.turn(steps) for peer in peers]
+        wanted = min(seconds / min(found), LONGEST * seconds / max(found))
+        steps = max(1, round(wanted / epoch)) * epoch
     for peer in peers:
         peer.forget()
     for _ in range(turns):

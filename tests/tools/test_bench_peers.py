@@ -46,14 +46,14 @@ def test_scores_are_asked_for_a_call_a_batch(tmp_path):
     from peers.prepare import prepare
     from peers.task import load
     from peers.with_nngraph import predictor
-    from peers.works import Work
+    from peers.works import Network
 
     graph = small_randwire()
     graph.save(tmp_path / "small.json")
-    prepare(Work("small", 2, 6, {}, model=str(tmp_path / "small.json"), inference=True), tmp_path)
+    prepare(Network("small", 2, 6, {}, model=str(tmp_path / "small.json"), inference=True), tmp_path)
     task = load(tmp_path, 1)
     asked = Predictor(task, predictor(task))
-    scores = asked.parameters()["scores"]
+    scores = asked.results()["scores"]
     assert scores.shape == (6, 3)
     assert asked.run(4) == pytest.approx(np.abs(scores[:2]).mean())
     model = ng.compile(ng.load(tmp_path / "network.json"))
@@ -75,11 +75,11 @@ def small_randwire() -> ng.Graph:
 def test_layers_of_stages_are_named_and_wired_as_nngraph_does(tmp_path):
     from peers.prepare import prepare
     from peers.task import load
-    from peers.works import SGD, Work
+    from peers.works import SGD, Network
 
     graph = small_randwire()
     graph.save(tmp_path / "small.json")
-    prepare(Work("small", 2, 4, SGD, model=str(tmp_path / "small.json")), tmp_path)
+    prepare(Network("small", 2, 4, SGD, model=str(tmp_path / "small.json")), tmp_path)
     task = load(tmp_path, 1)
     computed = {layer.id: layer for layer in task.layers}
     lowered = graph.to_json(resolved=True)
@@ -97,11 +97,11 @@ def test_layers_of_stages_are_named_and_wired_as_nngraph_does(tmp_path):
 
 def test_another_wiring_is_drawn_where_it_is_wanted(tmp_path):
     from peers.prepare import declared
-    from peers.works import SGD, Work
+    from peers.works import SGD, Network
 
     graph = small_randwire()
     graph.save(tmp_path / "small.json", resolved=True)
-    work = Work("small", 2, 4, SGD, model=str(tmp_path / "small.json"))
+    work = Network("small", 2, 4, SGD, model=str(tmp_path / "small.json"))
     documents = [json.loads(declared(replace(work, wiring=k), tmp_path).to_json(resolved=True)) for k in range(3)]
     edges = [next(node for node in each["nodes"] if node["id"] == "stage")["edges"] for each in documents]
     own = next(node for node in json.loads(graph.to_json(resolved=True))["nodes"] if node["id"] == "stage")

@@ -32,6 +32,6 @@ class Predictor:
             scores = self.ask(x)
         return float(np.abs(scores).mean())
 
-    def parameters(self) -> dict[str, np.ndarray]:
+    def results(self) -> dict[str, np.ndarray]:
         """What is compared between peers: all scores."""
         return {"scores": np.concatenate([self.ask(x).copy() for x in self.batches])}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from peers.works import Work
+from peers.works import Network
 
 import nngraph as ng
 
@@ -16,7 +16,7 @@ MODELS = Path(__file__).parents[2] / "models"
 WIRING = {"type": "ws", "nodes": 32, "k": 4, "p": 0.75}
 
 
-def prepare(work: Work, folder: Path) -> None:
+def prepare(work: Network, folder: Path) -> None:
     """Write ``network.json``, ``work.json`` and ``start.npz``."""
     graph = declared(work, folder) if work.model else perceptron(work)
     (folder / "network.json").write_text(graph.to_json(resolved=True))
@@ -30,7 +30,7 @@ def prepare(work: Work, folder: Path) -> None:
     np.savez(folder / "start.npz", **arrays)
 
 
-def declared(work: Work, folder: Path) -> ng.Graph:
+def declared(work: Network, folder: Path) -> ng.Graph:
     """The model file's graph, its stages wired anew if the work wants another wiring."""
     document = json.loads((MODELS / work.model).read_text())
     stages = [node for node in document["nodes"] if node["op"] == "randwire"]
@@ -41,7 +41,7 @@ def declared(work: Work, folder: Path) -> ng.Graph:
     return ng.load(folder / "declared.json")
 
 
-def perceptron(work: Work) -> ng.Graph:
+def perceptron(work: Network) -> ng.Graph:
     g = ng.Graph(work.name)
     h = g.input("x", shape=work.sizes[:1])
     for k, units in enumerate(work.sizes[1:-1], 1):
@@ -72,7 +72,7 @@ def statistics(model: ng.Model) -> dict[str, np.ndarray]:
     return found
 
 
-def data(work: Work, model: ng.Model) -> dict[str, np.ndarray]:
+def data(work: Network, model: ng.Model) -> dict[str, np.ndarray]:
     """Standard normal inputs; labels, or for a squared error targets, as random as they."""
     random = np.random.default_rng(0)
     (image,), (scores,) = model.signature.inputs.values(), model.signature.outputs.values()

@@ -11,8 +11,10 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from peers.operations import Operation
 from peers.works import Work
 
 TOOLS = Path(__file__).parents[1]
@@ -29,7 +31,7 @@ class Framework:
     name : str
         In tables.
     module : str
-        Of this folder, without its ``with_``.
+        Of this folder, without its ``with_`` for networks, ``operations_`` for operations.
     package : str
         What its interpreter has to have.
     variant : str
@@ -52,6 +54,8 @@ class Framework:
     preparation: str = ""
 
     def does(self, work: Work) -> bool:
+        if isinstance(work, Operation):
+            return self.name in ("nngraph", *work.peers)
         return not (self.perceptrons_only and work.model) and (self.answers if work.inference else self.trains)
 
 
@@ -94,7 +98,8 @@ def prepare_in(interpreter: str, module: str, folder: Path, threads: int) -> Non
         raise ChildProcessError(f"peers.{module} failed in {interpreter}:\n{done.stderr}")
 
 
-def updates(folder: Path, name: str) -> dict[str, np.ndarray]:
+def changes(folder: Path, name: str) -> dict[str, np.ndarray]:
+    """What was saved under `name`, less the parameters that it is new values of."""
     with np.load(folder / "start.npz") as start, np.load(folder / name) as after:
         begun = {key: start.get(f"parameter/{key}", 0.0) for key in after}
         return {key: after[key].astype("float64") - begun[key] for key in after}
@@ -115,15 +120,18 @@ class Peer:
         The mean loss of the last epoch of each turn, those before the timed ones included.
     peak : float
         The largest resident size, in MB.
-    updates : dict of str to ndarray
-        What the first step added to the parameters.
+    found : dict of str to ndarray
+        What is compared: of a network what the first step added to the parameters, or its scores; of an operation its
+        results, which the last step has left.
     """
 
     def __init__(
-        self, framework: Framework, interpreter: str, folder: Path, threads: int, cache: Path | None
+        self, framework: Framework, work: Work, interpreter: str, folder: Path, threads: int, cache: Path | None
     ) -> None:  # fmt: skip
-        self.name = framework.name
-        command = ["-m", "peers.worker", f"with_{framework.module}", str(folder), str(threads), framework.variant]
+        self.name, self.folder = framework.name, folder
+        module = f"{'operations' if isinstance(work, Operation) else 'with'}_{framework.module}"
+        self.saved = f"{module}{framework.variant}.npz"
+        command = ["-m", "peers.worker", module, str(folder), str(threads), framework.variant]
         self.process = subprocess.Popen(
             [interpreter, *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             env=environment(interpreter, threads, cache),
@@ -134,7 +142,13 @@ class Peer:
         self.peak = 0.0
         self.version = ""
         self.first = self.turn(1)
-        self.updates = updates(folder, f"with_{framework.module}{framework.variant}.npz")
+        if not isinstance(work, Operation):
+            self.compare()
+
+    def compare(self) -> None:
+        """Let it save what is compared."""
+        self.ask("results")
+        self.found = changes(self.folder, self.saved)
 
     def forget(self) -> None:
         """Drop the times so far."""
@@ -142,7 +156,16 @@ class Peer:
         self.processors.clear()
 
     def turn(self, steps: int) -> float:
-        """Take steps; the seconds of one of them.
+        """Take steps; the seconds of one of them."""
+        answer = self.ask(str(steps))
+        self.times.append(answer["seconds"] / steps)
+        self.processors.append(answer["processor"] / answer["seconds"])
+        self.losses.append(answer["loss"])
+        self.peak, self.version = answer["peak"], answer["version"]
+        return self.times[-1]
+
+    def ask(self, line: str) -> Mapping[str, Any]:
+        """Write a line to the process; what it answers.
 
         Between its turns the process is stopped: threads of OpenBLAS and OpenMP spin for a tenth of a second after
         their last work, on cores that the next peer needs.
@@ -150,18 +173,13 @@ class Peer:
         assert self.process.stdin
         assert self.process.stdout
         self.process.send_signal(signal.SIGCONT)
-        self.process.stdin.write(f"{steps}\n")
+        self.process.stdin.write(f"{line}\n")
         self.process.stdin.flush()
-        line = self.process.stdout.readline()
+        answer = self.process.stdout.readline()
         self.process.send_signal(signal.SIGSTOP)
-        if not line:
+        if not answer:
             raise ChildProcessError(f"{self.name}: its process ended; what it wrote above says why")
-        answer = json.loads(line)
-        self.times.append(answer["seconds"] / steps)
-        self.processors.append(answer["processor"] / answer["seconds"])
-        self.losses.append(answer["loss"])
-        self.peak, self.version = answer["peak"], answer["version"]
-        return self.times[-1]
+        return json.loads(answer)
 
     def close(self) -> None:
         self.process.kill()

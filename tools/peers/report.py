@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import math
-import os
-import platform
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
+from peers.operations import Operation
 from peers.processes import Peer
-from peers.works import Work
+from peers.works import Network, Work
 
 # Relative differences, by element type: of the loss of the first step, which no update precedes, of its updates, and
 # of the loss of the first epoch. Gradients of the weights of edges are sums in which nearly everything cancels.
 TOLERANCES = {"float32": (1e-5, 0.2, 1e-3), "float64": (1e-12, 1e-6, 1e-10)}
 SCORES = (1e-4, 1e-4, 1e-4)  # the same of inference
+RESULTS = {"float32": 1e-4, "float64": 1e-10}  # of what an operation computes
 DRIFT = 0.05  # of the last epoch, relative to the first loss: rounding errors grow with every step
 COLUMNS = ("first step", "median", "best", "ratio", "processors", "peak memory", "update", "loss", "difference")
 
@@ -34,9 +32,9 @@ class Row:
     losses : list of float
         Mean of the first step, of the first epoch, and of the last epoch after each further turn.
     update_difference : float
-        How far the first step's updates are from the first peer's, for the worst of the parameters.
+        How far the first step's updates, or an operation's results, are from the first peer's, for the worst of them.
     worst : str
-        That parameter.
+        The parameter, or the result.
     """
 
     peer: str
@@ -64,7 +62,7 @@ class Measurement:
 
 
 def row_of(peer: Peer, first: Peer) -> Row:
-    worst, update = farthest(first.updates, peer.updates)
+    worst, update = farthest(first.found, peer.found)
     return Row(
         peer.name, peer.version, peer.first, statistics.median(peer.times), min(peer.times), peer.times,
         statistics.median(peer.processors), peer.peak, peer.losses, update, worst,
@@ -94,9 +92,25 @@ def difference(own: float, other: float, scale: float) -> float:
 
 
 def disagreements(measured: Measurement) -> Iterator[str]:
-    """Each peer whose losses are not those of the first, in a line."""
+    """Each peer that does not compute what the first does, in a line."""
+    work = measured.work
+    return unlike_results(measured, work) if isinstance(work, Operation) else unlike_losses(measured, work)
+
+
+def unlike_results(measured: Measurement, operation: Operation) -> Iterator[str]:
     first, *others = measured.rows
-    exact, turned, close = SCORES if measured.work.inference else TOLERANCES[measured.work.dtype]
+    limit = RESULTS[operation.dtype]
+    for row in others:
+        if not row.update_difference <= limit:
+            yield (
+                f"{operation.name}: {row.peer} computes another {row.worst} than {first.peer}; a difference of at most "
+                f"{limit:.0e} expected, {row.update_difference:.1e} found"
+            )
+
+
+def unlike_losses(measured: Measurement, network: Network) -> Iterator[str]:
+    first, *others = measured.rows
+    exact, turned, close = SCORES if network.inference else TOLERANCES[network.dtype]
     for row in others:
         pairs = list(zip(first.losses, row.losses, strict=True))
         checks = (
@@ -107,12 +121,12 @@ def disagreements(measured: Measurement) -> Iterator[str]:
         for when, (own, other), scale, limit in checks:
             if (found := difference(own, other, scale)) > limit:
                 yield (
-                    f"{measured.work.name}, {when}: {first.peer} has the loss {own:.7g}, {row.peer} {other:.7g}; "
+                    f"{network.name}, {when}: {first.peer} has the loss {own:.7g}, {row.peer} {other:.7g}; "
                     f"a difference of at most {limit:.0e} expected, {found:.1e} found"
                 )
         if not row.update_difference <= turned:
             yield (
-                f"{measured.work.name}, first update: {row.peer} changes {row.worst} unlike {first.peer}; a difference "
+                f"{network.name}, first update: {row.peer} changes {row.worst} unlike {first.peer}; a difference "
                 f"of at most {turned:.0e} expected, {row.update_difference:.1e} found"
             )
 
@@ -128,6 +142,11 @@ def table(measured: Measurement) -> str:
             duration(row.best_seconds), f"{row.median_seconds / first.median_seconds:.2f}", f"{row.processors:.1f}",
             f"{row.peak_megabytes:.0f} MB", f"{row.update_difference:.0e}", f"{row.losses[-1]:.5g}", f"{drift:.0e}",
         ])  # fmt: skip
+    return aligned(cells)
+
+
+def aligned(cells: Sequence[Sequence[str]]) -> str:
+    """Lines of cells as a table in Markdown."""
     widths = [max(len(line[k]) for line in cells) for k in range(len(cells[0]))]
     return "\n".join("| " + " | ".join(padded(line, widths)) + " |" for line in cells)
 
@@ -145,53 +164,13 @@ def duration(seconds: float) -> str:
 
 
 def title(measured: Measurement) -> str:
-    work, threads = measured.work, measured.threads
-    plural = "" if threads == 1 else "s"
-    caches = ", empty caches" if measured.cold else ""
-    wiring = f", wiring {work.wiring}" if work.wiring else ""
-    return f"{work.name}{wiring}, batch {work.batch}, {work.dtype}, {threads} thread{plural}{caches}"
+    return f"{measured.work.title}, {counted(measured.threads)}" + (", empty caches" if measured.cold else "")
 
 
-def machine() -> dict[str, str]:
-    """What the times were taken on."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return {
-        "processor": f"{processor()}, {usable} usable",
-        "system": platform.platform(),
-        "python": f"Python {platform.python_version()}",
-    }
+def counted(threads: int) -> str:
+    return f"{threads} thread" + ("" if threads == 1 else "s")
 
 
-def load_average() -> float:
-    """Processes that ran in the last minute; 0 where the system does not say."""
-    return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-
-
-def processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
-
-
-def write(path: Path, measurements: Sequence[Measurement]) -> None:
-    """Write ``<path>.md`` and ``<path>.json``."""
-    here = machine()
-    lines = ["# A training step beside other frameworks", "", ", ".join(here.values()), "", NOTES]
-    for measured in measurements:
-        lines += ["", f"## {title(measured)}", "", table(measured)]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.with_suffix(".md").write_text("\n".join(lines) + "\n")
-    document = {"machine": here, "measurements": [asdict(measured) for measured in measurements]}
-    path.with_suffix(".json").write_text(json.dumps(document, indent=1) + "\n")
-
-
-NOTES = """\
-Made by `tools/bench_peers.py`. Each peer runs in a process of its own and they take turns, each the same steps from the
-same parameters on the same data. *First step*: from the import of the framework to the first loss, compilation
-included. *Median*, *best*: of the turns' mean steps. *Ratio*: the median over that of the first row. *Processors*:
-kept busy by the process. *Peak memory*: largest resident size of the process. *Update*: how far what the first step
-adds to a parameter is from the first row's, for the worst of them. *Loss*: mean of the last epoch after all timed
-steps; *difference*: from the first row's, relative to the loss of the first step."""
+def one_line(measured: Measurement) -> str:
+    times = (f"{row.peer} {duration(row.median_seconds)}" for row in measured.rows)
+    return f"{title(measured)}: {', '.join(times)}"

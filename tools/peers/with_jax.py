@@ -34,7 +34,7 @@ class Trainer:
         self.step = jax.jit(partial(step, task), donate_argnums=0)
         self.loop = jax.jit(partial(loop, task), donate_argnums=0)
 
-    def parameters(self) -> dict[str, np.ndarray]:
+    def results(self) -> dict[str, np.ndarray]:
         return {name: np.asarray(value) for name, value in self.state[0].items()}
 
     def run(self, steps: int) -> float:

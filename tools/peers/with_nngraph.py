@@ -31,7 +31,7 @@ class Trainer:
         )  # fmt: skip
         self.model.set_parameters(task.parameters)
 
-    def parameters(self) -> dict[str, np.ndarray]:
+    def results(self) -> dict[str, np.ndarray]:
         return self.model.parameters()
 
     def run(self, steps: int) -> float:

@@ -28,7 +28,7 @@ class Trainer:
         self.loss = cross_entropy if task.loss == "cross_entropy" else sum_squared_error
         self.update = Adam(task) if task.optimizer["type"] == "adam" else Descent(task)
 
-    def parameters(self) -> dict[str, np.ndarray]:
+    def results(self) -> dict[str, np.ndarray]:
         ids = [layer.id for layer in self.layers]
         found = {f"{id}.weight": weight.T for id, weight in zip(ids, self.weights, strict=True)}
         biases = {f"{id}.bias": bias for id, bias in zip(ids, self.biases, strict=True) if bias is not None}

@@ -64,7 +64,7 @@ class Trainer:
             updates[p] = p - rate * updates[m] / (pt.sqrt(updates[v]) + small)
         return updates
 
-    def parameters(self) -> dict[str, np.ndarray]:
+    def results(self) -> dict[str, np.ndarray]:
         return {name: value.get_value().T for name, value in self.shared.items()}
 
     def run(self, steps: int) -> float:

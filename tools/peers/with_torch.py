@@ -29,7 +29,7 @@ class Trainer:
         self.network = Network(task)
         self.step = (compiled_step if task.variant == "compile" else eager_step)(self.network, task)
 
-    def parameters(self) -> dict[str, np.ndarray]:
+    def results(self) -> dict[str, np.ndarray]:
         held = {name: p.detach() for name, p in self.network.parameters.items()}
         return {name: (p.permute(0, 2, 3, 1) if p.ndim == 4 else p).numpy() for name, p in held.items()}
 
