@@ -1,11 +1,15 @@
-"""Times a step of training or of inference in nngraph beside the same step in other frameworks, in turn, in one run.
+"""Times steps of training, inference and single operations in nngraph beside the same in other frameworks, in turn.
 
 Each peer runs in a process of its own that waits between its turns, so that all of them see the same machine, and
-each takes the same steps from the same parameters: losses that differ are an error. Quote ratios of medians.
+each takes the same steps from the same parameters: losses and results that differ are an error, and are not written
+down. Quote ratios of medians.
 Frameworks that are not installed beside nngraph can be given by the interpreter of an environment of their own, as
 PyTensor must, which pins an older Numba.
 
     python tools/bench_peers.py --work randwire --torch ~/venv-torch/bin/python --output docs/benchmarks/peers
+    python tools/bench_peers.py --work products --threads 1 --threads 2 --torch ~/venv-torch/bin/python
+
+A later run with the same --output takes the place of what was measured of its works, and leaves the others.
 """
 
 from __future__ import annotations
@@ -46,7 +50,7 @@ Chosen = Sequence[tuple[Framework, str]]
 @click.option("--jax", metavar="PYTHON", help="Interpreter of an environment with JAX.")
 @click.option("--onnxruntime", metavar="PYTHON", help="Interpreter of an environment with onnxruntime and PyTorch.")
 @click.option("--pytensor", metavar="PYTHON", help="Interpreter of an environment with PyTensor.")
-@click.option("--output", type=click.Path(path_type=Path), help="Write OUTPUT.md and OUTPUT.json.")
+@click.option("--output", type=click.Path(path_type=Path), help="Write or add to OUTPUT.md and OUTPUT.json.")
 def main(
     given: tuple[str, ...], names: tuple[str, ...], threads: tuple[int, ...], turns: int, seconds: float, cold: bool,
     wiring: int, output: Path | None, **interpreters: str | None,
@@ -61,16 +65,14 @@ def main(
         doing = [(framework, interpreter) for framework, interpreter in chosen if framework.does(work)]
         for count in threads if doing else ():
             measured = measure(work, doing, count, turns, seconds, cold)
-            click.echo(
-                one_line(measured) if isinstance(work, Operation) else f"\n{title(measured)}\n\n{table(measured)}"
-            )
+            click.echo(shown(measured))
             measurements.append(measured)
-            problems += disagreements(measured)
+            problems += (found := list(disagreements(measured)))
+            if output and not found:
+                save(output, measured)
     click.echo("\n" + "\n".join(group_tables(measurements)))
     if problems:
         raise click.ClickException("the peers do not compute the same\n" + "\n".join(problems))
-    if output:
-        save(output, measurements)
 
 
 def works_of(given: Sequence[str], wiring: int) -> list[Work]:
@@ -84,9 +86,16 @@ def works_of(given: Sequence[str], wiring: int) -> list[Work]:
     return [replace(work, wiring=wiring) if isinstance(work, Network) else work for work in chosen]
 
 
-def save(output: Path, measurements: Sequence[Measurement]) -> None:
+def shown(measured: Measurement) -> str:
+    """A network's table; a line of an operation, whose group has a table."""
+    if isinstance(measured.work, Operation):
+        return one_line(measured)
+    return f"\n{title(measured)}\n\n{table(measured)}"
+
+
+def save(output: Path, measured: Measurement) -> None:
     try:
-        write(output, measurements)
+        write(output, [measured])
     except ValueError as error:
         raise click.ClickException(str(error)) from None
 

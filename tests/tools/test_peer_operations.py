@@ -194,13 +194,13 @@ def test_ratios_are_to_the_fastest_other():
     members = [measured(2e-3, 8e-3, 4e-3), measured(1e-3, 8e-3, 9e-3, name="gelu-forward")]
     assert spread(members) == "Ratios: geometric mean 4.00, worst 2.00 (softmax-forward)."
     cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in group_table(members).splitlines()]
-    assert cells[0] == ["rows", "nngraph", "numpy", "torch", "ratio", "difference"]
+    assert cells[0] == ["rows", "nngraph", "numpy", "torch", "ratio", "of bests", "difference"]
     assert cells[2:] == [
-        ["softmax-forward", "2.00 ms", "8.00 ms", "4.00 ms", "2.00", "0e+00"],
-        ["gelu-forward", "1.00 ms", "8.00 ms", "9.00 ms", "8.00", "0e+00"],
+        ["softmax-forward", "2.00 ms", "8.00 ms", "4.00 ms", "2.00", "2.00", "0e+00"],
+        ["gelu-forward", "1.00 ms", "8.00 ms", "9.00 ms", "8.00", "8.00", "0e+00"],
     ]
     lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in summary(members).splitlines()]
-    assert lines[2] == ["softmax-forward, float32", "2", "2.00 ms", "torch", "4.00 ms", "2.00"]
+    assert lines[2] == ["softmax-forward, float32", "2", "2.00 ms", "torch", "4.00 ms", "2.00", "2.00"]
     assert spread([measured(1e-3)]) == "Nothing to compare with."
 
 

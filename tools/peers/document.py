@@ -72,19 +72,26 @@ def text(measurements: Sequence[Measurement], here: Mapping[str, str]) -> str:
 
 def summary(measurements: Sequence[Measurement]) -> str:
     """A row a work and number of threads."""
-    cells = [["work", "threads", "nngraph", "fastest other", "its time", "ratio"], ["---", *["---:"] * 5]]
+    cells = [["work", "threads", "nngraph", "fastest other", "its time", "ratio", "of bests"], ["---", *["---:"] * 6]]
     for measured in measurements:
         if fastest := fastest_other(measured):
             own, other = measured.rows[0].median_seconds, fastest.median_seconds
             name = title(replace(measured, threads=1)).removesuffix(", 1 thread")
             cells.append([
                 name, str(measured.threads), duration(own), fastest.peer, duration(other), f"{other / own:.2f}",
+                of_bests(measured),
             ])  # fmt: skip
     return aligned(cells)
 
 
 def fastest_other(measured: Measurement) -> Row | None:
     return min(measured.rows[1:], key=lambda row: row.median_seconds, default=None)
+
+
+def of_bests(measured: Measurement) -> str:
+    """The ratio between the best turns: what it would be on a machine that does nothing else."""
+    own, *others = (row.best_seconds for row in measured.rows)
+    return f"{min(others) / own:.2f}" if others else ""
 
 
 def group_tables(measurements: Sequence[Measurement]) -> Iterator[str]:
@@ -100,12 +107,14 @@ def group_tables(measurements: Sequence[Measurement]) -> Iterator[str]:
 def group_table(members: Sequence[Measurement]) -> str:
     """A row an operation: the medians of all peers, and how many times longer than ours the fastest other one took."""
     names = list(dict.fromkeys(row.peer for measured in members for row in measured.rows))
-    cells = [[members[0].work.group, *names, "ratio", "difference"], ["---", *["---:"] * (len(names) + 2)]]
+    cells = [[members[0].work.group, *names, "ratio", "of bests", "difference"], ["---", *["---:"] * (len(names) + 3)]]
     for measured in members:
         times = {row.peer: duration(row.median_seconds) for row in measured.rows}
         ratio = f"{found:.2f}" if (found := ratio_of(measured)) else ""
         difference = f"{max(row.update_difference for row in measured.rows):.0e}"
-        cells.append([measured.work.name, *(times.get(name, "") for name in names), ratio, difference])
+        cells.append(
+            [measured.work.name, *(times.get(name, "") for name in names), ratio, of_bests(measured), difference]
+        )
     return aligned(cells)
 
 
@@ -126,8 +135,13 @@ def spread(members: Sequence[Measurement]) -> str:
 
 NOTES = """\
 Made by `tools/bench_peers.py`. Each peer runs in a process of its own and they take turns, each the same steps from the
-same parameters on the same data. *First step*: from the import of the framework to the first loss, compilation
-included. *Median*, *best*: of the turns' mean steps. *Ratio*: the median over that of the first row. *Processors*:
+same parameters on the same data. *First step*: from the import of the framework to the end of the first step,
+compilation included. *Median*, *best*: of the turns' mean steps. *Ratio*: the median over that of the first row; where
+a row is a work, the fastest other's median over that of nngraph; *of bests*: the same of the best turns. *Processors*:
 kept busy by the process. *Peak memory*: largest resident size of the process. *Update*: how far what the first step
 adds to a parameter is from the first row's, for the worst of them. *Loss*: mean of the last epoch after all timed
-steps; *difference*: from the first row's, relative to the loss of the first step."""
+steps; *difference*: from the first row's, relative to the loss of the first step.
+
+Operations run over operands that stay in memory. *Backward*: the result, and the gradients of all operands from a
+random cotangent of it, all of them written. *Difference*: the largest of what any of the others computes, after the
+last timed step, relative to its size."""

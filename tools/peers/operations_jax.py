@@ -28,12 +28,11 @@ class Runner:
 
         self.step = jax.jit(backward if task.backward else forward)
 
-    def run(self, steps: int) -> float:
-        """Take steps; there is no loss."""
+    def run(self, steps: int) -> None:
+        """Take steps."""
         for _ in range(steps):
             self.made = None  # whose memory can be taken again
             self.made = jax.block_until_ready(self.step(self.operands, self.cotangent))
-        return 0.0
 
     def results(self) -> dict[str, np.ndarray]:
         y, gradients = self.made

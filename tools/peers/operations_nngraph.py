@@ -33,14 +33,13 @@ class Runner:
         for name, view in self.bound.inputs.items():
             view[...] = inputs.get(name, task.cotangent)
 
-    def run(self, steps: int) -> float:
-        """Take steps, of which the last leaves its results: what was there before is spoiled. There is no loss."""
+    def run(self, steps: int) -> None:
+        """Take steps, of which the last leaves its results: what was there before is spoiled."""
         for name, view in self.bound.outputs.items():
             if not name.startswith("input/"):
                 view.reshape(-1)[[0, -1]] = np.nan
         outcome = self.programs.tape.run([Segment(self.bound.program, steps)], self.programs.thread_count)
         self.programs.check(outcome, self.purpose, self.bound)
-        return 0.0
 
     def results(self) -> dict[str, np.ndarray]:
         states = self.programs.store.states

@@ -17,13 +17,12 @@ class Runner:
         self.operation: Product | Softmax | LayerNorm | Gelu = FORMULAS[task.formula](task)
         self.task = task
 
-    def run(self, steps: int) -> float:
-        """Take steps; there is no loss."""
+    def run(self, steps: int) -> None:
+        """Take steps."""
         for _ in range(steps):
             self.operation.forward()
             if self.task.backward:
                 self.operation.backward()
-        return 0.0
 
     def results(self) -> dict[str, np.ndarray]:
         return {"y": self.operation.y} | (self.operation.gradients if self.task.backward else {})

@@ -160,7 +160,8 @@ class Peer:
         answer = self.ask(str(steps))
         self.times.append(answer["seconds"] / steps)
         self.processors.append(answer["processor"] / answer["seconds"])
-        self.losses.append(answer["loss"])
+        if answer["loss"] is not None:
+            self.losses.append(answer["loss"])
         self.peak, self.version = answer["peak"], answer["version"]
         return self.times[-1]
 

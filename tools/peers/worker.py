@@ -22,7 +22,9 @@ from peers.task import Task, load
 class Runner(Protocol):
     """What a framework's module makes of its task."""
 
-    def run(self, steps: int) -> float: ...
+    def run(self, steps: int) -> float | None:
+        """Take steps; the loss, if there is one."""
+        ...
 
     def results(self) -> dict[str, np.ndarray]: ...
 
