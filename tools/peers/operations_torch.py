@@ -54,8 +54,11 @@ class Runner:
 
 
 def channels_first(array: np.ndarray) -> Tensor:
-    """Images and filters stay where they are, with the axes named in PyTorch's order: its channels-last format."""
-    found = torch.from_numpy(array)
+    """Images and filters with the axes named in PyTorch's order: its channels-last format.
+
+    In PyTorch's own memory, which begins at a cache line; NumPy's arrays do not, and vectors of 64 bytes cross lines.
+    """
+    found = torch.from_numpy(array).clone()
     return found.permute(0, 3, 1, 2) if found.ndim == 4 else found
 
 

@@ -24,7 +24,7 @@ class Trainer:
         torch.set_num_threads(task.threads)
         self.task = task
         y = torch.from_numpy(task.y)
-        x, y = tensor(task.x), y.long() if task.loss == "cross_entropy" else y
+        x, y = tensor(task.x).clone(), y.long() if task.loss == "cross_entropy" else y
         self.batches = list(zip(x.split(task.batch), y.split(task.batch), strict=True))
         self.network = Network(task)
         self.step = (compiled_step if task.variant == "compile" else eager_step)(self.network, task)
@@ -138,7 +138,7 @@ class Network:
     def __init__(self, task: Task) -> None:
         self.task = task
         self.parameters = {
-            name: tensor(value).contiguous(memory_format=layout(value)).requires_grad_()
+            name: tensor(value).clone(memory_format=layout(value)).requires_grad_()  # NumPy's begin between cache lines
             for name, value in task.parameters.items()
         }
         norms = [layer.id for layer in task.layers if layer.op == "batch_norm"]
