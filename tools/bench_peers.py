@@ -14,6 +14,8 @@ A later run with the same --output takes the place of what was measured of its w
 
 from __future__ import annotations
 
+import signal
+import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -56,6 +58,7 @@ def main(
     wiring: int, output: Path | None, **interpreters: str | None,
 ) -> None:  # fmt: skip
     """Print each peer's first, median and best step, how many times nngraph is faster, and its peak memory."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leaving no peers, no folders
     chosen = frameworks(names, interpreters)
     if (load := load_average()) > IDLE:
         click.echo(f"load {load:.1f} in the last minute: times of a busy machine mean little", err=True)
