@@ -18,7 +18,7 @@ from nngraph.ir.program import Kernel, Plan, Schedule
 from nngraph.ir.verify import verify
 from nngraph.lower.lower import lower
 from nngraph.ops.optimizer import Optimizer
-from nngraph.optimize import PASSES
+from nngraph.optimize import PASSES, passes_for
 from nngraph.plan import plan
 from nngraph.run.bind import copy_kernels
 from nngraph.schedule import schedule
@@ -98,11 +98,13 @@ def run_differentiate(c: Compilation, stop: str | None) -> None:
 
 
 def run_optimize(c: Compilation, stop: str | None) -> None:
+    passes = passes_for(c.purpose)
     for step in PASSES:
         assert c.graph
-        c.graph = step.run(c.graph)
-        if c.checked:
-            verify(c.graph)
+        if step in passes:
+            c.graph = step.run(c.graph)
+            if c.checked:
+                verify(c.graph)
         if step.name == stop:
             return
 
@@ -119,7 +121,7 @@ def run_plan(c: Compilation, stop: str | None) -> None:
 
 def run_emit(c: Compilation, stop: str | None) -> None:
     assert c.schedule
-    kernels = dict.fromkeys(call.kernel for call in c.schedule.calls)
+    kernels = c.schedule.kernels
     if c.plan:
         kernels |= dict.fromkeys(copy_kernels(c.plan))
     named = {kernel: kernel_source(kernel) for kernel in kernels}

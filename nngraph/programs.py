@@ -20,7 +20,7 @@ from nngraph.emit.source import kernel_source
 from nngraph.errors import ExecutionError
 from nngraph.ir.declaration import Declared
 from nngraph.ir.graph import Value
-from nngraph.ir.program import Kernel, Plan, Schedule
+from nngraph.ir.program import Kernel, KernelCall, Plan, Schedule
 from nngraph.ops.optimizer import Optimizer
 from nngraph.plan import plan
 from nngraph.run.bind import Launch, Memory, bind_schedule, copy_kernels
@@ -36,6 +36,21 @@ from nngraph_kernels.record import record
 PAGES = Kernel("pages", ())
 
 
+@dataclass(slots=True, eq=False)
+class Preparation:
+    """What comes before a program: it leaves in the store what depends on states alone.
+
+    Attributes
+    ----------
+    ready : Ready
+    version : int
+        That of the states when it last ran; -1: never.
+    """
+
+    ready: Ready
+    version: int = -1
+
+
 @record(eq=False)
 class Bound:
     """A program bound for one batch size.
@@ -48,6 +63,8 @@ class Bound:
         For each launch of the program the call of the schedule that it makes, -1 if it makes none.
     ready : Ready
         One step of it.
+    preparation : Preparation or None
+        What has to run before it where states have changed.
     """
 
     program: Program
@@ -56,6 +73,7 @@ class Bound:
     outputs: dict[str, np.ndarray]
     origins: tuple[int, ...]
     ready: Ready
+    preparation: Preparation | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -87,6 +105,7 @@ class Programs:
     arena: Arena | None = field(init=False, default=None)
     compiled: dict[Purpose, Compilation] = field(init=False, default_factory=dict[Purpose, Compilation])
     bound: dict[tuple[Purpose, int], Bound] = field(init=False, default_factory=dict[tuple[Purpose, int], Bound])
+    preparations: dict[Purpose, Preparation] = field(init=False, default_factory=dict[Purpose, Preparation])
     lock: threading.RLock = field(init=False, default_factory=threading.RLock)
     _tape: Tape | None = field(init=False, default=None)
     _thread_count: int = field(init=False, default=0)
@@ -117,6 +136,7 @@ class Programs:
             self.compiled[purpose] = compile_program(c, planned=False)
             c.graph = None  # of no more use, and much larger than the schedule
             self.store.ensure(scheduled(c).graph.states)
+            self.preparations.pop(purpose, None)
         return self.compiled[purpose]
 
     def use(self, *, objective: Objective | None = None, optimizer: Optimizer | None = None) -> None:
@@ -143,6 +163,8 @@ class Programs:
             return self.bound[purpose, batch]
         c = self.compile(purpose)
         planned = self.plan(purpose, batch)
+        self.reserve(planned.nbytes)
+        preparation = self.preparation(purpose, planned)
         memory = self.memory(scheduled(c), planned)
         before, after = (self.loads(c, memory, feed), self.records(c, memory, feed)) if feed else ([], {})
         entries = {**c.entries, **self.entries_of(copy_kernels(planned))}
@@ -151,16 +173,54 @@ class Programs:
         inputs = {value.name: self.view(memory, value, batch) for value in graph.inputs}
         outputs = {name: self.view(memory, value, batch) for name, value in graph.outputs}
         ready = self.tape.ready([Segment(program, 1)], self.thread_count)
-        bound = Bound(program, planned, inputs, outputs, origins(scheduled(c), before, after), ready)
+        bound = Bound(program, planned, inputs, outputs, origins(scheduled(c), before, after), ready, preparation)
         if feed is None:
             self.bound[purpose, batch] = bound
         return bound
 
-    def memory(self, schedule: Schedule, planned: Plan) -> Memory:
-        """Where everything lies, in an arena that is large enough."""
-        if self.arena is None or self.arena.nbytes < planned.nbytes:
+    def current(self, purpose: Purpose, batch: int, feed: Feed | None = None) -> Bound:
+        """The same, and whatever it takes as prepared is made of the states as they are now."""
+        bound = self.bind(purpose, batch, feed)
+        if bound.preparation is not None and bound.preparation.version != self.version:
+            self.prepare(purpose, bound.preparation)
+        return bound
+
+    @property
+    def version(self) -> int:
+        """Another number whenever states have changed: in the store, or by a program."""
+        return self.store.version + self.tape.writes
+
+    def preparation(self, purpose: Purpose, planned: Plan) -> Preparation | None:
+        """What comes before a program: one for all batch sizes."""
+        c = self.compile(purpose)
+        before = scheduled(c).preparation
+        if before is None or planned.preparation is None:
+            return None
+        if purpose not in self.preparations:
+            entries = {**c.entries, **self.entries_of(copy_kernels(planned.preparation))}
+            program = bind_schedule(before, self.memory(before, planned.preparation), entries)
+            self.preparations[purpose] = Preparation(self.tape.ready([Segment(program, 1)], self.thread_count))
+        return self.preparations[purpose]
+
+    def prepare(self, purpose: Purpose, preparation: Preparation) -> None:
+        """Run it, and remember of which states its results are."""
+        version = self.version + 1  # its own run is one that writes
+        outcome = preparation.ready.run()
+        before = scheduled(self.compile(purpose)).preparation
+        assert before
+        check(outcome, before.calls, range(len(before.calls)))
+        preparation.version = version
+
+    def reserve(self, nbytes: int) -> None:
+        """Have an arena that is large enough; what was bound in a smaller one is not any more."""
+        if self.arena is None or self.arena.nbytes < nbytes:
             self.bound.clear()
-            self.arena = Arena(planned.nbytes, self.guard)
+            self.preparations.clear()
+            self.arena = Arena(nbytes, self.guard)
+
+    def memory(self, schedule: Schedule, planned: Plan) -> Memory:
+        """Where everything lies."""
+        assert self.arena is not None
         return Memory(schedule, planned, self.store, self.arena.address, self.tape.error_address)
 
     def view(self, memory: Memory, value: Value, batch: int) -> np.ndarray:
@@ -220,32 +280,38 @@ class Programs:
     def call(self, purpose: Purpose, inputs: Mapping[str, np.ndarray], batch: int) -> dict[str, np.ndarray]:
         """Run one step of a program that changes no state, on these inputs; the outputs are copies."""
         with self.lock:
-            bound = self.bind(purpose, batch)
+            bound = self.current(purpose, batch)
 
-            def prepare() -> None:
+            def take() -> None:
                 for name, view in bound.inputs.items():
                     view[...] = inputs[name]
 
-            self.check(bound.ready.run(prepare), purpose, bound)
+            self.check(bound.ready.run(take), purpose, bound)
             return {name: view.copy() for name, view in bound.outputs.items()}
 
     def check(self, outcome: Outcome, purpose: Purpose, bound: Bound) -> None:
-        """Raise what a kernel reported.
+        """Raise what a kernel reported: an ExecutionError that names the node."""
+        if outcome.reason == "failed":
+            check(outcome, scheduled(self.compile(purpose)).calls, bound.origins)
 
-        Raises
-        ------
-        ExecutionError
-            Naming the node.
-        """
-        if outcome.reason != "failed":
-            return
-        if outcome.error != INDEX_OUT_OF_RANGE:
-            raise ExecutionError(
-                f"step {outcome.steps + 1}: the loss is not finite; lower the learning rate, clip the gradients, "
-                "or look for extreme values in the data"
-            )
-        call = scheduled(self.compile(purpose)).calls[bound.origins[outcome.call]]
-        raise ExecutionError(f"node '{call.nodes[0]}': an index outside of its table; look at the inputs' integers")
+
+def check(outcome: Outcome, calls: Sequence[KernelCall], origins: Sequence[int]) -> None:
+    """Raise what a kernel reported.
+
+    Raises
+    ------
+    ExecutionError
+        Naming the node.
+    """
+    if outcome.reason != "failed":
+        return
+    if outcome.error != INDEX_OUT_OF_RANGE:
+        raise ExecutionError(
+            f"step {outcome.steps + 1}: the loss is not finite; lower the learning rate, clip the gradients, "
+            "or look for extreme values in the data"
+        )
+    node = calls[origins[outcome.call]].nodes[0]
+    raise ExecutionError(f"node '{node}': an index outside of its table; look at the inputs' integers")
 
 
 def scheduled(c: Compilation) -> Schedule:

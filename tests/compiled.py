@@ -18,7 +18,7 @@ from nngraph.ir.program import Kernel, Plan, Schedule
 from nngraph.ir.rewrite import Pass
 from nngraph.ir.types import DTYPES
 from nngraph.ir.verify import verify
-from nngraph.optimize import PASSES
+from nngraph.optimize import passes_for
 from nngraph.plan import plan
 from nngraph.run.bind import Memory, bind_schedule, copy_kernel
 from nngraph.run.memory import Arena, aligned_zeros
@@ -30,10 +30,11 @@ from nngraph.schedule import schedule
 Array = np.ndarray[Any, Any]
 POISON = 255  # as floats NaN, as integers -1
 FUSING = ("mix_into_depthwise", "merge_scaled_sums", "reuse_channel_sums", "mix_cotangents", "fuse")
-UNFUSED = tuple(step for step in PASSES if step.name not in FUSING)
+FUSED = passes_for("train")
+UNFUSED = tuple(step for step in FUSED if step.name not in FUSING)
 
 
-def optimized(graph: Graph, passes: Iterable[Pass] = PASSES) -> Graph:
+def optimized(graph: Graph, passes: Iterable[Pass] = FUSED) -> Graph:
     """`graph` after the passes, verified after each."""
     for step in passes:
         graph = step.run(graph)
@@ -41,13 +42,13 @@ def optimized(graph: Graph, passes: Iterable[Pass] = PASSES) -> Graph:
     return graph
 
 
-def scheduled(graph: Graph, passes: Iterable[Pass] = PASSES) -> Schedule:
+def scheduled(graph: Graph, passes: Iterable[Pass] = FUSED) -> Schedule:
     return schedule(optimized(graph, passes))
 
 
 def sources(schedules: Iterable[Schedule]) -> dict[str, str]:
     """Names and texts of all kernels that these need, the driver included."""
-    kernels = dict.fromkeys(call.kernel for made in schedules for call in made.calls)
+    kernels = {kernel: None for made in schedules for kernel in made.kernels}
     kernels |= dict.fromkeys(copy_kernel(dtype) for dtype in DTYPES)
     return {DRIVER_NAME: DRIVER_SOURCE, **dict(map(kernel_source, kernels))}
 
@@ -65,7 +66,7 @@ def entries(cache: KernelCache, texts: Mapping[str, str]) -> dict[str, int]:
 
 
 def addresses(made: Schedule, cache: KernelCache) -> dict[Kernel, int]:
-    kernels = [*dict.fromkeys(call.kernel for call in made.calls), *map(copy_kernel, DTYPES)]
+    kernels = [*made.kernels, *map(copy_kernel, DTYPES)]
     named = {kernel: kernel_source(kernel) for kernel in kernels}
     found = cache.entries(dict(named.values()))
     return {kernel: found[name] for kernel, (name, _) in named.items()}
@@ -110,6 +111,11 @@ def execute(
     memory = Memory(made, planned, store, arena.address, tape.error_address)
     with shared_by_all_threads():
         program = bind_schedule(made, memory, table)
+        if made.preparation and planned.preparation:
+            place = Memory(made.preparation, planned.preparation, store, arena.address, tape.error_address)
+            before = bind_schedule(made.preparation, place, table)
+            assert tape.run([Segment(before, 1)], threads).reason == "done"
+            arena.bytes[...] = POISON
     for value in made.graph.inputs:
         view_of(memory, arena, value, store)[...] = inputs[value.name]
     outcome = tape.run([Segment(program, 1)], threads)

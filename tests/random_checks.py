@@ -42,7 +42,8 @@ class Trial:
     expected: Arrays
 
     def held(self, graph: Graph) -> Arrays:
-        return {state.name: state.from_public(self.states[state.name]) for state in graph.states}
+        own = [state for state in graph.states if state.kind != "prepared"]
+        return {state.name: state.from_public(self.states[state.name]) for state in own}
 
 
 def trial_of(recipe: Recipe) -> Trial:
@@ -130,7 +131,7 @@ def kernel_sources_of(programs: Programs, purposes: Iterable[Purpose]) -> dict[s
         )
         made = compile_program(c, "schedule").schedule
         assert made is not None
-        found |= dict(kernel_source(call.kernel) for call in made.calls)
+        found |= dict(map(kernel_source, made.kernels))
     return found
 
 

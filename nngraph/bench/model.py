@@ -128,7 +128,7 @@ def profile(programs: Programs, purpose: Purpose, batch: int, seed: int = 0) -> 
         If a step fails.
     """
     feed = feed_of(programs, purpose, batch, seed)  # the program has its addresses
-    bound = programs.bind(purpose, batch, feed)
+    bound = programs.current(purpose, batch, feed)
     programs.check(run(programs, bound.program, WARM_UP), purpose, bound)
     seconds = step_seconds(programs, bound.program)
     steps = max(FEWEST, min(MOST, int(SECONDS / seconds)))

@@ -66,10 +66,11 @@ def show_stages(c: Compilation, stop_after: str | None) -> None:
     """Run stage after stage, pass after pass, and print what each left and how long it took."""
     from nngraph.cli.tables import duration, plural, show_table
     from nngraph.compiler import PIPELINE
+    from nngraph.optimize import passes_for
 
     rows: list[tuple[str, str, str]] = []
     for stage in PIPELINE:
-        for name in stage.passes or (stage.name,):
+        for name in [step.name for step in passes_for(c.purpose)] if stage.passes else [stage.name]:
             seconds = run_one(c, stage.name, name)
             title = f"  {name}" if stage.passes else name
             rows.append((title, summary(c, stage.name), duration(seconds)))

@@ -42,6 +42,8 @@ def figures(report: MemoryReport) -> Iterator[tuple[str, str, str, str]]:
     yield line("arena", report.arena, "allocated for this batch")
     yield line("  places of values", report.values)
     yield line("  scratch", scratch, f"{report.scratch:,} for each thread")
+    if report.more:
+        yield line("  more", report.more, "for what is prepared before the first batch")
     yield line("alive at the peak", report.peak, f"at call {report.peak_call} of 0 to {len(report.live) - 1}")
     yield line("values in the arena", report.placed, "if no place were used twice")
     share = f"the arena is {report.arena / report.unfused:.0%} of it" if report.unfused else ""

@@ -119,13 +119,13 @@ class Differences:
 
     def slopes(self, name: str, direction: np.ndarray, eps: float) -> tuple[float, float]:
         """Of the loss to the left and to the right, along a direction of one parameter."""
-        array = self.programs.store.arrays[name]
-        before = array.copy()
-        array[...] = before + eps * direction
+        store = self.programs.store
+        before = store.arrays[name].copy()
+        store.write(name, before + eps * direction)
         right = self.loss()
-        array[...] = before - eps * direction
+        store.write(name, before - eps * direction)
         left = self.loss()
-        array[...] = before
+        store.write(name, before)
         return (self.start - left) / eps, (right - self.start) / eps
 
     def distance(self, direction: np.ndarray) -> float:
@@ -210,7 +210,7 @@ def jitter(programs: Programs, rng: np.random.Generator) -> None:
     for name, state in programs.store.states.items():
         if state.kind == "parameter":
             array = programs.store.arrays[name]
-            array += JITTER * rng.standard_normal(array.shape)
+            programs.store.write(name, array + JITTER * rng.standard_normal(array.shape))
 
 
 def check_parameter(

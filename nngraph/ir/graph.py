@@ -52,7 +52,7 @@ class State:
     name : str
         ``<node>.<parameter>`` for a parameter, ``<optimizer state>/<parameter>`` for a moment.
     kind : str
-        "parameter", "moment", "statistic", "step" or "constant".
+        "parameter", "moment", "statistic", "step" or "constant"; "prepared" for what a graph's preparation makes.
     old, new : Value
         What a step reads, and what it leaves for the next one (the same value when nothing updates it).
     trainable : bool
@@ -99,7 +99,8 @@ class State:
 class Graph:
     """Nodes in topological order with what enters, leaves and stays.
 
-    `outputs` pairs a name with a value; `inputs` are values whose names are the public input names.
+    `outputs` pairs a name with a value; `inputs` are values whose names are the public input names. `preparation` makes
+    states of kind "prepared" of the others: it comes before, and again only when those have changed.
     """
 
     name: str
@@ -107,6 +108,7 @@ class Graph:
     nodes: tuple[Node, ...]
     outputs: tuple[tuple[str, Value], ...]
     states: tuple[State, ...] = ()
+    preparation: Graph | None = None
 
     def values(self) -> Iterator[Value]:
         """All values: inputs, what the states hold, results."""

@@ -30,12 +30,23 @@ def interpret(
     """
     batch = batch_of(graph, inputs)
     environment: dict[Value, np.ndarray] = {v: np.asarray(inputs[v.name], v.type.dtype) for v in graph.inputs}
+    held = {**(states or {}), **prepared(graph, states or {})}
     for state in graph.states:
-        environment[state.old] = np.asarray((states or {})[state.name], state.old.type.dtype)
+        environment[state.old] = np.asarray(held[state.name], state.old.type.dtype)
     with np.errstate(all="ignore"):
         run(graph.nodes, environment, batch)
     outputs = {name: environment[value] for name, value in graph.outputs}
     return outputs, {state.name: environment[state.new] for state in graph.states}
+
+
+def prepared(graph: Graph, states: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """What the preparation of `graph` makes of the states."""
+    if graph.preparation is None:
+        return {}
+    own = [state for state in graph.preparation.states if state.kind == "prepared"]
+    blank = {state.name: np.zeros(state.old.type.numpy_shape(1)) for state in own}
+    _, found = interpret(graph.preparation, {}, {**states, **blank})
+    return {name: found[name] for name in blank}
 
 
 def run(nodes: tuple[Node, ...], environment: dict[Value, np.ndarray], batch: int) -> None:

@@ -230,12 +230,21 @@ class Schedule:
     aliases : mapping of Value to Value
         Views, each with the value whose memory it is.
     constants : mapping of Value to ndarray
+    preparation : Schedule or None
+        Of the graph's preparation.
     """
 
     graph: Graph
     calls: tuple[KernelCall, ...]
     aliases: Mapping[Value, Value] = field(default_factory=dict[Value, Value])
     constants: Mapping[Value, np.ndarray] = field(default_factory=dict[Value, np.ndarray])
+    preparation: Schedule | None = None
+
+    @property
+    def kernels(self) -> dict[Kernel, None]:
+        """All that has to be compiled, in order."""
+        before = self.preparation.kernels if self.preparation else {}
+        return before | dict.fromkeys(call.kernel for call in self.calls)
 
 
 @record(eq=False)
@@ -260,8 +269,12 @@ class Plan:
         New states that are written straight onto the old ones.
     copies : tuple of (Value, Value)
         New states that lie in the arena, and the old ones that they are copied onto after the last call.
+    nbytes : int
+        Of the arena: of the program, or of the preparation where that needs more.
     scratch : int
         Offset of the scratch region, of `scratch_nbytes` for every thread.
+    preparation : Plan or None
+        Of the schedule's preparation, which runs in the same arena.
     """
 
     batch: int
@@ -272,3 +285,4 @@ class Plan:
     copies: tuple[tuple[Value, Value], ...]
     scratch: int
     scratch_nbytes: int
+    preparation: Plan | None = None

@@ -14,11 +14,18 @@ Rule = Callable[[Builder, Node], tuple[Value, ...] | None]
 
 @record
 class Pass:
-    """A named rewrite of a whole graph that keeps its meaning."""
+    """A named rewrite of a whole graph that keeps its meaning.
+
+    Attributes
+    ----------
+    predicts : bool
+        Whether it is for prediction alone, whose parameters stay as they are from call to call.
+    """
 
     name: str
     summary: str
     run: Callable[[Graph], Graph]
+    predicts: bool = False
 
 
 def rewrite(graph: Graph, rules: dict[str, Rule]) -> Graph:

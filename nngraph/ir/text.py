@@ -12,6 +12,8 @@ from nngraph.ir.graph import Graph, Node, Value
 def to_text(graph: Graph, indent: str = "") -> str:
     """One line for each input, state, node and output, in order; equal graphs give equal text."""
     lines = [f"graph {graph.name}"]
+    if graph.preparation:
+        lines = [*f"preparation of {to_text(graph.preparation)}".splitlines(), *lines]
     lines += [f"  input {format_value(value)}" for value in graph.inputs]
     for state in graph.states:
         new = "" if state.new is state.old else f" -> %{state.new.name}"

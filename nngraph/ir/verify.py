@@ -13,7 +13,7 @@ def verify(graph: Graph) -> None:
     ------
     VerificationError
         If a value is used before it is made, made twice or named twice, an id stands twice, a result's type
-        is not what its op infers, or a state changes its type.
+        is not what its op infers, a state changes its type, or none of the kind "prepared" is made.
     """
     known: set[Value] = set()
     names: set[str] = set()
@@ -39,6 +39,19 @@ def verify(graph: Graph) -> None:
         for value in node.results:
             define(value, f"node '{node.id}'")
     verify_roots(graph, known)
+    verify_preparation(graph)
+
+
+def verify_preparation(graph: Graph) -> None:
+    """What a graph takes as prepared is made before it."""
+    before = graph.preparation
+    if before:
+        verify(before)
+    made = {state.name: state.new.type for state in before.states if state.new is not state.old} if before else {}
+    for state in graph.states:
+        given = state.kind == "prepared" and state.new is state.old
+        if given and made.get(state.name) != state.old.type:
+            raise VerificationError(f"state '{state.name}': {state.old.type} expected, no preparation makes it")
 
 
 def verify_node(node: Node, known: set[Value]) -> None:

@@ -7,10 +7,12 @@ from nngraph.optimize.canonicalize import canonicalize
 from nngraph.optimize.decompose import decompose
 from nngraph.optimize.drop_dead_code import drop_dead_code
 from nngraph.optimize.fold_constants import fold_constants
+from nngraph.optimize.fold_scales import fold_scales
 from nngraph.optimize.fuse import fuse
 from nngraph.optimize.merge_scaled_sums import merge_scaled_sums
 from nngraph.optimize.mix_cotangents import mix_cotangents
 from nngraph.optimize.mix_into_depthwise import mix_into_depthwise
+from nngraph.optimize.prepare import prepare
 from nngraph.optimize.reuse_channel_sums import reuse_channel_sums
 from nngraph.optimize.share_subexpressions import share_subexpressions
 
@@ -24,5 +26,12 @@ PASSES: tuple[Pass, ...] = (
     Pass("fold_constants", "compute what depends on constants alone", fold_constants),
     Pass("share_subexpressions", "compute equal values once", share_subexpressions),
     Pass("drop_dead_code", "drop what nothing reads", drop_dead_code),
+    Pass("fold_scales", "multiply factors of a product's channels into its weights", fold_scales, predicts=True),
+    Pass("prepare", "take out what is the same for every batch, to be computed once", prepare, predicts=True),
     Pass("fuse", "merge elementwise ops into each other, reductions and products", fuse),
 )
+
+
+def passes_for(purpose: str) -> tuple[Pass, ...]:
+    """Those that a program for `purpose` goes through."""
+    return tuple(step for step in PASSES if purpose == "predict" or not step.predicts)

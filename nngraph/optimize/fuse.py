@@ -42,7 +42,8 @@ def fuse(graph: Graph) -> Graph:
         fuser.place(node)
     groups = ordered(graph, fuser)
     fuser.read_elsewhere = read_from_outside(graph, groups)
-    return Graph(graph.name, graph.inputs, tuple(map(fuser.emit, groups)), graph.outputs, graph.states)
+    before = fuse(graph.preparation) if graph.preparation else None
+    return Graph(graph.name, graph.inputs, tuple(map(fuser.emit, groups)), graph.outputs, graph.states, before)
 
 
 class Fuser:

@@ -27,9 +27,10 @@ def plan(schedule: Schedule, batch: int, threads: int = 1) -> Plan:
     placements, allocator = place(schedule, lives, batch)
     sizes = {call.scratch for call in schedule.calls if call.scratch}  # few: equal calls share one
     scratch = max((aligned(size(batch)) for size in sizes), default=0)
+    before = plan(schedule.preparation, 1, threads) if schedule.preparation else None  # it is of no batch
     return Plan(
-        batch, threads, allocator.nbytes + scratch * threads, placements, lives.in_store, tuple(lives.copies),
-        allocator.nbytes, scratch,
+        batch, threads, max(allocator.nbytes + scratch * threads, before.nbytes if before else 0), placements,
+        lives.in_store, tuple(lives.copies), allocator.nbytes, scratch, before,
     )  # fmt: skip
 
 

@@ -30,7 +30,9 @@ class MemoryReport:
     Attributes
     ----------
     arena : int
-        What is allocated: `values`, and `scratch` for each of the threads.
+        What is allocated: `values`, `scratch` for each of the threads, and `more`.
+    more : int
+        By how much the preparation, which runs in the same place before, needs a larger arena.
     live : tuple of int
         For each call what is alive while it runs.
     peak : int
@@ -53,6 +55,7 @@ class MemoryReport:
     arena: int
     values: int
     scratch: int
+    more: int
     live: tuple[int, ...]
     peak: int
     peak_call: int
@@ -81,7 +84,8 @@ def memory_report(graph: Graph, schedule: Schedule, plan: Plan) -> MemoryReport:
     rows = [row(value, placement) for value, placement in plan.placements.items()]
     rows.sort(key=lambda row: (-row.nbytes, row.offset, row.first))
     return MemoryReport(
-        plan.batch, plan.threads, plan.nbytes, plan.scratch, plan.scratch_nbytes, tuple(live), peak,
+        plan.batch, plan.threads, plan.nbytes, plan.scratch, plan.scratch_nbytes,
+        plan.nbytes - plan.scratch - plan.scratch_nbytes * plan.threads, tuple(live), peak,
         live.index(peak) if live else 0, tuple(rows), sum(row.nbytes for row in rows),
         sum(value.type.nbytes(plan.batch) for value in all_values(graph, plan)),
         state_bytes(graph),

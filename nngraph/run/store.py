@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from nngraph.ir.graph import State
 from nngraph.run.memory import aligned_zeros
@@ -20,6 +21,10 @@ class Store:
 
     Attributes
     ----------
+    arrays : dict of str to ndarray
+        For reading: what changes a state is `assign`, `write`, or a program.
+    version : int
+        How often states have been changed here.
     waiting : dict of str to ndarray
         In public layouts, what states that are made later begin with: moments of a checkpoint, until the
         training step is compiled.
@@ -30,6 +35,8 @@ class Store:
         self.arrays: dict[str, np.ndarray] = {}
         self.states: dict[str, State] = {}
         self.waiting: dict[str, np.ndarray] = {}
+        self.version = 0
+        self._held: dict[str, np.ndarray] = {}
 
     def ensure(self, states: Iterable[State]) -> None:
         """Make and initialize the arrays of states that are not there yet."""
@@ -39,7 +46,9 @@ class Store:
             type = state.old.type
             array = aligned_zeros(type.numpy_shape(1), type.dtype)
             self.initialize(state, array)
-            self.arrays[state.name] = array
+            self._held[state.name] = array
+            self.arrays[state.name] = array.view()
+            self.arrays[state.name].flags.writeable = False
             self.states[state.name] = state
 
     def initialize(self, state: State, array: np.ndarray) -> None:
@@ -69,7 +78,12 @@ class Store:
     def assign(self, given: Mapping[str, np.ndarray]) -> None:
         """Write arrays in the public layouts; names and shapes have been checked."""
         for name, array in given.items():
-            self.arrays[name][...] = self.states[name].from_public(np.asarray(array))
+            self.write(name, self.states[name].from_public(np.asarray(array)))
+
+    def write(self, name: str, array: ArrayLike) -> None:
+        """Write one in the held layout."""
+        self._held[name][...] = array
+        self.version += 1
 
     @property
     def nbytes(self) -> int:

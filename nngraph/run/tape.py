@@ -83,6 +83,7 @@ class Tape:
         self.control: memoryview[int] = words.data  # NumPy takes three times as long for one word
         self.driver = _Entry(driver)
         self.busy = threading.Lock()
+        self.writes = 0  # runs of programs that write states
         self.followers = Followers(self.driver, self.control, self.address)
         _tapes.add(self)
 
@@ -178,6 +179,7 @@ class Ready:
         self._arguments = np.array([tape.address, self._table.ctypes.data, len(self._segments)], np.int64)
         self._block = self._arguments.ctypes.data
         self.first_step = 0
+        self._writes = any(s.program.first_write < len(s.program.table) for s in self._segments)
         steps = sum(segment.steps for segment in self._segments)
         last = len(self._segments[-1].program.table) - 1 if self._segments else 0
         self._done = Outcome(steps, "done", 0, len(self._segments) - 1, last)
@@ -200,6 +202,7 @@ class Ready:
             raise ExecutionError("this tape is running already; wait for it, or stop it, first")
         control = self.tape.control
         try:
+            self.tape.writes += self._writes
             self.first_step = control[layout.STEP]
             for word in _CLEARED:
                 control[word] = 0

@@ -66,7 +66,8 @@ def schedule(graph: Graph) -> Schedule:
             constants[node.result] = np.asarray(node.attributes["value"], node.result.type.dtype)
         else:
             calls += [on_memory(call, aliases) for call in calls_of(node, patterns)]
-    return Schedule(replace(graph, nodes=()), tuple(calls), aliases, constants)
+    before = schedule(graph.preparation) if graph.preparation else None
+    return Schedule(replace(graph, nodes=(), preparation=None), tuple(calls), aliases, constants, before)
 
 
 def calls_of(node: Node, patterns: Patterns) -> list[KernelCall]:

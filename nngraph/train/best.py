@@ -72,4 +72,4 @@ class Best:
     def restore(self) -> None:
         """Give the model the best epoch's parameters."""
         for name, array in self.snapshot.items():
-            self.store.arrays[name][...] = array
+            self.store.write(name, array)

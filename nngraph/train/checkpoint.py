@@ -100,6 +100,8 @@ def assign_states(store: Store, given: Mapping[str, np.ndarray], path: Path) -> 
     later = {name.partition(":")[2]: array for name, array in given.items() if ":" in name}
     own |= {name: later.pop(name) for name in list(later) if name in store.states}  # a training step is compiled
     for name, state in store.states.items():
+        if state.kind not in PREFIXES:  # it is made of the others
+            continue
         if name not in own:
             raise CheckpointError(f"{path}: has no '{name}', which its graph needs; the file is not whole")
         if own[name].shape != state.public_shape:

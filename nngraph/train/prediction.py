@@ -107,7 +107,7 @@ class Predictor:
     def _one(self, x: np.ndarray) -> np.ndarray:
         """One input, one output: weights leave little else in the caches, so that every line here costs twice."""
         with self._programs.lock:
-            bound = self._programs.bind("predict", self.batch_size)
+            bound = self._programs.current("predict", self.batch_size)
             outcome = bound.ready.run(partial(np.copyto, bound.inputs[self._first], x))
             if outcome.reason != "done":
                 self._programs.check(outcome, "predict", bound)

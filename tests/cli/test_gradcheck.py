@@ -58,8 +58,8 @@ def test_a_kink_is_skipped_and_counted(kinked):
     programs = programs_of(kinked, None, 0, 1)
     inputs = {"x": np.array([[1.0, 0.0, 0.0]]), "target": np.full((1, 4), 5.0)}
     programs.compile("gradients")
-    programs.store.arrays["h.weight"][...] = 0.5
-    programs.store.arrays["h.bias"][...] = (-0.5, 0.5, -0.5 + 3e-7, 0.5)
+    programs.store.write("h.weight", 0.5)
+    programs.store.write("h.bias", (-0.5, 0.5, -0.5 + 3e-7, 0.5))
     found = check_parameter(Differences(programs, inputs, 1), "h.bias", None, 1e-5, 1e-3, np.random.default_rng(0))
     assert (found.directions, found.skipped) == (2, 2)
     assert found.passed
@@ -69,7 +69,7 @@ def test_a_strong_bend_is_no_kink(kinked):
     programs = programs_of(kinked, None, 0, 1)
     inputs = {"x": np.array([[1e4, 0.0, 0.0]]), "target": np.full((1, 4), 5.0)}
     programs.compile("gradients")
-    programs.store.arrays["h.weight"][...] = 0.7
+    programs.store.write("h.weight", 0.7)
     found = check_parameter(Differences(programs, inputs, 1), "h.weight", None, 1e-5, 1e-9, np.random.default_rng(0))
     assert found.skipped == 0
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import nngraph as ng
 from nngraph.differentiate import differentiate, objective_from
 from nngraph.ir.builder import Builder
-from nngraph.ir.graph import Graph, Value
+from nngraph.ir.graph import Graph, State, Value
 from nngraph.ir.types import BATCH, TensorType
 from nngraph.lower.lower import lower
 from nngraph.ops.optimizer import optimizer_from
@@ -98,6 +98,37 @@ def wiring_node(g: ng.Graph, k: int, x: ng.Value) -> ng.Value:
     return g.batch_norm(g.linear(h, 2, bias=False, name=f"pointwise{k}"), name=f"norm{k}")
 
 
+def fold_scales(b: Builder, x: Value) -> dict[str, Value]:
+    """A normalized product with a bias; one whose weight another one reads too; one that is read before its factor."""
+    weight, other = (state(b, name, (4, 5)) for name in ("weight", "other"))
+    row, mean, factor, offset = (state(b, name, (5,)) for name in ("row", "mean", "factor", "offset"))
+    biased = b.add("add", b.add("matmul", x, weight), row, id="biased")
+    read = b.add("matmul", b.add("exp", x), other, id="read")
+    return {
+        "normal": b.add("scale_shift", biased, mean, b.add("exp", factor), offset, id="normal"),
+        "shared": b.add("matmul", b.add("negate", x), weight, id="shared"),
+        "scaled": b.add("multiply", 0.5, b.add("matmul", b.add("tanh", x), other), id="scaled"),
+        "read": read,
+        "kept": b.add("multiply", read, row, id="kept"),
+    }
+
+
+def prepare(b: Builder, x: Value) -> dict[str, Value]:
+    """What depends on states alone, a view of it, an output that does, and what depends on the batch as well."""
+    weight, row = state(b, "weight", (2, 2)), state(b, "row", (4,))
+    spread = b.add("view", b.add("exp", weight, id="spread"), shape=(4,))
+    return {
+        "y": b.add("add", b.add("multiply", x, b.add("tanh", row, id="root")), spread, id="sum"),
+        "own": b.add("negate", row, id="own"),
+        "of_batch": b.add("divide_by_size", b.add("sum", row, id="total"), size=BATCH),
+    }
+
+
+def state(b: Builder, name: str, shape: tuple[int, ...]) -> Value:
+    value = Value(name, TensorType(shape, DTYPE))
+    return b.state(State(name, "parameter", value, value, 0.0))
+
+
 GRAPHS: dict[str, Callable[[], Graph]] = {
     "merge_scaled_sums": lambda: built(merge_scaled_sums),
     "mix_into_depthwise": wiring,
@@ -108,5 +139,7 @@ GRAPHS: dict[str, Callable[[], Graph]] = {
     "fold_constants": lambda: built(fold_constants),
     "share_subexpressions": lambda: built(share_subexpressions),
     "drop_dead_code": lambda: built(drop_dead_code),
+    "fold_scales": lambda: built(fold_scales),
+    "prepare": lambda: built(prepare),
     "fuse": layer,
 }
