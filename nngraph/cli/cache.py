@@ -136,7 +136,8 @@ def explain_model(path: Path, options: dict[str, Any]) -> None:
     assert c.schedule
     calls: dict[str, list[str]] = {}
     sources: dict[str, str] = {}
-    for call in c.schedule.calls:
+    before = c.schedule.preparation
+    for call in (*(before.calls if before else ()), *c.schedule.calls):
         name, source = kernel_source(call.kernel)
         sources[name] = source
         calls.setdefault(name, []).append(call.nodes[-1])

@@ -14,6 +14,7 @@ from nngraph.errors import OptionError
 
 if TYPE_CHECKING:
     from nngraph.compiler import Compilation
+    from nngraph.ir.program import Schedule
 
 NEEDED: Final = {"graph": "fuse", "schedule": "schedule", "memory": "plan", "source": "schedule"}
 
@@ -69,11 +70,13 @@ def show_stages(c: Compilation, stop_after: str | None) -> None:
     from nngraph.optimize import passes_for
 
     rows: list[tuple[str, str, str]] = []
+    passes = [step.name for step in passes_for(c.purpose)]
     for stage in PIPELINE:
-        for name in [step.name for step in passes_for(c.purpose)] if stage.passes else [stage.name]:
-            seconds = run_one(c, stage.name, name)
-            title = f"  {name}" if stage.passes else name
-            rows.append((title, summary(c, stage.name), duration(seconds)))
+        for name in stage.passes or (stage.name,):
+            if name in passes or not stage.passes:
+                seconds = run_one(c, stage.name, name)
+                title = f"  {name}" if stage.passes else name
+                rows.append((title, summary(c, stage.name), duration(seconds)))
             if stop_after == name:
                 break
         if stop_after == stage.name or stop_after in stage.passes:
@@ -108,15 +111,18 @@ def summary(c: Compilation, stage: str) -> str:
     from nngraph.cli.tables import plural
 
     if stage == "schedule" and c.schedule:
-        kernels = len({call.kernel for call in c.schedule.calls})
-        return f"{plural(len(c.schedule.calls), 'call')} of {plural(kernels, 'kernel')}"
+        before = c.schedule.preparation
+        prepared = f"; {plural(len(before.calls), 'call')} before" if before else ""
+        return f"{plural(len(c.schedule.calls), 'call')} of {plural(len(c.schedule.kernels), 'kernel')}{prepared}"
     if stage == "plan" and c.plan:
         return f"an arena of {c.plan.nbytes:,} bytes"
     if stage == "emit":
         compiled = sum(c.cache.why(name).startswith("compiled") for name in c.sources)
         return f"{plural(len(c.sources), 'kernel')}: {compiled} compiled, {len(c.sources) - compiled} from the cache"
     assert c.graph
-    return f"{plural(len(c.graph.nodes), 'node')}, {plural(len(c.graph.states), 'state')}"
+    before = c.graph.preparation
+    prepared = f"; {plural(len(before.nodes), 'node')} before" if before else ""
+    return f"{plural(len(c.graph.nodes), 'node')}, {plural(len(c.graph.states), 'state')}{prepared}"
 
 
 def show_graph(c: Compilation) -> None:
@@ -127,13 +133,22 @@ def show_graph(c: Compilation) -> None:
 
 
 def show_schedule(c: Compilation) -> None:
+    from nngraph.cli.tables import plural
+
+    assert c.schedule
+    click.echo(f"{c.schedule.graph.name}: {c.purpose}, batch {c.batch}, {plural(c.threads, 'thread')}\n")
+    if c.schedule.preparation:
+        click.echo("prepared, whenever states have changed:")
+        show_calls(c, c.schedule.preparation)
+        click.echo("\nfor each batch:")
+    show_calls(c, c.schedule)
+
+
+def show_calls(c: Compilation, schedule: Schedule) -> None:
     from nngraph.cli.tables import count, plural, show_list
     from nngraph.report.calls import call_rows
 
-    assert c.schedule
-    rows = call_rows(c.schedule, c.batch, c.threads)
-    click.echo(f"{c.schedule.graph.name}: {c.purpose}, batch {c.batch}, {plural(c.threads, 'thread')}\n")
-    for row in rows:
+    for row in call_rows(schedule, c.batch, c.threads):
         click.echo(
             f"{row.number:>4}  {row.family} {row.kernel}  {plural(row.threads, 'thread')}  "
             f"{count(row.flops)} operations  {count(row.traffic)} bytes"

@@ -127,18 +127,15 @@ def print_nodes(c: Compilation, rows: list[NodeRow], totals: dict[str, int]) -> 
         for row in rows
     ]  # fmt: skip
     kernels = f"{plural(totals['calls'], 'call')}, {plural(totals['kernels'], 'kernel')}"
-    total = (
-        plural(totals["nodes"], "node"),
-        "",
-        "",
-        count(totals["parameters"]),
-        count(totals["multiply_adds"]),
-        kernels,
-    )
+    nodes = plural(totals["nodes"], "node")
+    total = (nodes, "", "", count(totals["parameters"]), count(totals["multiply_adds"]), kernels)
     click.echo(f"{c.declared.graph['name']}: {c.purpose}, {c.dtype}\n")
     show_table(("node", "op", "output", ">parameters", ">multiply-adds", "kernel"), table, total)
     size, work = amount(totals["parameters"]), amount(totals["multiply_adds"])
     click.echo(f"\n{size} parameters, {work} multiply-adds for an example")
+    if c.schedule and c.schedule.preparation:
+        calls = plural(len(c.schedule.preparation.calls), "call")
+        click.echo(f"{calls} before the first batch, for what depends on parameters alone")
     if totals["frozen"]:
         click.echo(f"* {count(totals['frozen'])} of the parameters are frozen")
     if totals["statistics"]:

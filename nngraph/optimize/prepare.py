@@ -12,7 +12,7 @@ from nngraph.optimize.fixed import fixed_values
 def prepare(graph: Graph) -> Graph:
     """Split off the work that is the same for every batch.
 
-    What the rest reads of it becomes a state of kind "prepared". Views and constants cost nothing: both parts have them.
+    What the rest reads of it becomes a state of kind "prepared". Views and constants, which cost nothing, stay.
     """
     fixed = fixed_values(graph)
     work = {node for node in graph.nodes if is_work(node) and node.results[0] in fixed}

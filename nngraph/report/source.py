@@ -18,7 +18,8 @@ def source_text(schedule: Schedule) -> str:
     A kernel is written once, however many calls it serves; the comments in its body name the values of the first.
     """
     calls = calls_by_kernel(schedule)
-    parts = [overview(schedule, calls)]
+    parts = [f"# preparation of {source_text(schedule.preparation)[2:]}"] if schedule.preparation else []
+    parts += [overview(schedule, calls)]
     parts += [kernel_text(kernel, numbered) for kernel, numbered in calls.items()]
     return "\n\n".join(parts)
 

@@ -9,6 +9,7 @@ import pytest
 from nngraph.cli.compilation import compilation
 from nngraph.compiler import STOPS, compile_program
 from nngraph.emit.source import kernel_source
+from nngraph.optimize import PASSES
 from nngraph.report.source import source_text
 
 
@@ -16,8 +17,33 @@ def test_a_line_for_each_stage(nngraph, small):
     ran = nngraph("compile", small, "--verify")
     assert ran.code == 0
     names = [line.split()[0] for line in ran.out.splitlines()[3:]]
-    assert names == [name for name in STOPS if name != "optimize"]
+    skipped = {"optimize", *(step.name for step in PASSES if step.predicts)}
+    assert names == [name for name in STOPS if name not in skipped]
     assert "small: train, float32, batch 16" in ran.out
+    assert "  prepare " in nngraph("compile", small, "--purpose", "predict").out
+
+
+@pytest.mark.parametrize("purpose", ["train", "predict"])
+def test_stopping_after_a_pass_for_prediction(nngraph, small, purpose):
+    out = nngraph("compile", small, "--purpose", purpose, "--stop-after", "prepare").out
+    assert ("prepare" in out, "fuse" in out) == (purpose == "predict", False)
+
+
+def test_what_is_prepared_is_shown_apart(nngraph, tmp_path):
+    file = tmp_path / "normalized.py"
+    file.write_text(
+        "import nngraph as ng\ngraph = ng.Graph('normalized')\n"
+        "graph.output(graph.batch_norm(graph.linear(graph.input('x', (5,)), 4), name='normal'), name='y')\n"
+    )
+    ran = nngraph("compile", file, "--emit", "schedule")
+    before, _, after = ran.out.partition("for each batch:")
+    assert "normal/" in before
+    assert after.count("computes") == 1
+    assert nngraph("compile", file, "--emit", "graph").out.startswith("preparation of graph normalized")
+    assert nngraph("compile", file, "--emit", "source").out.startswith("# preparation of graph normalized")
+    assert "; 2 calls before" in nngraph("compile", file).out
+    assert "2 calls before the first batch" in nngraph("inspect", file).out
+    assert "state: prepared" in nngraph("inspect", file, "--memory").out
 
 
 def test_stops_where_it_is_told_to(nngraph, small):

@@ -76,10 +76,34 @@ def test_memory_states_the_arena_that_is_allocated(nngraph, small):
         programs.bind("train", batch)
         assert programs.arena
         assert found["arena"] == programs.arena.nbytes == len(programs.arena.bytes)
-        assert found["states"] == {
-            kind: sum(programs.store.arrays[s.name].nbytes for s in programs.store.states.values() if s.kind == kind)
-            for kind in ("parameter", "step", "moment")
-        }
+        assert found["states"] == held(programs, "parameter", "step", "moment")
+
+
+def held(programs: Programs, *kinds: str) -> dict[str, int]:
+    """Bytes of the states of these kinds."""
+    store = programs.store
+    return {k: sum(store.arrays[n].nbytes for n, state in store.states.items() if state.kind == k) for k in kinds}
+
+
+@pytest.mark.parametrize("channels", [4, 50])
+def test_memory_of_a_prediction_counts_what_is_prepared(nngraph, tmp_path, channels):
+    """The preparation of the second needs a larger arena than its batch of one."""
+    file = tmp_path / "normalized.py"
+    file.write_text(
+        "import nngraph as ng\ngraph = ng.Graph('normalized')\nh = graph.input('x', (5,))\n"
+        f"h = graph.batch_norm(graph.linear(h, {channels}))\n"
+        "graph.output(graph.linear(h, 2), name='y')\n"
+    )
+    found = nngraph("inspect", file, "--memory", "--batch", 1, "--json").json
+    c = compilation(file)
+    programs = Programs(c.declared)
+    programs.bind("predict", 1)
+    assert programs.arena
+    assert (
+        found["arena"] == programs.arena.nbytes == found["values"] + found["scratch"] * found["threads"] + found["more"]
+    )
+    assert found["states"] == held(programs, "parameter", "statistic", "prepared")
+    assert found["states"]["prepared"] == 4 * (5 * channels + channels)
 
 
 def report_of(path: Path) -> MemoryReport:
