@@ -85,25 +85,26 @@ def held(programs: Programs, *kinds: str) -> dict[str, int]:
     return {k: sum(store.arrays[n].nbytes for n, state in store.states.items() if state.kind == k) for k in kinds}
 
 
-@pytest.mark.parametrize("channels", [4, 50])
-def test_memory_of_a_prediction_counts_what_is_prepared(nngraph, tmp_path, channels):
-    """The preparation of the second needs a larger arena than its batch of one."""
-    file = tmp_path / "normalized.py"
-    file.write_text(
-        "import nngraph as ng\ngraph = ng.Graph('normalized')\nh = graph.input('x', (5,))\n"
-        f"h = graph.batch_norm(graph.linear(h, {channels}))\n"
-        "graph.output(graph.linear(h, 2), name='y')\n"
-    )
+NORMALIZED = "graph.output(graph.batch_norm(graph.linear(x, 4)))"
+OWN = "graph.output(graph.linear(graph.linear(graph.constant(value=[[1.0] * 40] * 50), 60), 4), name='own')"
+
+
+@pytest.mark.parametrize("lines", [NORMALIZED, f"graph.output(x)\n{OWN}"], ids=["fits", "needs more"])
+def test_memory_of_a_prediction_counts_what_is_prepared(nngraph, tmp_path, lines):
+    """The preparation runs in the same arena, which may have to be larger for it."""
+    file = tmp_path / "prepared.py"
+    file.write_text(f"import nngraph as ng\ngraph = ng.Graph('prepared')\nx = graph.input('x', (5,))\n{lines}\n")
     found = nngraph("inspect", file, "--memory", "--batch", 1, "--json").json
     c = compilation(file)
     programs = Programs(c.declared)
     programs.bind("predict", 1)
     assert programs.arena
-    assert (
-        found["arena"] == programs.arena.nbytes == found["values"] + found["scratch"] * found["threads"] + found["more"]
-    )
-    assert found["states"] == held(programs, "parameter", "statistic", "prepared")
-    assert found["states"]["prepared"] == 4 * (5 * channels + channels)
+    scratch = found["scratch"] * found["threads"]
+    assert found["arena"] == programs.arena.nbytes == found["values"] + scratch + found["more"]
+    assert (found["more"] > 50 * 60 * 4) == (OWN in lines)
+    kinds = ("parameter", "statistic", "prepared") if lines is NORMALIZED else ("parameter", "prepared")
+    assert found["states"] == held(programs, *kinds)
+    assert ("  more " in nngraph("inspect", file, "--memory", "--batch", 1).out) == (found["more"] > 0)
 
 
 def report_of(path: Path) -> MemoryReport:

@@ -98,3 +98,25 @@ def test_an_inner_graph_is_verified_too():
     inner = graph([inner_x], [wrong], [("y", wrong.result)])
     node = Node("f", REGISTRY["fused"], (x,), (Value("f", wrong.result.type),), {"graph": inner})
     refused(graph([x], [node]), "node 'a': holds")
+
+
+def prepared(old: Value, new: Value) -> State:
+    return State("prepared:a", "prepared", old, new, 0.0)
+
+
+def test_what_is_prepared_is_made_before():
+    w, old = Value("w", TensorType((3,))), Value("a:before", TensorType((3,)))
+    a = exp("a", w, w.type)
+    held = State("w", "parameter", w, w, 0.0)
+    before = graph([], [a], [], [held, prepared(old, a.result)])
+    taken = prepared(a.result, a.result)
+    verify(Graph("g", (), (), (("y", a.result),), (held, taken), before))
+    message = r"state 'prepared:a': float32\[3\] expected, no preparation makes it"
+    refused(graph([], [], [("y", a.result)], [held, taken]), message)
+    refused(Graph("g", (), (), (), (held, taken), graph([], [], [], [held])), message)
+
+
+def test_a_preparation_is_verified_too():
+    w = Value("w", TensorType((3,)))
+    before = graph([], [exp("a", w, TensorType((4,)))], [], [State("w", "parameter", w, w, 0.0)])
+    refused(Graph("g", (), (), (), (), before), "node 'a': holds")

@@ -239,3 +239,14 @@ def test_runs_of_different_numbers_of_threads_share_followers(tape: Tape, progra
         tape.run([Segment(bound, 2)], threads)
         wanted += 2 * np.array([sum(range(1, threads + 1)), threads * threads])
     assert sums.tolist() == wanted.tolist()
+
+
+def test_runs_of_programs_that_write_states_are_counted(tape: Tape, program: Any) -> None:
+    sums = aligned_zeros(2, np.int64)
+    calls = [("ng_watch_add", False, [sums.ctypes.data])] * 2
+    reading, writing = Segment(program(calls), 1), Segment(program(calls, first_write=1), 1)
+    seen: list[int] = []
+    for segments in ([reading], [writing], [reading, reading], [reading, writing], [writing, writing]):
+        tape.run(segments)
+        seen.append(tape.writes)
+    assert seen == [0, 1, 1, 2, 3]
