@@ -159,8 +159,8 @@ class Programs:
 
     def bind(self, purpose: Purpose, batch: int, feed: Feed | None = None) -> Bound:
         """The program for one batch size; with `feed` it also loads its batches and records its scalar outputs."""
-        if feed is None and (purpose, batch) in self.bound:
-            return self.bound[purpose, batch]
+        if feed is None and (found := self.bound.get((purpose, batch))) is not None:
+            return found
         c = self.compile(purpose)
         planned = self.plan(purpose, batch)
         self.reserve(planned.nbytes)
