@@ -6,14 +6,14 @@ from functools import cache
 from typing import Any
 
 from nngraph_kernels.cpu.depthwise import POINTERS, DepthwiseSpec, arguments
-from nngraph_kernels.cpu.depthwise_frame import Frame, blocks_from, frame_of, mixture_of, most, ring_of, units
-from nngraph_kernels.cpu.depthwise_mixture import Mixture, mix_row, tabulate
-from nngraph_kernels.cpu.depthwise_rows import clear, load_row
+from nngraph_kernels.cpu.depthwise_frame import Frame, Place, blocks_from, frame_of, mixture_of, most, ring_of, units
+from nngraph_kernels.cpu.depthwise_mixture import Mixture, mix_pixels, tabulate
+from nngraph_kernels.cpu.depthwise_rows import clear, groups, load_row
 from nngraph_kernels.cpu.depthwise_window import convolve_any, convolve_square
 from nngraph_kernels.cpu.flow import declared, moved, short_reduction
 from nngraph_kernels.cpu.flow import short_loop as loop
 from nngraph_kernels.cpu.integers import least
-from nngraph_kernels.simd.register import Register
+from nngraph_kernels.simd.register import Pointer, Register
 
 
 @cache
@@ -54,10 +54,18 @@ def _convolve(spec: DepthwiseSpec, f: Frame, mixture: Mixture | None, image: Reg
 
 def _bring(f: Frame, mixture: Mixture | None, image: Register, r: Register, first: Register) -> None:
     """Row r of the image, or of the mixture, into the rings."""
+    width, start = f["width"], (image * f["height"] + r) * f["width"] * f["channels"]
+
+    def slot(place: Place) -> Pointer:
+        return moved(ring_of(f, place, f["height"]).slot(r), f["left"] * f.held.block.lanes)
+
+    def mix(j: Register, pixels: int) -> None:
+        assert mixture
+        with blocks_from(f, first) as place:
+            mix_pixels(mixture, start + place.c, place.c, width, slot(place), (j, pixels))
+
+    if mixture:  # all blocks of some pixels, then the next: in the order in which they lie in memory
+        groups(width, mix)
+        return
     with blocks_from(f, first) as place:
-        at = (image * f["height"] + r) * f["width"] * f["channels"] + place.c
-        to = moved(ring_of(f, place, f["height"]).slot(r), f["left"] * f.held.block.lanes)
-        if mixture:
-            mix_row(mixture, at, place.c, f["width"], to)
-        else:
-            load_row(f.held, moved(f["x"], at), f["width"], to)
+        load_row(f.held, moved(f["x"], start + place.c), width, slot(place))

@@ -70,22 +70,25 @@ def mix_row(mixture: Mixture, at: Register, c: Register, width: Register, y: Poi
 
     The block's channels begin at c.
     """
-    held, values, lanes = mixture.held, mixture.values, mixture.held.block.lanes
+    groups(width, lambda j, pixels: mix_pixels(mixture, at, c, width, y, (j, pixels)))
+
+
+def mix_pixels(
+    mixture: Mixture, at: Register, c: Register, width: Register, y: Pointer, which: tuple[Register, int]
+) -> None:
+    """The same for a group of pixels: the first one, and how many."""
+    held, values, lanes, (j, pixels) = mixture.held, mixture.values, mixture.held.block.lanes, which
     table = moved(mixture.table, c)
-
-    def mix(j: Register, pixels: int) -> None:
-        places = [at + (j + q) * held.count for q in range(pixels)]
-        start = load(table, values * mixture.row, lanes)
-        with short_reduction(values, [start] * pixels) as (i, sums, results):
-            x = mixture.listed(i, X)
-            a = load(table, i * mixture.row, lanes)
-            for place in places if mixture.ahead else []:
-                ask_for(moved(x, place + width * held.count))
-            results += [fma(held.read(x, place), a, p) for place, p in zip(places, sums, strict=True)]
-        for q, p in enumerate(results):
-            store(y, (j + q) * lanes, select(p < 0.0, 0.0, p))
-
-    groups(width, mix)
+    places = [at + (j + q) * held.count for q in range(pixels)]
+    start = load(table, values * mixture.row, lanes)
+    with short_reduction(values, [start] * pixels) as (i, sums, results):
+        x = mixture.listed(i, X)
+        a = load(table, i * mixture.row, lanes)
+        for place in places if mixture.ahead else []:
+            ask_for(moved(x, place + width * held.count))
+        results += [fma(held.read(x, place), a, p) for place, p in zip(places, sums, strict=True)]
+    for q, p in enumerate(results):
+        store(y, (j + q) * lanes, select(p < 0.0, 0.0, p))
 
 
 def finish_row(

@@ -11,7 +11,7 @@ from typing import Any
 
 from nngraph_kernels.cpu.depthwise_layout import Pair
 from nngraph_kernels.cpu.depthwise_rows import Channels, Ring, groups
-from nngraph_kernels.cpu.flow import short_reduction, zero_vector
+from nngraph_kernels.cpu.flow import ask_for, moved, short_reduction, zero_vector
 from nngraph_kernels.simd.arithmetic import fma
 from nngraph_kernels.simd.memory import load
 from nngraph_kernels.simd.register import Pointer, Register
@@ -28,6 +28,8 @@ def convolve_square(
 
     def write(j: Register, pixels: int) -> None:
         sums, start = [zero] * pixels, j * (stride * lanes)
+        for p in range(pixels):  # the next row's place: by then it is there to be written
+            ask_for(moved(y, (j + p + width) * held.count), write=True)
         for ky in range(size):
             for column in range((pixels - 1) * stride + size):
                 x = load(rows[ky], start + column * lanes, lanes)

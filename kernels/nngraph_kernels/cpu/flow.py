@@ -130,9 +130,12 @@ def load_scalar(pointer: Pointer, offset: int) -> Register:
     return Register(pointer.builder, pointer.dtype, 0, pointer.builder.load(moved(pointer, offset).value))
 
 
-def ask_for(pointer: Pointer, level: int = 1) -> None:
-    """Have the cache line of an element brought to a cache of this level meanwhile; there need be none."""
+def ask_for(pointer: Pointer, level: int = 1, write: bool = False) -> None:
+    """Have the cache line of an element brought to a cache of this level meanwhile; there need be none.
+
+    With `write` other cores lose theirs, which they would as soon as it is written.
+    """
     builder, number = pointer.builder, ir.IntType(32)
     address = builder.bitcast(pointer.value, ir.IntType(8).as_pointer())
-    read, keep, data = (ir.Constant(number, value) for value in (0, 4 - level, 1))
-    call_named(builder, "llvm.prefetch.p0", ir.VoidType(), [address, read, keep, data])
+    mode, keep, data = (ir.Constant(number, value) for value in (int(write), 4 - level, 1))
+    call_named(builder, "llvm.prefetch.p0", ir.VoidType(), [address, mode, keep, data])
