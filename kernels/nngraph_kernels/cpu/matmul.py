@@ -6,8 +6,10 @@ stand, B where it stands if it is small or A is thin; otherwise it is packed, on
 into panels as wide as the register tile. The sum over k is not blocked: A and B stream through the caches in order,
 which costs less than partial sums would, unless a block of B is larger than the L2 cache: then a share of k is gone
 over for a group of row tiles at a time, and their accumulators are kept in scratch memory in between; the order of
-each sum stays the same. The epilogue is applied to the accumulators while they are in registers,
-unless it is long; what is no whole tile goes through a small copy in the L1 cache.
+each sum stays the same. A transposed A with few rows is long, and mostly comes from memory: it too is gone over in
+shares, which are read once from end to end before, as memory is fastest; of one with many rows a few tiles at a time
+are copied. The epilogue is applied to the accumulators while they are in registers, unless it is long; what is no whole
+tile goes through a small copy in the L1 cache.
 
 `matmul_kernel` writes all this down as instructions; what stands in a kernel's module is its epilogue.
 """
@@ -39,6 +41,7 @@ PACK_ROW_TILES = 20  # fewer tiles of rows than this do not repay the packing of
 PACK_ELEMENTS = 65536  # a B smaller than this stays in the L2 cache
 L2_BYTES = 1 << 20  # a block of B larger than this is gone over in shares of k, half as large with A's part
 SHARE_TILES = 16  # of rows, whose accumulators are kept between shares
+COPIED_TILES = 4  # of rows, that are copied together where A is stored transposed
 
 
 @record
@@ -85,13 +88,40 @@ def arguments(spec: MatmulSpec, epilogue: Epilogue) -> tuple[str, ...]:
 def scratch_bytes(spec: MatmulSpec, M: int, N: int, K: int, threads: int, runs: int = 1) -> int:
     """Size of the scratch memory, a multiple of 64; K falls into so many `runs`."""
     cut, item = blocking_of(spec), ITEM_BYTES[spec.dtype]
-    deep = K * min(N, cut.width) * item > L2_BYTES and not spec.patches
+    deep = is_deep(spec, M, N, K)
     tiles = SHARE_TILES if deep else 1
     strip = runs * -(-(K // runs) // cut.lanes) * cut.rows * cut.lanes if spec.patches else 0
+    if spec.transpose_a:
+        depth = min(K, share_of(spec, M, N)) if deep else K
+        strip = depth * COPIED_TILES * cut.rows if is_copied(spec, M, N) else cut.lanes
     packing = spec.transpose_b or (-(-M // cut.rows) >= PACK_ROW_TILES and K * N > PACK_ELEMENTS and not deep)
     panels = -(-min(N, cut.width) // cut.panel) if packing else 1
     elements = tiles * cut.rows * cut.width + strip + (panels * K + cut.lanes) * cut.panel
     return threads * -(-elements * item // 64) * 64
+
+
+def is_deep(spec: MatmulSpec, M: int, N: int, K: int) -> bool:
+    """Whether the sum over k is done in shares: what is read for them stays in the L2 cache."""
+    columns = min(N, blocking_of(spec).width)
+    long = spec.transpose_a and is_low(spec, M) and share_of(spec, M, N) < K
+    return not spec.patches and (K * columns * ITEM_BYTES[spec.dtype] > L2_BYTES or long)
+
+
+def share_of(spec: MatmulSpec, M: int, N: int) -> int:
+    """How many k there are in a share: its parts of A and B take half of the L2 cache together."""
+    cut = blocking_of(spec)
+    sides = min(M, SHARE_TILES * cut.rows) + min(N, cut.width) + 1
+    return L2_BYTES // ITEM_BYTES[spec.dtype] // 2 // sides
+
+
+def is_low(spec: MatmulSpec, M: int) -> bool:
+    """Whether all rows are one group of tiles, whose accumulators are kept between shares."""
+    return SHARE_TILES * blocking_of(spec).rows >= M
+
+
+def is_copied(spec: MatmulSpec, M: int, N: int) -> bool:
+    """Whether a transposed A is copied, a few tiles at a time, for each k lies on a line of its own."""
+    return spec.transpose_a and not is_low(spec, M) and blocking_of(spec).width <= N
 
 
 def source(name: str, spec: MatmulSpec, epilogue: Epilogue) -> str:

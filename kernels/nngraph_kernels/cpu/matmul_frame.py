@@ -11,6 +11,7 @@ from nngraph_kernels.cpu.epilogue_tile import Applied, applied
 from nngraph_kernels.cpu.flow import integer_constant, moved
 from nngraph_kernels.cpu.integers import least, quotient
 from nngraph_kernels.cpu.matmul import (
+    COPIED_TILES,
     ITEM_BYTES,
     L2_BYTES,
     PACK_ELEMENTS,
@@ -41,6 +42,10 @@ class Way:
         Whether the epilogue may run on across rows, which follow each other in memory and which no vector fits.
     deep, share : Register
         Whether the sum over k is done in shares, and how many k there are in one.
+    copied : Register or None
+        Whether rows of A are copied; None where that never happens.
+    a_row : Register or None
+        Elements from one k of A to the next, where it is stored transposed.
     """
 
     packing: Register
@@ -48,6 +53,8 @@ class Way:
     flat: Register | None
     deep: Register
     share: Register
+    copied: Register | None
+    a_row: Register | None
 
 
 @record(eq=False)
@@ -102,7 +109,7 @@ def frame_of(spec: MatmulSpec, lines: Lines, args: Pointer, thread: Register) ->
     cut, slots = blocking_of(spec), _slots(spec, lines.layout, args)
     way = _way(spec, cut, slots, lines)
     tiles = select(way.deep, SHARE_TILES, 1) * (cut.rows * cut.width)
-    strip = _strip_size(spec, cut, slots)
+    strip = _strip_size(spec, cut, slots, way)
     panels = (select(way.packing, _panels(cut, slots["N"]), 1) * slots["K"] + cut.lanes) * cut.panel
     line = 64 // ITEM_BYTES[spec.dtype]
     start = moved(slots["scratch"], thread * ((tiles + strip + panels + (line - 1)) & -line))
@@ -137,6 +144,9 @@ def _way(spec: MatmulSpec, cut: Blocking, slots: dict[str, Any], lines: Lines) -
     sides = least(M, SHARE_TILES * cut.rows) + least(N, cut.width) + 1
     share = quotient(integer_constant(K.builder, elements // 2), sides)
     deep = K * least(N, cut.width) > elements if not spec.patches else ~yes
+    low = M - SHARE_TILES * cut.rows < 1
+    if spec.transpose_a:
+        deep = deep | (low & (share < K))
     many = M + cut.rows > PACK_ROW_TILES * cut.rows
     packing = yes if spec.transpose_b else many & (K * N > PACK_ELEMENTS) & ~deep
     thin = None
@@ -144,7 +154,12 @@ def _way(spec: MatmulSpec, cut: Blocking, slots: dict[str, Any], lines: Lines) -
         # Where masked loads are slow, the tile of a single row needs whole blocks to read.
         thin = (M < THIN + 1) & (yes if cut.masked else (N & (cut.width - 1)).equals(0))
         deep = deep & ~thin
-    return Way(packing, thin, _flat(cut, slots, lines) if lines.positionless else None, deep, share)
+    flat = _flat(cut, slots, lines) if lines.positionless else None
+    copied = a_row = None
+    if spec.transpose_a:
+        copied = ~low & (N - cut.width >= 0)
+        a_row = select(copied, COPIED_TILES * cut.rows, slots["a_row"])
+    return Way(packing, thin, flat, deep, share, copied, a_row)
 
 
 def _flat(cut: Blocking, slots: dict[str, Any], lines: Lines) -> Register:
@@ -161,7 +176,10 @@ def _panels(cut: Blocking, columns: Register) -> Register:
     return (least(columns, cut.width) + (cut.panel - 1)) >> (cut.panel.bit_length() - 1)
 
 
-def _strip_size(spec: MatmulSpec, cut: Blocking, slots: dict[str, Any]) -> Register:
+def _strip_size(spec: MatmulSpec, cut: Blocking, slots: dict[str, Any], way: Way) -> Register:
+    if way.copied is not None:
+        depth = select(way.deep, least(slots["K"], way.share), slots["K"])
+        return select(way.copied, depth * (COPIED_TILES * cut.rows), cut.lanes)
     if not spec.patches:
         return integer_constant(slots["K"].builder, 0)
     return slots["runs_y"] * slots["runs_x"] * ((slots["run_length"] + (cut.lanes - 1)) & -cut.lanes) * cut.rows

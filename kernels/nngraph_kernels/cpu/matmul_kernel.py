@@ -21,9 +21,9 @@ from nngraph_kernels.cpu.epilogue_tile import (
 from nngraph_kernels.cpu.flow import ask_for, declared, integer_constant, moved
 from nngraph_kernels.cpu.flow import short_loop as loop
 from nngraph_kernels.cpu.integers import least, quotient
-from nngraph_kernels.cpu.matmul import SHARE_TILES, MatmulSpec, arguments
+from nngraph_kernels.cpu.matmul import COPIED_TILES, SHARE_TILES, MatmulSpec, arguments
 from nngraph_kernels.cpu.matmul_frame import Frame, Lines, frame_of
-from nngraph_kernels.cpu.matmul_pack import panel_packer, tile_packer, transposed_panel_packer
+from nngraph_kernels.cpu.matmul_pack import column_copier, panel_packer, reader, tile_packer, transposed_panel_packer
 from nngraph_kernels.cpu.matmul_tile import Columns, Rows, kept, leave, panel_product, product, rows_in_place
 from nngraph_kernels.cpu.patch_geometry import GEOMETRY
 from nngraph_kernels.cpu.patches import Patches, patches_of
@@ -183,7 +183,22 @@ def _tiles(f: Frame, block: Block, start: Register, stop: Register, piece: tuple
         here = Share(k, depth, part.equals(0), (part + 1).equals(parts), keep)
         moments = Moments(*piece, (t - start) * cut.rows) if piece else None
         height = least(f["M"] - top, cut.rows)
-        _tile(f, block, Tile(top, height, _rows_of_a(f, block, top, height, k), here, moments))
+        a = _rows_of_a(f, block, top, height, k) if f.way.copied is None else _copied_rows(f, block, t - g, top, here)
+        _tile(f, block, Tile(top, height, a, here, moments))
+
+
+def _copied_rows(f: Frame, block: Block, number: Register, top: Register, share: Share) -> Pointer:
+    """Rows of a transposed A; before the first tile of a group all of the share is read, or some tiles are copied."""
+    assert f.way.copied is not None
+    builder, cut, columns = top.builder, f.cut, COPIED_TILES * f.cut.rows
+    a = moved(f["a"], block.batch * f["a_batch"] + top + share.k * f["a_row"])
+    inside = number & (COPIED_TILES - 1)
+    with builder.if_then((f.way.copied & inside.equals(0)).value):
+        column_copier(cut, columns)(a, f["a_row"], f["M"] - top, share.depth, f.strip)
+    with builder.if_then((f.way.deep & ~f.way.copied & number.equals(0)).value):
+        reader(cut)(a, f["a_row"], f["M"] - top, share.depth, f.strip)
+    strip = moved(f.strip, inside * cut.rows)
+    return Pointer(builder, a.dtype, builder.select(f.way.copied.value, strip.value, a.value))
 
 
 def _rows_of_a(f: Frame, block: Block, top: Register, height: Register, k: Register) -> Pointer | Patches:
@@ -191,7 +206,7 @@ def _rows_of_a(f: Frame, block: Block, top: Register, height: Register, k: Regis
     if f.spec.patches:
         slot = arguments(f.spec, f.epilogue.epilogue).index(GEOMETRY[0])
         return patches_of(f.cut, f.args, slot, a, top, height, f.strip)
-    return moved(a, top + k * f["a_row"] if f.spec.transpose_a else top * f["a_row"] + k)
+    return moved(a, top * f["a_row"] + k)
 
 
 def _ask_for_operands(f: Frame, block: Block, tile: Tile) -> None:
@@ -271,7 +286,8 @@ def _rows(f: Frame, tile: Tile, count: int, height: Register | None) -> Rows:
     if isinstance(a, Patches):
         starts = [moved(a.start, a.patch * r) for r in range(count)]
         return Rows(starts, lambda k: k, f["runs_y"] * f["runs_x"], a.run)
-    return rows_in_place(a, f["a_row"], f.spec.transpose_a, count, height)
+    a_row = f["a_row"] if f.way.a_row is None else f.way.a_row
+    return rows_in_place(a, a_row, f.spec.transpose_a, count, height)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Any
 from llvmlite import ir
 
 from nngraph_kernels.cpu.blocking import Blocking
-from nngraph_kernels.cpu.flow import declared, moved, short_loop
+from nngraph_kernels.cpu.flow import declared, moved, short_loop, short_reduction, zero_vector
 from nngraph_kernels.cpu.transpose_tile import transpose_square
 from nngraph_kernels.simd.lanes import first
 from nngraph_kernels.simd.memory import load, load_masked, store, store_masked
@@ -55,6 +55,43 @@ def transposed_panel_packer(blocking: Blocking) -> Any:
                         transpose_square(lanes, *square, rows=width - j, columns=K - k)
 
     return declared(pack, blocking.dtype, "pnnnp", blocking)
+
+
+@cache
+def column_copier(blocking: Blocking, columns: int) -> Any:
+    """A function for kernels, `copy(a, a_row, left, K, to)`: rows of `columns` elements, zeros for those beyond `left`.
+
+    `columns` is a multiple of a vector's lanes.
+    """
+    lanes = blocking.lanes
+
+    def copy(a, a_row, left, K, to) -> None:
+        starts = range(0, columns, lanes)
+        masks = [first(left - start, lanes) for start in starts]
+        with short_loop(0, K) as k:
+            for start, mask in zip(starts, masks, strict=True):
+                store(to, k * columns + start, load_masked(a, k * a_row + start, mask))
+
+    return declared(copy, blocking.dtype, "pnnnp", (blocking, columns))
+
+
+@cache
+def reader(blocking: Blocking) -> Any:
+    """A function for kernels, `read(a, a_row, width, K, sink)`: reads whole vectors of K rows, and leaves their sum.
+
+    What is read in order comes from memory several times as fast as what is read here and there.
+    """
+    lanes = blocking.lanes
+
+    def read(a, a_row, width, K, sink) -> None:
+        zero = zero_vector(K.builder, blocking.dtype, lanes)
+        with short_reduction(K, [zero]) as (k, (total,), after):
+            with short_reduction(width >> (lanes.bit_length() - 1), [total]) as (v, (so_far,), results):
+                results.append(so_far + load(a, k * a_row + v * lanes, lanes))
+            after += results
+        store(sink, 0, after[0])
+
+    return declared(read, blocking.dtype, "pnnnp", blocking)
 
 
 def _at_least(value: Register, limit: int) -> Register:
