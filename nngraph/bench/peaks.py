@@ -1,4 +1,4 @@
-"""What this machine can do at most: multiply-adds from registers, and bytes to and from memory of any size."""
+"""What this machine can do at most: multiply-adds from registers, bytes to and from memory of any size, calls."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from nngraph_kernels.target import lanes
 CHAINS: Final = 12  # multiply-adds that do not wait for each other: more than any core has in flight
 TURNS: Final = 4000
 SMALLEST: Final = 4096  # bytes
+CALLS: Final = 1000  # of a program of empty ones
 RUNS: Final = 15  # more than of what is compared with it: a peak that is too low flatters everything
 FMA_SOURCE: Final = '''"""Multiply-adds in registers, as many side by side as a core can have under way."""
 
@@ -51,6 +52,12 @@ def {name}(args, thread, threads):
     for j in range(vectors * thread // threads * {lanes}, vectors * (thread + 1) // threads * {lanes}, {lanes}):
         store(y, j, fma(load(x, j, {lanes}), three, load(a, j, {lanes})))
 '''
+EMPTY_SOURCE: Final = '''"""Nothing: what is left is what a call costs."""
+
+
+def ng_empty(args, thread, threads):
+    pass
+'''
 
 
 @dataclass(slots=True, eq=False)
@@ -78,6 +85,10 @@ class Peaks:
         size = max(SMALLEST, 1 << (nbytes - 1).bit_length())
         return self.remembered(("triad", dtype, size), lambda: self.measure_bandwidth(dtype, size))
 
+    def call(self, shared: bool) -> float:
+        """Seconds that a call takes which does nothing, if `shared` offered to all threads and waited for."""
+        return self.remembered(("call", "shared" if shared else "", 0), lambda: self.measure_call(shared))
+
     def remembered(self, key: tuple[str, str, int], measure: Callable[[], float]) -> float:
         if key not in self.known:
             self.known[key] = measure()
@@ -89,6 +100,10 @@ class Peaks:
         program = self.program(f"ng_peak_fma_{dtype}", fma_source(dtype, width), (y.ctypes.data, TURNS), y)
         return 2 * width * CHAINS * TURNS * self.threads / seconds_of(self.tape, program, self.threads, RUNS)
 
+    def measure_call(self, shared: bool) -> float:
+        program = self.program("ng_empty", EMPTY_SOURCE, (), None, CALLS, shared)
+        return seconds_of(self.tape, program, self.threads if shared else 1, RUNS) / CALLS
+
     def measure_bandwidth(self, dtype: str, size: int) -> float:
         width = lanes(dtype)
         n = size // 3 // np.dtype(dtype).itemsize // width * width
@@ -98,11 +113,13 @@ class Peaks:
         program = self.program(name, source, (*(array.ctypes.data for array in arrays), n), arrays)
         return 3 * arrays[0].nbytes / seconds_of(self.tape, program, self.threads, RUNS)
 
-    def program(self, name: str, source: str, slots: tuple[int, ...], keep: object) -> Program:
-        """A program of one call that all threads make."""
+    def program(
+        self, name: str, source: str, slots: tuple[int, ...], keep: object, calls: int = 1, shared: bool = True
+    ) -> Program:  # fmt: skip
+        """A program of equal calls, which all threads make if they are `shared`."""
         kernel = self.cache.entries({name: source})[name]
-        words, addresses = pack_arguments([slots])
-        return bind([kernel], addresses, [True], keep=(words, keep))
+        words, addresses = pack_arguments([slots] * calls)
+        return bind([kernel] * calls, addresses, [shared] * calls, keep=(words, keep))
 
 
 def fma_source(dtype: str, width: int) -> str:

@@ -41,7 +41,7 @@ def kernels(wanted: str | None, dtype: str, threads: int | None, as_json: bool) 
 
     Products and convolutions are compared with multiply-adds in registers; everything else with the bytes that a triad
     (y = a + 3x) moves a second in as much memory. More than 100% of that is possible where a kernel reads more than it
-    writes.
+    writes. The last line says what a call costs beside its work.
 
     \b
     nngraph bench kernels
@@ -64,9 +64,20 @@ def kernels(wanted: str | None, dtype: str, threads: int | None, as_json: bool) 
             progress(len(found), len(chosen))
     if as_json:
         rows = [{**asdict(row), "share": row.share} for row in found]
-        show_json({"dtype": dtype, "threads": peaks.threads, "kernels": rows})
+        calls = {"empty_call_seconds": peaks.call(shared=False), "shared_call_seconds": peaks.call(shared=True)}
+        show_json({"dtype": dtype, "threads": peaks.threads, "kernels": rows, **calls})
     else:
         show(found, dtype)
+        click.echo(f"\n{calls_line(peaks)}")
+
+
+def calls_line(peaks: Peaks) -> str:
+    from nngraph.cli.tables import duration
+
+    alone = f"a call that does nothing takes {duration(peaks.call(shared=False))}"
+    if peaks.threads == 1:
+        return alone
+    return f"{alone}, one that is offered to {peaks.threads} threads {duration(peaks.call(shared=True))}"
 
 
 def text_of(case: Case) -> str:

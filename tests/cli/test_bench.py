@@ -28,6 +28,7 @@ def test_each_kernel_with_its_share_of_the_peak(nngraph):
         assert math.isclose(row["share"], row["rate"] / row["peak"])
     product = found["kernels"][0]
     assert math.isclose(product["rate"], 2 * 64**3 / product["seconds"])
+    assert 0 < found["empty_call_seconds"] < product["seconds"]
 
 
 def test_a_table_of_them(nngraph):
@@ -35,6 +36,7 @@ def test_a_table_of_them(nngraph):
     assert lines[0] == "float32, 1 thread"
     assert lines[2].split() == ["kernel", "shape", "time", "rate", "peak", "share"]
     assert lines[3].split()[:2] == ["slice", "1024×512"]
+    assert re.fullmatch(r"a call that does nothing takes \S+ (n|µ)s", lines[-1])
 
 
 def test_every_case_declares_a_graph():
