@@ -138,7 +138,7 @@ def measure(work: Work, chosen: Chosen, threads: int, turns: int, seconds: float
 
 
 def started(framework: Framework, work: Work, interpreter: str, folder: Path, threads: int, cold: bool) -> Peer:
-    cache = folder / f"cache of {framework.name}" if cold else None
+    cache = folder / f"cache-{framework.name}" if cold else None
     if cache:
         cache.mkdir()
     try:
