@@ -177,26 +177,34 @@ def _tiles(f: Frame, block: Block, start: Register, stop: Register, piece: tuple
     K, deep, share, cut = f["K"], f.way.deep, f.way.share, f.cut
     parts = select(deep, quotient(K + share - 1, share), 1)
     with loop(start, stop, SHARE_TILES) as g, loop(0, parts) as part, loop(g, least(g + SHARE_TILES, stop)) as t:
-        k, top = part * share, t * cut.rows
+        k, top, number = part * share, t * cut.rows, t - g
         depth = f["run_length"] if f.spec.patches else select(deep, least(K - k, share), K)
-        keep = moved(f.tiles, select(deep, (t - g) * (cut.rows * cut.width), 0))
+        keep = moved(f.tiles, select(deep, number * (cut.rows * cut.width), 0))
         here = Share(k, depth, part.equals(0), (part + 1).equals(parts), keep)
         moments = Moments(*piece, (t - start) * cut.rows) if piece else None
         height = least(f["M"] - top, cut.rows)
-        a = _rows_of_a(f, block, top, height, k) if f.way.copied is None else _copied_rows(f, block, t - g, top, here)
+        if f.way.copied is None:
+            a = _rows_of_a(f, block, top, height, k)
+        else:
+            a = _copied_rows(f, block, top, (number, least(stop - g, SHARE_TILES)), here)
         _tile(f, block, Tile(top, height, a, here, moments))
 
 
-def _copied_rows(f: Frame, block: Block, number: Register, top: Register, share: Share) -> Pointer:
-    """Rows of a transposed A; before the first tile of a group all of the share is read, or some tiles are copied."""
+def _copied_rows(f: Frame, block: Block, top: Register, place: tuple[Register, Register], share: Share) -> Pointer:
+    """Rows of a transposed A, for a tile whose `place` is its number in a group of so many.
+
+    Before the first one the group's part of the share is read, or some tiles are copied.
+    """
     assert f.way.copied is not None
+    number, tiles = place
     builder, cut, columns = top.builder, f.cut, COPIED_TILES * f.cut.rows
     a = moved(f["a"], block.batch * f["a_batch"] + top + share.k * f["a_row"])
     inside = number & (COPIED_TILES - 1)
     with builder.if_then((f.way.copied & inside.equals(0)).value):
         column_copier(cut, columns)(a, f["a_row"], f["M"] - top, share.depth, f.strip)
     with builder.if_then((f.way.deep & ~f.way.copied & number.equals(0)).value):
-        reader(cut)(a, f["a_row"], f["M"] - top, share.depth, f.strip)
+        whole = (tiles * cut.rows + (cut.lanes - 1)) & -cut.lanes
+        reader(cut)(a, f["a_row"], least(f["M"] - top, whole), share.depth, f.strip)
     strip = moved(f.strip, inside * cut.rows)
     return Pointer(builder, a.dtype, builder.select(f.way.copied.value, strip.value, a.value))
 
