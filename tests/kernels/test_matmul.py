@@ -26,6 +26,9 @@ SHAPES = [
     (33, 100, 70), (64, 10, 32), (100, 78, 78), (17, 300, 130), (40, 257, 100), (32, 128, 64), (64, 2, 16),
     (161, 130, 520), (150, 130, 2100), (20, 40, 6700), (37, 45, 4000), (0, 3, 4), (3, 0, 4), (3, 4, 0),
 ]  # fmt: skip
+# Sums that are done in shares: of several groups of rows, of a transposed A that is copied, of one group; the last one
+# has two groups and copies with narrow vectors, SSE's among them.
+DEEP = [(200, 45, 7000), (161, 130, 5000), (97, 64, 4200), (97, 40, 9000)]
 LAYOUTS = [(a, b) for a in (False, True) for b in (False, True)]
 
 
@@ -118,7 +121,7 @@ def assert_close(got: np.ndarray, expected: np.ndarray, K: int) -> None:
 @pytest.mark.parametrize(("transpose_a", "transpose_b"), LAYOUTS)
 def test_product_of_any_shape(dtype, transpose_a, transpose_b):
     spec = MatmulSpec(dtype, transpose_a, transpose_b)
-    for M, N, K in SHAPES:
+    for M, N, K in SHAPES + DEEP:
         for batches in (1, 2):
             a, b = operands(spec, batches, M, N, K)
             y = guarded(np.full((batches, M, N), POISON, dtype))
@@ -130,7 +133,7 @@ def test_product_of_any_shape(dtype, transpose_a, transpose_b):
 @pytest.mark.parametrize(("transpose_a", "transpose_b"), LAYOUTS)
 def test_same_bits_at_any_number_of_threads(transpose_a, transpose_b):
     spec = MatmulSpec("float32", transpose_a, transpose_b)
-    for M, N, K in [(1, 300, 40), (33, 100, 70), (100, 257, 64), (161, 130, 520)]:
+    for M, N, K in [(1, 300, 40), (33, 100, 70), (100, 257, 64), (161, 130, 520), *DEEP]:
         a, b = operands(spec, 2, M, N, K)
         results = []
         for threads in (1, 2, 5):
@@ -152,7 +155,7 @@ def test_rows_apart_and_a_shared_batch():
 @pytest.mark.parametrize(("transpose_a", "transpose_b"), LAYOUTS)
 def test_reads_no_byte_beyond_its_operands(transpose_a, transpose_b):
     spec = MatmulSpec("float32", transpose_a, transpose_b)
-    for M, N, K in [(1, 5, 7), (3, 18, 7), (9, 33, 17), (30, 40, 210)]:
+    for M, N, K in [(1, 5, 7), (3, 18, 7), (9, 33, 17), (30, 40, 210), *DEEP]:
         a, b = operands(spec, 1, M, N, K)
         y = np.zeros((1, M, N), "f")
         kernel(spec)(before_a_hole(a), before_a_hole(b), [y])
