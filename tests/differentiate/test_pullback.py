@@ -62,6 +62,25 @@ def test_gradients_follow_from_cotangents_of_all_outputs():
         np.testing.assert_allclose((around[0] - around[1]) / 2e-6, (gradient * direction).sum(), rtol=1e-5)
 
 
+def test_cotangents_of_one_value_under_several_names_are_added():
+    g = ng.Graph("twice")
+    x = g.input("x", (4,))
+    h = g.tanh(g.linear(x, 3, name="layer"))
+    for name in ("a", "b", "c"):
+        g.output(h, name=name)
+    g.output(x, name="same")
+    program = pullback(lower(g.declaration(), training=True, dtype="float64", seed=0))
+    verify(program)
+    inputs, states = draw_inputs(program, classes=2), initial_states(program)
+    assert list(inputs) == ["x", "cotangent/a", "cotangent/b", "cotangent/c", "cotangent/same"]
+    outputs, _ = interpret(program, inputs, states)
+    passed = sum(inputs[f"cotangent/{name}"] for name in ("a", "b", "c")) * (1 - outputs["a"] ** 2)
+    weight = states["layer.weight"]
+    through = passed @ (weight if weight.shape == (3, 4) else weight.T)
+    np.testing.assert_allclose(outputs["gradient/x"], through + inputs["cotangent/same"])
+    np.testing.assert_allclose(outputs["gradient/layer.bias"], passed.sum(axis=0))
+
+
 def test_forward_is_as_in_training():
     program = forward(lowered())
     verify(program)
