@@ -13,7 +13,7 @@ from nngraph.ir.types import Dim, without_leading_ones
 from nngraph.optimize.fixed import fixed_values
 from nngraph_kernels.record import record
 
-PRODUCTS = ("matmul", "convolution", "depthwise_convolution", "mixed_depthwise")  # the weight is the second input
+WEIGHTED = ("matmul", "convolution", "depthwise_convolution", "mixed_depthwise")  # the weight is the second input
 FACTORS = ("scale_shift", "multiply", "divide")
 STEPS = (*FACTORS, "add", "subtract")
 COMMUTATIVE = ("add", "multiply")
@@ -65,7 +65,7 @@ def find_chains(graph: Graph) -> Iterator[Chain]:
     uses.update(graph.roots())
     readers = {value: node for node in graph.nodes for value in node.inputs if uses[value] == 1}
     for node in graph.nodes:
-        if node.op.name in PRODUCTS and node.inputs[1] in fixed and node.result not in fixed:
+        if node.op.name in WEIGHTED and node.inputs[1] in fixed and node.result not in fixed:
             steps = tuple(steps_after(node.result, readers, fixed))
             if any(step.op.name in FACTORS for step, _ in steps):
                 yield Chain(node, steps)
@@ -98,7 +98,7 @@ def fold(b: Builder, chain: Chain) -> None:
     factor: Value | None = None
     shift: Value | None = None
     for step, others in chain.steps:
-        factor, shift = after(b, step.op.name, [row(b, other) for other in others], factor, shift)
+        factor, shift = after(b, step.op.name, list(others), factor, shift)
     x, weight, *others = product.inputs
     assert factor
     inputs = (x, b.add("multiply", weight, spread(b, product, factor)), *others)
@@ -115,7 +115,7 @@ def after(
     if name == "scale_shift":
         mean, scale, offset = others
         centered = b.add("negate", mean) if shift is None else b.add("subtract", shift, mean)
-        return times(b, factor, scale), b.add("add", b.add("multiply", centered, scale), offset)
+        return times(b, factor, row(b, scale)), b.add("add", b.add("multiply", centered, scale), offset)
     (other,) = others
     if name in ("add", "subtract"):
         if shift is None:
@@ -123,7 +123,7 @@ def after(
         return factor, b.add(name, shift, other)
     if name == "divide":
         other = b.add("divide", 1.0, other)
-    return times(b, factor, other), None if shift is None else b.add("multiply", shift, other)
+    return times(b, factor, row(b, other)), None if shift is None else b.add("multiply", shift, other)
 
 
 def times(b: Builder, factor: Value | None, other: Value) -> Value:
@@ -131,7 +131,7 @@ def times(b: Builder, factor: Value | None, other: Value) -> Value:
 
 
 def row(b: Builder, value: Value) -> Value:
-    """`value` without axes of size 1 in front of that of the channels."""
+    """A factor without axes of size 1 in front of that of the channels, which a transposed weight does not have."""
     shape = value.type.shape[-1:]
     return value if value.type.shape == shape else b.add("view", value, shape=shape)
 

@@ -7,8 +7,11 @@ import pytest
 
 import nngraph as ng
 from nngraph.compiler import Compilation, compile_program
+from nngraph.ir.builder import Builder
+from nngraph.ir.graph import Graph
 from nngraph.ir.interpret import interpret
 from nngraph.lower.lower import lower
+from nngraph.optimize.fixed import fixed_values
 from tests import random_checks as checks
 from tests.random_graphs import draw_states
 
@@ -114,6 +117,40 @@ def test_several_factors_and_shifts():
     h = g.batch_norm(g.subtract(g.divide(g.multiply(0.5, g.add(h, 2.0)), 3.0), 1.0))
     g.output(g.subtract(1.0, g.batch_norm(h)), name="y")
     assert calls(check(g)) == ["matmul"]
+
+
+@pytest.mark.parametrize("shape", [(5,), (1, 5), (1, 1, 5)])
+def test_a_shift_may_have_axes_of_size_one_in_front(shape):
+    values = np.random.default_rng(3)
+    g = ng.Graph("shifted")
+    h = g.matmul(g.input("x", (5, 4)), g.constant(value=values.normal(size=(5, 4))), transpose_b=True)
+    h = g.multiply(h, g.constant(value=values.normal(size=shape)))
+    g.output(g.add(h, g.constant(value=values.normal(size=shape))), name="y")
+    assert calls(check(g)) == ["matmul"]
+
+
+def test_a_factor_of_each_row_is_none_of_each_channel():
+    g = ng.Graph("rows")
+    h = g.multiply(g.linear(g.input("x", (5, 4)), 5), 3.0)
+    g.output(g.multiply(h, g.constant(value=np.arange(5.0).reshape(5, 1))), name="y")
+    check(g)
+
+
+@pytest.mark.parametrize("op", ["add", "multiply"])
+def test_a_number_with_more_axes_than_the_result_ends_the_chain(op):
+    g = ng.Graph("more")
+    h = g.multiply(g.linear(g.input("x", (5, 4)), 3, bias=False), 2.0)
+    g.output(g.apply(op, [h, g.constant(value=np.arange(3.0).reshape(1, 1, 1, 3))]), name="y")
+    check(g)
+    compile_program(Compilation(g.declaration(), "predict", checked=True), "fold_scales")  # all types are right
+
+
+def test_random_numbers_are_not_the_same_for_every_batch():
+    b = Builder()
+    step = b.constant(3, "int32")
+    drawn, number = b.add("random_uniform", step, shape=(4,), key=(7, 0)), b.add("cast", step, dtype="float32")
+    graph = Graph("random", (), tuple(b.nodes), (("drawn", drawn), ("number", number)))
+    assert fixed_values(graph) == {step, number}
 
 
 def test_frozen_nodes():
