@@ -136,8 +136,8 @@ def measured(own: list[float], other: list[float]):
         ([2.0, 1.5, 1.0], []),
         ([2.001, 1.5, 1.0], ["cnn, first step: nngraph has the loss 2, other 2.001"]),
         ([2.0, 1.51, 1.0], ["cnn, first epoch"]),
-        ([2.0, 1.5, 1.2], ["cnn, last epoch"]),
-        ([2.0, 1.5, float("nan")], ["cnn, last epoch"]),
+        ([2.0, 1.5, 1.2], ["cnn, turn 2: nngraph has the loss 1, other 1.2"]),
+        ([2.0, 1.5, float("nan")], ["cnn, turn 2"]),
     ],
 )
 def test_losses_that_differ_are_reported(other, said):
@@ -146,6 +146,29 @@ def test_losses_that_differ_are_reported(other, said):
     lines = list(disagreements(measured([2.0, 1.5, 1.0], other)))
     assert len(lines) == len(said)
     assert all(line.startswith(start) for line, start in zip(lines, said, strict=True))
+
+
+@pytest.mark.parametrize("rate", [3e-3, 1e-4])
+def test_a_peer_that_takes_half_of_the_steps_is_found(rate):
+    """Where losses of both end near 0, and where neither comes far."""
+    from peers.report import DRIFT, difference, disagreements
+
+    steps = np.array([0, 16, 32, *range(532, 6000, 500)])
+    own, halved = (list(2.0 * np.exp(-rate * taken)) for taken in (steps, np.where(steps > 16, steps / 2 + 8, steps)))
+    assert list(disagreements(measured(own, own))) == []
+    (line,) = disagreements(measured(own, halved))
+    assert line.startswith("cnn, turn ")
+    if rate == 3e-3:
+        assert difference(own[-1], halved[-1], own[0]) < DRIFT
+        (line,) = disagreements(measured([*own[:2], own[-1]], [*halved[:2], halved[-1]]))
+        assert "one at most 2 times the other expected" in line
+
+
+def test_losses_that_are_rounding_errors_may_differ():
+    from peers.report import disagreements
+
+    assert list(disagreements(measured([2.0, 1.5, 1e-9], [2.0, 1.5, 1e-8]))) == []
+    assert len(list(disagreements(measured([2.0, 1.5, 1e-9], [2.0, 1.5, 1e-6])))) == 1
 
 
 def test_updates_that_differ_are_reported():

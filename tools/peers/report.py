@@ -17,7 +17,10 @@ from peers.works import Network, Work
 TOLERANCES = {"float32": (1e-5, 0.2, 1e-3), "float64": (1e-12, 1e-6, 1e-10)}
 SCORES = (1e-4, 1e-4, 1e-4)  # the same of inference
 RESULTS = {"float32": 1e-4, "float64": 1e-10}  # of what an operation computes
-DRIFT = 0.05  # of the last epoch, relative to the first loss: rounding errors grow with every step
+# Of the last epoch of each further turn: relative to the first loss, for rounding errors grow with every step; and how
+# many times one loss may be the other, both at least `FLOORS` of the first, below which they are rounding errors alone.
+DRIFT, TIMES = 0.05, 2.0
+FLOORS = {"float32": 1e-7, "float64": 1e-12}
 COLUMNS = ("first step", "median", "best", "ratio", "processors", "peak memory", "update", "loss", "difference")
 
 
@@ -116,7 +119,6 @@ def unlike_losses(measured: Measurement, network: Network) -> Iterator[str]:
         checks = (
             ("first step", pairs[0], pairs[0][0], exact),
             ("first epoch", pairs[1], pairs[1][0], close),
-            ("last epoch", pairs[-1], pairs[0][0], DRIFT),
         )
         for when, (own, other), scale, limit in checks:
             if (found := difference(own, other, scale)) > limit:
@@ -124,11 +126,25 @@ def unlike_losses(measured: Measurement, network: Network) -> Iterator[str]:
                     f"{network.name}, {when}: {first.peer} has the loss {own:.7g}, {row.peer} {other:.7g}; "
                     f"a difference of at most {limit:.0e} expected, {found:.1e} found"
                 )
+        if said := unlike_turn(pairs, FLOORS[network.dtype] * abs(pairs[0][0])):
+            yield f"{network.name}, {said.format(first.peer, row.peer)}"
         if not row.update_difference <= turned:
             yield (
                 f"{network.name}, first update: {row.peer} changes {row.worst} unlike {first.peer}; a difference "
                 f"of at most {turned:.0e} expected, {row.update_difference:.1e} found"
             )
+
+
+def unlike_turn(pairs: Sequence[tuple[float, float]], floor: float) -> str:
+    """The first turn after which the losses lie too far apart, in a line; it has places for the names of both."""
+    for turn, (own, other) in enumerate(pairs[2:], 2):
+        losses = f"turn {turn}: {{}} has the loss {own:.7g}, {{}} {other:.7g}"
+        if (found := difference(own, other, pairs[0][0])) > DRIFT:
+            return f"{losses}; a difference of at most {DRIFT:.0e} of the first loss expected, {found:.1e} found"
+        least, most = sorted(max(loss, floor) for loss in (own, other))
+        if most > TIMES * least:
+            return f"{losses}; one at most {TIMES:g} times the other expected, {most / least:.3g} times found"
+    return ""
 
 
 def table(measured: Measurement) -> str:
