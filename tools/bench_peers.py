@@ -7,7 +7,7 @@ Frameworks that are not installed beside nngraph can be given by the interpreter
 PyTensor must, which pins an older Numba.
 
     python tools/bench_peers.py --work randwire --torch ~/venv-torch/bin/python --output docs/benchmarks/peers
-    python tools/bench_peers.py --work products --threads 1 --threads 2 --torch ~/venv-torch/bin/python
+    python tools/bench_peers.py --work products --threads 1 --torch ~/venv-torch/bin/python
 
 A later run with the same --output takes the place of what was measured of its works, and leaves the others.
 """
@@ -18,22 +18,24 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import click
 from peers.document import group_tables, write
 from peers.machine import load_average
 from peers.operations import Operation, prepare_operation
 from peers.prepare import prepare
-from peers.processes import FRAMEWORKS, Framework, Peer, interpreter_of, prepare_in
+from peers.processes import FRAMEWORKS, PYTENSOR, Framework, Peer, interpreter_of, prepare_in
 from peers.report import Measurement, disagreements, one_line, row_of, table, title
 from peers.works import GROUPS, WORKS, Network, Work
 
 IDLE = 0.3  # load up to which a machine counts as idle
 LONGEST = 20  # times the length of a turn, for the slowest peer
+T = TypeVar("T")
 Chosen = Sequence[tuple[Framework, str]]
 
 
@@ -42,7 +44,8 @@ Chosen = Sequence[tuple[Framework, str]]
               help=f"A work, or all of a group: {', '.join(GROUPS)}.  [default: all]")  # fmt: skip
 @click.option("--peer", "names", multiple=True, type=click.Choice([each.name for each in FRAMEWORKS]),
               help="Which frameworks.  [default: all that are there]")  # fmt: skip
-@click.option("--threads", multiple=True, type=click.IntRange(1), default=(2,), show_default=True)
+@click.option("--threads", multiple=True, type=click.IntRange(1), default=(1, 2), show_default=True,
+              help="Each work is measured with each of these numbers of threads.")  # fmt: skip
 @click.option("--turns", type=click.IntRange(1), default=15, show_default=True, help="Timed turns of each peer.")
 @click.option("--seconds", default=0.1, show_default=True, help="About how long the fastest peer's turn takes.")
 @click.option("--cold", is_flag=True, help="Give each peer an empty cache, so that its first step compiles all.")
@@ -51,7 +54,7 @@ Chosen = Sequence[tuple[Framework, str]]
 @click.option("--torch", metavar="PYTHON", help="Interpreter of an environment with PyTorch.")
 @click.option("--jax", metavar="PYTHON", help="Interpreter of an environment with JAX.")
 @click.option("--onnxruntime", metavar="PYTHON", help="Interpreter of an environment with onnxruntime and PyTorch.")
-@click.option("--pytensor", metavar="PYTHON", help="Interpreter of an environment with PyTensor.")
+@click.option("--pytensor", metavar="PYTHON", help=f"Interpreter of an environment with PyTensor {PYTENSOR}.")
 @click.option("--output", type=click.Path(path_type=Path), help="Write or add to OUTPUT.md and OUTPUT.json.")
 def main(
     given: tuple[str, ...], names: tuple[str, ...], threads: tuple[int, ...], turns: int, seconds: float, cold: bool,
@@ -132,8 +135,8 @@ def measure(work: Work, chosen: Chosen, threads: int, turns: int, seconds: float
             peers.append(started(framework, work, interpreter, folder, threads, cold))
             stack.callback(peers[-1].close)
         steps = take_turns(peers, work.epoch, turns, seconds)
-        for peer in peers if isinstance(work, Operation) else ():
-            peer.compare()
+        if isinstance(work, Operation):
+            each(peers, Peer.compare)
         return Measurement(work, threads, steps, cold, [row_of(peer, peers[0]) for peer in peers])
 
 
@@ -149,22 +152,44 @@ def started(framework: Framework, work: Work, interpreter: str, folder: Path, th
         raise click.ClickException(str(error)) from None
 
 
-def take_turns(peers: Sequence[Peer], epoch: int, turns: int, seconds: float) -> int:
+def each(peers: list[Peer], do: Callable[[Peer], T]) -> list[T]:
+    """What all peers give; one whose process ends is left out from then on, with a line.
+
+    Raises
+    ------
+    ClickException
+        If it is the first one, which the others are compared with.
+    """
+    found: list[T] = []
+    for peer in tuple(peers):
+        try:
+            found.append(do(peer))
+        except ChildProcessError as error:
+            if peer is peers[0]:
+                raise click.ClickException(str(error)) from None
+            click.echo(f"{error}; left out", err=True)
+            peers.remove(peer)
+    return found
+
+
+def take_turns(peers: list[Peer], epoch: int, turns: int, seconds: float) -> int:
     """Time all peers, the same steps each; how many steps a turn has."""
-    for peer in peers:
-        peer.turn(epoch)
+    each(peers, lambda peer: peer.turn(epoch))
     steps = epoch
     for _ in range(2):  # a few steps alone tell little of how long many take
-        found = [peer.turn(steps) for peer in peers]
+        found = each(peers, lambda peer, steps=steps: peer.turn(steps))
         wanted = min(seconds / min(found), LONGEST * seconds / max(found))
         steps = max(1, round(wanted / epoch)) * epoch
     for peer in peers:
         peer.forget()
     for _ in range(turns):
-        for peer in peers:
-            peer.turn(steps)
-            time.sleep(0.01)
+        each(peers, lambda peer: timed(peer, steps))
     return steps
+
+
+def timed(peer: Peer, steps: int) -> None:
+    peer.turn(steps)
+    time.sleep(0.01)
 
 
 if __name__ == "__main__":

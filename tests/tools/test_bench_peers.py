@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -120,6 +121,63 @@ def test_padding_is_that_of_nngraph(kernel, stride, size):
     layer = Layer("conv", "conv2d", ("x",), {"kernel_size": kernel, "stride": stride})
     place = window_of(TensorType((Batch(1), size, size, 3), "float32"), kernel, stride, "same")
     assert tuple(padding(layer, (size, size))) == place.padding
+
+
+def numpy_peers(folder: Path, count: int, version: str = ""):
+    from peers.prepare import prepare
+    from peers.processes import FRAMEWORKS, Peer
+    from peers.works import WORKS
+
+    work = WORKS["mlp-2-16-16-2"]
+    framework = replace(next(each for each in FRAMEWORKS if each.name == "numpy"), version=version)
+    prepare(work, folder)
+    return [Peer(replace(framework, name=f"numpy{k}"), work, sys.executable, folder, 1, None) for k in range(count)]
+
+
+def end(peer) -> None:
+    peer.process.kill()
+    peer.process.wait()
+
+
+def test_a_peer_whose_process_ends_is_left_out(tmp_path, capfd):
+    import bench_peers
+    import click
+
+    peers = numpy_peers(tmp_path, 3)
+    started = tuple(peers)
+    for victim, left in ((1, ["numpy0", "numpy2"]), (1, ["numpy0"])):
+        end(peers[victim])
+        assert bench_peers.take_turns(peers, 16, 1, 0.0) == 16
+        assert [peer.name for peer in peers] == left
+    lines = [f"numpy{k}: its process ended; what it wrote above says why; left out" for k in (1, 2)]
+    assert capfd.readouterr().err.splitlines() == lines
+    end(peers[0])
+    with pytest.raises(click.ClickException, match="numpy0: its process ended"):
+        bench_peers.take_turns(peers, 16, 1, 0.0)
+    for peer in started:
+        peer.close()
+
+
+def test_a_peer_of_another_version_is_refused(tmp_path):
+    with pytest.raises(ChildProcessError, match=rf"numpy0: version {re.escape(np.__version__)} in .*, expected 1\.0;"):
+        numpy_peers(tmp_path, 1, version="1.0")
+
+
+def test_the_version_of_pytensor_is_the_same_wherever_it_is_written():
+    import bench_peers
+    from peers.processes import FRAMEWORKS, PYTENSOR
+
+    assert next(each.version for each in FRAMEWORKS if each.name == "pytensor") == PYTENSOR
+    assert f"PyTensor (=={PYTENSOR}," in (TOOLS.parent / "pyproject.toml").read_text()
+    (told,) = (option.help for option in bench_peers.main.params if option.name == "pytensor")
+    assert told.endswith(f"PyTensor {PYTENSOR}.")
+
+
+def test_the_summary_names_the_peers_that_are_missing():
+    from peers.document import summary
+
+    last = summary([measured([2.0, 1.5, 1.0], [2.0, 1.5, 1.0])]).splitlines()[-1]
+    assert last.split("|")[-2].strip() == "torch, torch.compile, jax"
 
 
 def measured(own: list[float], other: list[float]):

@@ -11,6 +11,7 @@ from typing import Any
 
 from peers.machine import machine
 from peers.operations import Operation
+from peers.processes import FRAMEWORKS
 from peers.report import Measurement, Row, aligned, counted, duration, table, title
 from peers.works import WORKS, Network
 
@@ -71,17 +72,24 @@ def text(measurements: Sequence[Measurement], here: Mapping[str, str]) -> str:
 
 
 def summary(measurements: Sequence[Measurement]) -> str:
-    """A row a work and number of threads."""
-    cells = [["work", "threads", "nngraph", "fastest other", "its time", "ratio", "of bests"], ["---", *["---:"] * 6]]
+    """A row a work and number of threads; its last cell names the peers that do such a work but are not in it."""
+    columns = ("threads", "nngraph", "fastest other", "its time", "ratio", "of bests", "without")
+    cells = [["work", *columns], ["---", *["---:"] * len(columns)]]
     for measured in measurements:
         if fastest := fastest_other(measured):
             own, other = measured.rows[0].median_seconds, fastest.median_seconds
             name = title(replace(measured, threads=1)).removesuffix(", 1 thread")
             cells.append([
                 name, str(measured.threads), duration(own), fastest.peer, duration(other), f"{other / own:.2f}",
-                of_bests(measured),
+                of_bests(measured), ", ".join(missing(measured)),
             ])  # fmt: skip
     return aligned(cells)
+
+
+def missing(measured: Measurement) -> list[str]:
+    """Frameworks that do the work, but were left out of the measurement."""
+    there = {row.peer for row in measured.rows}
+    return [each.name for each in FRAMEWORKS if each.does(measured.work) and each.name not in there]
 
 
 def fastest_other(measured: Measurement) -> Row | None:
@@ -137,10 +145,11 @@ NOTES = """\
 Made by `tools/bench_peers.py`. Each peer runs in a process of its own and they take turns, each the same steps from the
 same parameters on the same data. *First step*: from the import of the framework to the end of the first step,
 compilation included. *Median*, *best*: of the turns' mean steps. *Ratio*: the median over that of the first row; where
-a row is a work, the fastest other's median over that of nngraph; *of bests*: the same of the best turns. *Processors*:
-kept busy by the process. *Peak memory*: largest resident size of the process. *Update*: how far what the first step
-adds to a parameter is from the first row's, for the worst of them. *Loss*: mean of the last epoch after all timed
-steps; *difference*: from the first row's, relative to the loss of the first step.
+a row is a work, the fastest other's median over that of nngraph; *of bests*: the same of the best turns; *without*:
+peers that do such a work but were not there. *Processors*: kept busy by the process. *Peak memory*: largest resident
+size of the process. *Update*: how far what the first step adds to a parameter is from the first row's, for the worst of
+them. *Loss*: mean of the last epoch after all timed steps; *difference*: from the first row's, relative to the loss of
+the first step.
 
 Operations run over operands that stay in memory. *Backward*: the result, and the gradients of all operands from a
 random cotangent of it, all of them written. *Difference*: the largest of what any of the others computes, after the

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from peers.works import Work
 
 TOOLS = Path(__file__).parents[1]
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "NPROC")  # NPROC: JAX
+PYTENSOR = "3.0.7"  # the version that is compared with; its Numba backend changes from one to the next
 CACHES = ("NNGRAPH_CACHE_DIR", "TORCHINDUCTOR_CACHE_DIR", "NUMBA_CACHE_DIR")
 
 
@@ -42,6 +44,8 @@ class Framework:
         Whether it does works of training, and of inference.
     preparation : str
         A module of this folder that is run before, in its interpreter, with the work's folder.
+    version : str
+        The only one that is compared with; any if it is empty.
     """
 
     name: str
@@ -52,6 +56,7 @@ class Framework:
     trains: bool = True
     answers: bool = False
     preparation: str = ""
+    version: str = ""
 
     def does(self, work: Work) -> bool:
         if isinstance(work, Operation):
@@ -67,7 +72,7 @@ FRAMEWORKS = (
     Framework("onnxruntime", "onnxruntime", "onnxruntime", trains=False, answers=True, preparation="export_onnx"),
     Framework("jax", "jax", "jax"),
     Framework("jax-loop", "jax", "jax", "loop", perceptrons_only=True),  # XLA's convolutions in loops: 50 times slower
-    Framework("pytensor", "pytensor", "pytensor", perceptrons_only=True),
+    Framework("pytensor", "pytensor", "pytensor", perceptrons_only=True, version=PYTENSOR),
 )
 
 
@@ -142,6 +147,12 @@ class Peer:
         self.peak = 0.0
         self.version = ""
         self.first = self.turn(1)
+        if framework.version not in ("", self.version):
+            self.close()
+            raise ChildProcessError(
+                f"{self.name}: version {self.version} in {interpreter}, expected {framework.version}; install "
+                f"{framework.package}=={framework.version}, or choose other peers with --peer"
+            )
         if not isinstance(work, Operation):
             self.compare()
 
@@ -174,14 +185,21 @@ class Peer:
         assert self.process.stdin
         assert self.process.stdout
         self.process.send_signal(signal.SIGCONT)
-        self.process.stdin.write(f"{line}\n")
-        self.process.stdin.flush()
-        answer = self.process.stdout.readline()
+        answer = ""
+        with suppress(BrokenPipeError):
+            self.process.stdin.write(f"{line}\n")
+            self.process.stdin.flush()
+            answer = self.process.stdout.readline()
         self.process.send_signal(signal.SIGSTOP)
         if not answer:
             raise ChildProcessError(f"{self.name}: its process ended; what it wrote above says why")
         return json.loads(answer)
 
     def close(self) -> None:
+        assert self.process.stdin
+        assert self.process.stdout
         self.process.kill()
         self.process.wait()
+        with suppress(BrokenPipeError):
+            self.process.stdin.close()
+        self.process.stdout.close()
