@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
@@ -15,7 +16,7 @@ from nngraph.emit.source import kernel_source
 from nngraph.errors import ExecutionError
 from nngraph.ir.program import KernelCall
 from nngraph.ir.types import evaluate
-from nngraph.programs import Programs, scalar_outputs, scheduled
+from nngraph.programs import Bound, Programs, scalar_outputs, scheduled
 from nngraph.run.feed import Feed
 from nngraph.run.memory import aligned_zeros
 from nngraph.run.program import Program, Segment, bind, pack_arguments
@@ -133,17 +134,24 @@ def profile(programs: Programs, purpose: Purpose, batch: int, seed: int = 0) -> 
     seconds = step_seconds(programs, bound.program)
     steps = max(FEWEST, min(MOST, int(SECONDS / seconds)))
     readings = clocked(programs, bound.program, steps)
-    starts = np.median(readings[:, :-1] - readings[:, :1], axis=0).tolist()
     lengths = np.median(np.diff(readings, axis=1), axis=0).tolist()
-    roofline, threads = Roofline(programs), programs.thread_count
-    calls, launches = scheduled(programs.compile(purpose)).calls, bound.program.table.tolist()
-    timed = [
-        call_time(number, calls[number], batch, threads if flags & layout.PARALLEL else 1, *when, roofline)
-        for number, (_, _, flags), when in zip(bound.origins, launches, zip(starts, lengths, strict=True), strict=False)
-        if number >= 0
-    ]
+    timed = tuple(timed_calls(programs, purpose, bound, readings, lengths))
     beside = sum(lengths) - sum(call.seconds for call in timed)
-    return Profile(purpose, batch, threads, seconds, steps, tuple(timed), beside)
+    return Profile(purpose, batch, programs.thread_count, seconds, steps, timed, beside)
+
+
+def timed_calls(
+    programs: Programs, purpose: Purpose, bound: Bound, readings: np.ndarray, lengths: list[float]
+) -> Iterator[CallTime]:
+    """The calls of the schedule, with the medians of when they began, and how long they took."""
+    starts = np.median(readings[:, :-1] - readings[:, :1], axis=0).tolist()
+    roofline, calls = Roofline(programs), scheduled(programs.compile(purpose)).calls
+    launches = bound.program.table.tolist()
+    # Launches behind the last call of the schedule have no origin.
+    for number, (_, _, flags), start, seconds in zip(bound.origins, launches, starts, lengths, strict=False):
+        if number >= 0:
+            threads = programs.thread_count if flags & layout.PARALLEL else 1
+            yield call_time(number, calls[number], bound.plan.batch, threads, start, seconds, roofline)
 
 
 def feed_of(programs: Programs, purpose: Purpose, batch: int, seed: int) -> Feed:

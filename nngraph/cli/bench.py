@@ -48,20 +48,11 @@ def kernels(wanted: str | None, dtype: str, threads: int | None, as_json: bool) 
     nngraph bench kernels --filter softmax --threads 1
     nngraph bench kernels --dtype float64 --json > bench.json
     """
-    from nngraph.bench.kernels import cases, measure
-    from nngraph.cli.progress import steps_progress
     from nngraph.cli.tables import show_json
 
-    chosen = [case for case in cases() if wanted is None or wanted.lower() in text_of(case)]
-    if not chosen:
-        families = ", ".join(dict.fromkeys(case.family for case in cases()))
-        raise OptionError(f"--filter: '{wanted}' is in no kernel's name; families are {families}")
+    chosen = chosen_cases(wanted)
     peaks = peaks_of(threads)
-    found: list[Measured] = []
-    with steps_progress("measuring") as progress:
-        for case in chosen:
-            found.append(measure(case, peaks, dtype))
-            progress(len(found), len(chosen))
+    found = measured(chosen, peaks, dtype)
     if as_json:
         rows = [{**asdict(row), "share": row.share} for row in found]
         calls = {"empty_call_seconds": peaks.call(shared=False), "shared_call_seconds": peaks.call(shared=True)}
@@ -69,6 +60,28 @@ def kernels(wanted: str | None, dtype: str, threads: int | None, as_json: bool) 
     else:
         show(found, dtype)
         click.echo(f"\n{calls_line(peaks)}")
+
+
+def chosen_cases(wanted: str | None) -> list[Case]:
+    from nngraph.bench.kernels import cases
+
+    chosen = [case for case in cases() if wanted is None or wanted.lower() in text_of(case)]
+    if not chosen:
+        families = ", ".join(dict.fromkeys(case.family for case in cases()))
+        raise OptionError(f"--filter: '{wanted}' is in no kernel's name; families are {families}")
+    return chosen
+
+
+def measured(chosen: list[Case], peaks: Peaks, dtype: str) -> list[Measured]:
+    from nngraph.bench.kernels import measure
+    from nngraph.cli.progress import steps_progress
+
+    found: list[Measured] = []
+    with steps_progress("measuring") as progress:
+        for case in chosen:
+            found.append(measure(case, peaks, dtype))
+            progress(len(found), len(chosen))
+    return found
 
 
 def calls_line(peaks: Peaks) -> str:
