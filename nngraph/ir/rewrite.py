@@ -67,7 +67,7 @@ def substitute(graph: Graph, nodes: Sequence[Node], stands_for: dict[Value, Valu
     states = tuple(
         replace(state, new=stands_for[state.new]) if state.new in stands_for else state for state in graph.states
     )
-    return Graph(graph.name, graph.inputs, tuple(nodes), outputs, states)
+    return replace(graph, nodes=tuple(nodes), outputs=outputs, states=states)
 
 
 def float_of(graph: Graph) -> str:

@@ -9,6 +9,7 @@ from nngraph.differentiate import differentiate
 from nngraph.ir.builder import Builder
 from nngraph.ir.graph import Graph, Value
 from nngraph.ir.interpret import interpret
+from nngraph.ir.rewrite import substitute
 from nngraph.ir.text import to_text
 from nngraph.ir.types import BATCH, TensorType
 from nngraph.lower.lower import lower
@@ -109,6 +110,12 @@ def test_two_runs_give_one_text(seed):
     """Nothing depends on addresses or on the order of sets."""
     one, other = (to_text(compiled.optimized(checks.gradients_graph(draw_recipe(seed), "float32"))) for _ in range(2))
     assert one == other
+
+
+def test_a_rewrite_keeps_the_preparation():
+    graph = compiled.optimized(GRAPHS["prepare"](), tuple(step for step in PASSES if step.name == "prepare"))
+    assert graph.preparation
+    assert substitute(graph, graph.nodes, {}).preparation is graph.preparation
 
 
 def test_a_dropout_mask_is_drawn_once_a_step():
