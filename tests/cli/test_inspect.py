@@ -47,6 +47,20 @@ def test_shared_and_frozen_parameters_are_told_apart(nngraph, tmp_path):
     assert "* 20 of the parameters are frozen" in nngraph("inspect", declaration).out
 
 
+def test_kernels_are_counted_as_compile_counts_them(nngraph, tmp_path):
+    """Those of the preparation too."""
+    declaration = tmp_path / "normalized.py"
+    declaration.write_text(
+        "import nngraph as ng\n"
+        "graph = ng.Graph('normalized')\n"
+        "graph.output(graph.batch_norm(graph.linear(graph.input('x', (5,)), 3)))\n"
+    )
+    totals = nngraph("inspect", declaration, "--json").json["totals"]
+    assert (totals["calls"], totals["kernels"]) == (1, 3)
+    left = nngraph("compile", declaration, "--purpose", "predict", "--stop-after", "schedule").out.splitlines()[-1]
+    assert "1 call of 3 kernels; 2 calls before" in left
+
+
 def test_running_statistics_are_no_parameters(nngraph, tmp_path):
     declaration = tmp_path / "normalized.py"
     declaration.write_text(
