@@ -2,14 +2,15 @@
 
 The work is a list of units, (batch, block of columns, tile of rows), shared out over the threads; every element of
 the product is one sum over k in order, so that results do not depend on the sharing. A's numbers are read where they
-stand, B where it stands if it is small or A is thin; otherwise it is packed, once per block of columns and thread,
-into panels as wide as the register tile. The sum over k is not blocked: A and B stream through the caches in order,
-which costs less than partial sums would, unless a block of B is larger than the L2 cache: then a share of k is gone
-over for a group of row tiles at a time, and their accumulators are kept in scratch memory in between; the order of
-each sum stays the same. A transposed A with few rows is long, and mostly comes from memory: it too is gone over in
-shares, which are read once from end to end before, as memory is fastest; of one with many rows a few tiles at a time
-are copied. The epilogue is applied to the accumulators while they are in registers, unless it is long; what is no whole
-tile goes through a small copy in the L1 cache.
+stand, except for the copies told of below; B where it stands if it is small or A is thin; otherwise it is packed,
+once per block of columns and thread, into panels as wide as the register tile. The sum over k is not blocked: A and B
+stream through the caches in order, which costs less than partial sums would, unless a block of B is larger than the
+L2 cache: then a share of k is gone over for a group of row tiles at a time, and their accumulators are kept in
+scratch memory in between; the order of each sum stays the same. A transposed A with few rows is long, and mostly
+comes from memory: it too is gone over in shares. Of a transposed A with many rows a few tiles at a time are copied,
+if there are a whole block's columns to read the copy for; where it is not copied, what a group of tiles takes of a
+share is read once from end to end before, as memory is fastest. The epilogue is applied to the accumulators while
+they are in registers, unless it is long; what is no whole tile goes through a small copy in the L1 cache.
 
 `matmul_kernel` writes all this down as instructions; what stands in a kernel's module is its epilogue.
 """
