@@ -1,0 +1,148 @@
+"""Elementary functions for CUDA kernels: the device's own, and NumPy's where the simulator stands for a device."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numba import cuda, float32, float64, uint64
+
+from nngraph_kernels.cuda.target import is_simulated
+from nngraph_kernels.random_reference import MULTIPLIERS, ROUNDS, WEYL
+
+LOW = 0xFFFFFFFF
+M0, M1 = MULTIPLIERS
+W0, W1 = WEYL
+
+device: Any = cuda.jit(device=True)
+
+if is_simulated():  # Python's own raise where a result is not finite, and know no float32
+
+    def _erf(x: Any) -> Any:
+        return type(x)(math.erf(float(x)))
+
+    _exp, _expm1, _log, _log1p, _tanh = np.exp, np.expm1, np.log, np.log1p, np.tanh
+    _cos, _sqrt, _floor, _power = np.cos, np.sqrt, np.floor, np.power
+else:
+    _exp, _expm1, _log, _log1p, _tanh = math.exp, math.expm1, math.log, math.log1p, math.tanh
+    _cos, _sqrt, _floor, _power, _erf = math.cos, math.sqrt, math.floor, math.pow, math.erf
+
+
+@device
+def exp(x):
+    return _exp(x)
+
+
+@device
+def expm1(x):
+    return _expm1(x)
+
+
+@device
+def log(x):
+    return _log(x)
+
+
+@device
+def log1p(x):
+    return _log1p(x)
+
+
+@device
+def tanh(x):
+    return _tanh(x)
+
+
+@device
+def cos(x):
+    return _cos(x)
+
+
+@device
+def sqrt(x):
+    return _sqrt(x)
+
+
+@device
+def power(x, y):
+    return _power(x, y)
+
+
+@device
+def erf(x):
+    return _erf(x)
+
+
+@device
+def floor(x):
+    return _floor(x)
+
+
+@device
+def fma(a, b, c):
+    """a * b + c, which the device's compiler makes one instruction of."""
+    return a * b + c
+
+
+@device
+def absolute(x):
+    return abs(x)
+
+
+@device
+def select(condition, a, b):
+    return a if condition else b
+
+
+@device
+def maximum(a, b):
+    """The larger; NaN where either is NaN."""
+    return b if b > a or b != b else a
+
+
+@device
+def minimum(a, b):
+    """The smaller; NaN where either is NaN."""
+    return b if b < a or b != b else a
+
+
+@device
+def sigmoid(x):
+    """1 / (1 + e**-x), without an exponential that is not finite."""
+    e = exp(-abs(x))
+    return (e if x < 0 else e * 0 + 1) / (e + 1)
+
+
+@device
+def softplus(x):
+    """log(1 + e**x), as max(x, 0) + log1p(e**-|x|)."""
+    return maximum(x, x * 0) + log1p(exp(-abs(x)))
+
+
+@device
+def uniform(element, step, key0, key1):
+    """The first two words of Philox4x32-10 for an element: see `random_reference`."""
+    c0, c1 = uint64(element) & uint64(LOW), uint64(element) >> uint64(32)
+    c2, c3 = uint64(step) & uint64(LOW), uint64(0)
+    k0, k1 = uint64(key0) & uint64(LOW), uint64(key1) & uint64(LOW)
+    for _ in range(ROUNDS):
+        product0, product1 = c0 * uint64(M0), c2 * uint64(M1)
+        c0, c1 = (product1 >> uint64(32)) ^ c1 ^ k0, product1 & uint64(LOW)
+        c2, c3 = (product0 >> uint64(32)) ^ c3 ^ k1, product0 & uint64(LOW)
+        k0, k1 = (k0 + uint64(W0)) & uint64(LOW), (k1 + uint64(W1)) & uint64(LOW)
+    return c0, c1
+
+
+@device
+def uniform_float32(element, step, key0, key1):
+    """A multiple of 2**-24 in [0, 1): the same number as on the CPU."""
+    first, _ = uniform(element, step, key0, key1)
+    return float32(first >> uint64(8)) * float32(2.0**-24)
+
+
+@device
+def uniform_float64(element, step, key0, key1):
+    """A multiple of 2**-53 in [0, 1): the same number as on the CPU."""
+    first, second = uniform(element, step, key0, key1)
+    return (float64(first >> uint64(5)) * 2.0**26 + float64(second >> uint64(6))) * 2.0**-53

@@ -1,0 +1,59 @@
+"""Reductions over the threads of a block, in shared memory and in one fixed order: bitwise the same in every run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numba import cuda
+
+from nngraph_kernels.cuda.math import maximum, minimum
+
+device: Any = cuda.jit(device=True)
+
+
+@device
+def reduce_sum(value, shared, lane, count):
+    """The sum of what `count` threads, a power of two, give: in all of them. `shared` has room for one number each."""
+    shared[lane] = value
+    cuda.syncthreads()
+    half = count // 2
+    while half > 0:
+        if lane < half:
+            shared[lane] += shared[lane + half]
+        cuda.syncthreads()
+        half //= 2
+    total = shared[0]
+    cuda.syncthreads()
+    return total
+
+
+@device
+def reduce_max(value, shared, lane, count):
+    """The largest, NaN where one is; otherwise as `reduce_sum`."""
+    shared[lane] = value
+    cuda.syncthreads()
+    half = count // 2
+    while half > 0:
+        if lane < half:
+            shared[lane] = maximum(shared[lane], shared[lane + half])
+        cuda.syncthreads()
+        half //= 2
+    total = shared[0]
+    cuda.syncthreads()
+    return total
+
+
+@device
+def reduce_min(value, shared, lane, count):
+    """The smallest, NaN where one is; otherwise as `reduce_sum`."""
+    shared[lane] = value
+    cuda.syncthreads()
+    half = count // 2
+    while half > 0:
+        if lane < half:
+            shared[lane] = minimum(shared[lane], shared[lane + half])
+        cuda.syncthreads()
+        half //= 2
+    total = shared[0]
+    cuda.syncthreads()
+    return total

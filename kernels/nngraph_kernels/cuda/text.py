@@ -1,0 +1,70 @@
+"""What the text of every CUDA kernel begins with: imports, and names for its arguments."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from nngraph_kernels import tape_layout as layout
+
+PARAMETERS = "f4, f8, i4, u1, words, numbers, control, at"
+VIEWS = {"float32": ("f4", 4), "float64": ("f8", 8), "int32": ("i4", 4), "bool": ("u1", 1), "uint8": ("u1", 1)}
+FROM_NUMBA = {"float32", "float64", "int32", "int64", "uint8", "uint32", "uint64"}
+FROM_MATH = {
+    "exp", "expm1", "log", "log1p", "power", "tanh", "sigmoid", "erf", "softplus", "cos", "sqrt", "floor", "fma",
+    "absolute", "maximum", "minimum", "select", "uniform_float32", "uniform_float64",
+}  # fmt: skip
+FROM_REDUCE = {"reduce_sum", "reduce_max", "reduce_min"}
+
+
+def module(name: str, lines: Iterable[str], title: str = "", constants: Sequence[str] = ()) -> str:
+    """The module of one kernel, whose body these lines are."""
+    body = [f"if control[{layout.ERROR}] != 0:", "    return", *lines]
+    text = "\n".join([f"def {name}({PARAMETERS}):", *indent(body)])
+    head = [f'"""{title}"""', ""] if title else []
+    names = "\n".join([*constants, text])
+    return "\n".join([*head, *imports(names), "", *constants, *([""] if constants else []), "", text]) + "\n"
+
+
+def imports(text: str) -> list[str]:
+    """Statements for what `text` calls."""
+    called = set(re.findall(r"\b([a-z_][a-z_0-9]*)\(", text))
+    mentioned = set(re.findall(r"\b([a-z]+[0-9]+)\b", text))
+    sources = {
+        "nngraph_kernels.cuda.math": called & FROM_MATH,
+        "nngraph_kernels.cuda.reduce": called & FROM_REDUCE,
+    }
+    lines = ["from math import inf"] if re.search(r"\binf\b", text) else []
+    lines.append(f"from numba import {', '.join(['cuda', *sorted(mentioned & FROM_NUMBA)])}")
+    return lines + [f"from {origin} import {', '.join(sorted(names))}" for origin, names in sources.items() if names]
+
+
+def indent(lines: Iterable[str]) -> list[str]:
+    return ["    " + line for line in lines]
+
+
+def arguments(pointers: Sequence[tuple[str, str]], integers: Sequence[str], numbers: int = 0) -> list[str]:
+    """Names for the argument slots: pointers (name, dtype), then integers, then `number0`, ...
+
+    A pointer becomes the place of its first element in the view of its dtype; "" stands for a slot without a use.
+    """
+    lines = [f"{name} = {place(k, dtype)}" for k, (name, dtype) in enumerate(pointers) if name]
+    lines += [f"{name} = words[at + {k}]" for k, name in enumerate(integers, len(pointers))]
+    start = len(pointers) + len(integers)
+    return lines + [f"number{k} = numbers[at + {start + k}]" for k in range(numbers)]
+
+
+def place(slot: int | str, dtype: str) -> str:
+    """The place of the first element of the pointer in a slot."""
+    size = VIEWS[dtype][1]
+    return f"words[at + {slot}] // {size}" if size > 1 else f"words[at + {slot}]"
+
+
+def element(dtype: str, where: str) -> str:
+    """One element of a view, for reading or writing."""
+    return f"{VIEWS[dtype][0]}[{where}]"
+
+
+def read(dtype: str, where: str) -> str:
+    """The value of one element."""
+    return element(dtype, where) + (" != 0" if dtype == "bool" else "")

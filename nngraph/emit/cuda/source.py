@@ -1,0 +1,45 @@
+"""From a kernel's specification to the text of its CUDA module, its name, and how many threads a call takes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from nngraph.emit.cuda.columns import columns_grid, columns_source
+from nngraph.emit.cuda.rows import rows_grid, rows_source
+from nngraph.emit.source import PLACEHOLDER
+from nngraph.ir.program import Kernel
+from nngraph_kernels.cuda import memory
+from nngraph_kernels.record import record
+
+Integers = tuple[int, ...]
+
+
+@record
+class Family:
+    """What a family of kernels needs: a writer of texts, and ``grid(spec, integers) -> (blocks, threads)``."""
+
+    source: Callable[[str, Any], str]
+    grid: Callable[[Any, Integers], tuple[int, int]]
+
+
+FAMILIES: dict[str, Family] = {
+    "rows": Family(rows_source, rows_grid),
+    "columns": Family(columns_source, columns_grid),
+    "memory": Family(memory.source, memory.grid),
+}
+
+
+@cache
+def cuda_source(kernel: Kernel) -> tuple[str, str]:
+    """The name of `kernel`'s function, which holds a hash of its text, and the text of its module."""
+    module = FAMILIES[kernel.family].source(PLACEHOLDER, kernel.spec)
+    name = "ng_" + hashlib.sha256(module.encode()).hexdigest()[:20]
+    return name, module.replace(PLACEHOLDER, name)
+
+
+def grid_of(kernel: Kernel, integers: Integers) -> tuple[int, int]:
+    """Blocks, and threads of each, for a call with these integers."""
+    return FAMILIES[kernel.family].grid(kernel.spec, integers)

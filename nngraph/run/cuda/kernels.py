@@ -1,0 +1,28 @@
+"""From the texts of CUDA kernels to functions that can be launched, through Numba."""
+
+from __future__ import annotations
+
+import linecache
+from collections.abc import Mapping
+from typing import Any
+
+from numba import cuda
+
+COMPILED: dict[str, Any] = {}
+
+
+def launchable(sources: Mapping[str, str]) -> dict[str, Any]:
+    """Functions by name; each is compiled when it is first launched."""
+    for name, text in sources.items():
+        if name not in COMPILED:
+            COMPILED[name] = cuda.jit(function_of(name, text))
+    return {name: COMPILED[name] for name in sources}
+
+
+def function_of(name: str, text: str) -> Any:
+    """The function that a module's text defines; tracebacks show its lines."""
+    file = f"<{name}>"
+    linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+    names: dict[str, Any] = {}
+    exec(compile(text, file, "exec"), names)  # noqa: S102 the compiler's own source
+    return names[name]
