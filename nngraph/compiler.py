@@ -46,6 +46,7 @@ class Compilation:
         For which the plan is made when the pipeline is run through; others are planned from the same schedule.
     checked : bool
         Verify the graph after every pass.
+    device : {"cpu", "cuda"}
     graph : Graph
         After "lower" and each later stage and pass, what it left.
     """
@@ -59,6 +60,7 @@ class Compilation:
     batch: int = 32
     threads: int = 1
     checked: bool = False
+    device: str = "cpu"
     cache: KernelCache = field(default_factory=user_cache)
     on_progress: Progress | None = None
     graph: Graph | None = None
@@ -124,6 +126,11 @@ def run_emit(c: Compilation, stop: str | None) -> None:
     kernels = c.schedule.kernels
     if c.plan:
         kernels |= dict.fromkeys(copy_kernels(c.plan))
+    if c.device == "cuda":
+        from nngraph.emit.cuda.source import cuda_source
+
+        c.sources = dict(map(cuda_source, kernels))  # compiled when they are first launched
+        return
     named = {kernel: kernel_source(kernel) for kernel in kernels}
     c.sources = dict(named.values())
     addresses = c.cache.entries(c.sources, c.on_progress)

@@ -29,6 +29,10 @@ class OptionError(NNGraphError):
     exit_code = 2
 
 
+class DeviceError(NNGraphError):
+    """A device that is not there, or has no room for what was asked of it."""
+
+
 class CheckpointError(NNGraphError):
     """A checkpoint or run directory that cannot be read, or belongs to another graph."""
 

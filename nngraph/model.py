@@ -69,7 +69,7 @@ def compile(
         several outputs. By default that of the graph's file; a model without one only predicts.
     optimizer : str, Optimizer or mapping
         By default that of the graph's file; a model without one cannot be trained.
-    device : {"cpu"}
+    device : {"cpu", "cuda"}
     threads : int, optional
         By default as many as the process may use. Results do not depend on it.
     dtype : {"float32", "float64"}
@@ -105,7 +105,7 @@ def compile(
         objective = objective_from(loss, [name for name, _ in forward.outputs], regularizer=regularizer)
         targets_of(forward, objective)  # raises where a loss does not fit its output
     chosen = None if optimizer is None else optimizer_from(optimizer).checked(forward.states)
-    programs = Programs(declared, objective, chosen, dtype=dtype, seed=seed, threads=threads)
+    programs = Programs(declared, objective, chosen, dtype=dtype, seed=seed, threads=threads, device=device)
     return Model(graph, programs, forward)
 
 

@@ -5,10 +5,10 @@ Each is compiled when it is first needed, and planned and bound for each batch s
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -16,24 +16,20 @@ from nngraph.compiler import Compilation, Purpose, compile_program
 from nngraph.cores import available_cores
 from nngraph.differentiate import Objective
 from nngraph.emit.cache import KernelCache, Progress, user_cache
-from nngraph.emit.source import kernel_source
 from nngraph.errors import ExecutionError
 from nngraph.ir.declaration import Declared
 from nngraph.ir.graph import Value
-from nngraph.ir.program import Kernel, KernelCall, Plan, Schedule
+from nngraph.ir.program import KernelCall, Plan, Schedule
+from nngraph.machines import Machine, machine
+from nngraph.machines.binding import scalars
 from nngraph.ops.optimizer import Optimizer
 from nngraph.plan import plan
-from nngraph.run.bind import Launch, Memory, bind_schedule, copy_kernels
 from nngraph.run.feed import Feed as Feed
-from nngraph.run.feed import Gather, array_slots, gather_slots, page_slots
-from nngraph.run.memory import Arena
-from nngraph.run.program import Program, Segment
+from nngraph.run.program import Segment
 from nngraph.run.store import Store
-from nngraph.run.tape import DRIVER_NAME, DRIVER_SOURCE, Outcome, Ready, Tape
+from nngraph.run.tape import Outcome
 from nngraph_kernels.cpu.memory import INDEX_OUT_OF_RANGE
 from nngraph_kernels.record import record
-
-PAGES = Kernel("pages", ())
 
 
 @dataclass(slots=True, eq=False)
@@ -42,12 +38,12 @@ class Preparation:
 
     Attributes
     ----------
-    ready : Ready
+    ready : Ready, or a device's
     version : int
         That of the states when it last ran; -1: never.
     """
 
-    ready: Ready
+    ready: Any
     version: int = -1
 
 
@@ -61,18 +57,18 @@ class Bound:
         Views of where they lie.
     origins : tuple of int
         For each launch of the program the call of the schedule that it makes, -1 if it makes none.
-    ready : Ready
+    ready : Ready, or a device's
         One step of it.
     preparation : Preparation or None
         What has to run before it where states have changed.
     """
 
-    program: Program
+    program: Any
     plan: Plan
     inputs: dict[str, np.ndarray]
     outputs: dict[str, np.ndarray]
     origins: tuple[int, ...]
-    ready: Ready
+    ready: Any
     preparation: Preparation | None = None
 
 
@@ -89,6 +85,7 @@ class Programs:
         None: as many as the process may use.
     guard : bool
         Put pages without access around the arena (for tests).
+    device : {"cpu", "cuda"}
     """
 
     declared: Declared
@@ -99,15 +96,15 @@ class Programs:
     threads: int | None = None
     checked: bool = False
     guard: bool = False
+    device: str = "cpu"
     cache: KernelCache = field(default_factory=user_cache)
     on_progress: Progress | None = None
     store: Store = field(init=False)
-    arena: Arena | None = field(init=False, default=None)
     compiled: dict[Purpose, Compilation] = field(init=False, default_factory=dict[Purpose, Compilation])
     bound: dict[tuple[Purpose, int], Bound] = field(init=False, default_factory=dict[tuple[Purpose, int], Bound])
     preparations: dict[Purpose, Preparation] = field(init=False, default_factory=dict[Purpose, Preparation])
     lock: threading.RLock = field(init=False, default_factory=threading.RLock)
-    _tape: Tape | None = field(init=False, default=None)
+    _machine: Machine | None = field(init=False, default=None)
     _thread_count: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
@@ -121,17 +118,28 @@ class Programs:
         return self._thread_count
 
     @property
-    def tape(self) -> Tape:
-        if self._tape is None:
-            self._tape = Tape(self.cache.entries({DRIVER_NAME: DRIVER_SOURCE})[DRIVER_NAME])
-        return self._tape
+    def machine(self) -> Machine:
+        """What the programs run on."""
+        if self._machine is None:
+            self._machine = machine(self.device, self.store, self.cache, self.guard, self.seed)
+        return self._machine
+
+    @property
+    def tape(self) -> Any:
+        """The machine's tape."""
+        return self.machine.tape
+
+    @property
+    def arena(self) -> Any:
+        """What the machine has for the values of all programs."""
+        return self.machine.arena
 
     def compile(self, purpose: Purpose) -> Compilation:
         """The compilation for `purpose`, whose states are in the store."""
         if purpose not in self.compiled:
             c = Compilation(
                 self.declared, purpose, self.objective, self.optimizer, self.dtype, self.seed, checked=self.checked,
-                threads=self.thread_count, cache=self.cache, on_progress=self.on_progress,
+                threads=self.thread_count, device=self.device, cache=self.cache, on_progress=self.on_progress,
             )  # fmt: skip
             self.compiled[purpose] = compile_program(c, planned=False)
             c.graph = None  # of no more use, and much larger than the schedule
@@ -161,19 +169,16 @@ class Programs:
         """The program for one batch size; with `feed` it also loads its batches and records its scalar outputs."""
         if feed is None and (found := self.bound.get((purpose, batch))) is not None:
             return found
-        c = self.compile(purpose)
-        planned = self.plan(purpose, batch)
-        self.reserve(planned.nbytes)
+        made, planned = scheduled(self.compile(purpose)), self.plan(purpose, batch)
+        if self.machine.reserve(made, planned):
+            self.bound.clear()
+            self.preparations.clear()
         preparation = self.preparation(purpose, planned)
-        memory = self.memory(scheduled(c), planned)
-        before, after = (self.loads(c, memory, feed), self.records(c, memory, feed)) if feed else ([], {})
-        entries = {**c.entries, **self.entries_of(copy_kernels(planned))}
-        program = bind_schedule(scheduled(c), memory, entries, before, after)
-        graph = scheduled(c).graph
-        inputs = {value.name: self.view(memory, value, batch) for value in graph.inputs}
-        outputs = {name: self.view(memory, value, batch) for name, value in graph.outputs}
-        ready = self.tape.ready([Segment(program, 1)], self.thread_count)
-        bound = Bound(program, planned, inputs, outputs, origins(scheduled(c), before, after), ready, preparation)
+        binding = self.machine.bind(made, planned, feed)
+        ready = self.tape.ready([Segment(binding.program, 1)], self.thread_count)
+        bound = Bound(
+            binding.program, planned, binding.inputs, binding.outputs, binding.origins, ready, preparation
+        )  # fmt: skip
         if feed is None:
             self.bound[purpose, batch] = bound
         return bound
@@ -192,13 +197,11 @@ class Programs:
 
     def preparation(self, purpose: Purpose, planned: Plan) -> Preparation | None:
         """What comes before a program: one for all batch sizes."""
-        c = self.compile(purpose)
-        before = scheduled(c).preparation
+        before = scheduled(self.compile(purpose)).preparation
         if before is None or planned.preparation is None:
             return None
         if purpose not in self.preparations:
-            entries = {**c.entries, **self.entries_of(copy_kernels(planned.preparation))}
-            program = bind_schedule(before, self.memory(before, planned.preparation), entries)
+            program = self.machine.bind(before, planned.preparation).program
             self.preparations[purpose] = Preparation(self.tape.ready([Segment(program, 1)], self.thread_count))
         return self.preparations[purpose]
 
@@ -210,72 +213,6 @@ class Programs:
         assert before
         check(outcome, before.calls, range(len(before.calls)))
         preparation.version = version
-
-    def reserve(self, nbytes: int) -> None:
-        """Have an arena that is large enough; what was bound in a smaller one is not any more."""
-        if self.arena is None or self.arena.nbytes < nbytes:
-            self.bound.clear()
-            self.preparations.clear()
-            self.arena = Arena(nbytes, self.guard)
-
-    def memory(self, schedule: Schedule, planned: Plan) -> Memory:
-        """Where everything lies."""
-        assert self.arena is not None
-        return Memory(schedule, planned, self.store, self.arena.address, self.tape.error_address)
-
-    def view(self, memory: Memory, value: Value, batch: int) -> np.ndarray:
-        """The memory of `value` as an array."""
-        root = memory.aliases.get(value, value)
-        shape = value.type.numpy_shape(batch)
-        if root in memory.plan.placements:
-            assert self.arena is not None
-            return self.arena.view(memory.plan.placements[root].offset, shape, value.type.dtype)
-        if root in memory.constants:
-            return memory.constants[root].reshape(shape)
-        name = next(state.name for state in memory.states if state.old is root)
-        return self.store.arrays[name].reshape(shape)
-
-    def loads(self, c: Compilation, memory: Memory, feed: Feed) -> list[Launch]:
-        """Calls that bring a batch in, and then ask for the pages of mapped files that the next one needs."""
-        loads = [self.load(value, memory, feed) for value in scheduled(c).graph.inputs]
-        pages = [x for x in feed.arrays.values() if isinstance(x, Gather) and x.file]
-        asked = [(PAGES, page_slots(x, feed, self.tape.cursor_address, memory.plan.batch), False) for x in pages]
-        launches = [*loads, *asked]
-        entries = self.entries_of([kernel for kernel, _, _ in launches])
-        return [Launch(entries[kernel], slots, shared) for kernel, slots, shared in launches]
-
-    def load(self, value: Value, memory: Memory, feed: Feed) -> tuple[Kernel, tuple[int, ...], bool]:
-        """Kernel and arguments of the call that brings a batch of an input in, and whether threads share it."""
-        examples, cursor, batch = feed.arrays[value.name], self.tape.cursor_address, memory.plan.batch
-        shared = memory.plan.threads > 1 and batch * math.prod(value.type.numpy_shape(1)) > 20_000
-        address = memory.address(value)
-        if isinstance(examples, Gather):
-            return examples.kernel, gather_slots(address, examples, feed, cursor, batch, self.seed), shared
-        kernel = Kernel("memory", ("load_batch", value.type.dtype))
-        return kernel, array_slots(address, examples, feed, cursor, batch), shared
-
-    def records(self, c: Compilation, memory: Memory, feed: Feed) -> dict[int, list[Launch]]:
-        """Calls that leave each scalar output in the feed's ring, by the index of the call that they follow.
-
-        A loss that is not finite ends the run: before any state is written, where the loss is known by then.
-        """
-        named = [(k, name, value) for k, (name, value) in enumerate(scalar_outputs(c))]
-        entries = self.entries_of([Kernel("memory", ("record", value.type.dtype)) for _, _, value in named])
-        length, columns = feed.ring.shape
-        found: dict[int, list[Launch]] = {}
-        for k, name, value in named:
-            slots = (
-                feed.ring.ctypes.data, memory.address(value), self.tape.step_address, self.tape.error_address,
-                length, columns, k, int(name == "loss"),
-            )  # fmt: skip
-            launch = Launch(entries[Kernel("memory", ("record", value.type.dtype))], slots)
-            found.setdefault(producer(scheduled(c), memory, value), []).append(launch)
-        return found
-
-    def entries_of(self, kernels: list[Kernel]) -> dict[Kernel, int]:
-        named = {kernel: kernel_source(kernel) for kernel in kernels}
-        addresses = self.cache.entries(dict(named.values()))
-        return {kernel: addresses[name] for kernel, (name, _) in named.items()}
 
     def call(self, purpose: Purpose, inputs: Mapping[str, np.ndarray], batch: int) -> dict[str, np.ndarray]:
         """Run one step of a program that changes no state, on these inputs; the outputs are copies."""
@@ -319,21 +256,6 @@ def scheduled(c: Compilation) -> Schedule:
     return c.schedule
 
 
-def origins(schedule: Schedule, before: Sequence[Launch], after: Mapping[int, Sequence[Launch]]) -> tuple[int, ...]:
-    """For each launch of a bound schedule the index of its call, -1 for those beside the schedule."""
-    found = [-1] * len(before)
-    for position in range(len(schedule.calls)):
-        found += [position, *(-1 for _ in after.get(position, ()))]
-    return tuple(found)
-
-
-def producer(schedule: Schedule, memory: Memory, value: Value) -> int:
-    """The index of the call that computes `value`, -1 if none does."""
-    root = memory.aliases.get(value, value)
-    calls = enumerate(schedule.calls)
-    return next((k for k, call in calls if any(operand.value is root for operand in call.outputs)), -1)
-
-
 def scalar_outputs(c: Compilation) -> list[tuple[str, Value]]:
     """Outputs that are one number, in order: the columns of a feed's ring."""
-    return [(name, value) for name, value in scheduled(c).graph.outputs if value.type.shape == ()]
+    return scalars(scheduled(c))

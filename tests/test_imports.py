@@ -18,7 +18,7 @@ LAYERS = [
     ["ir"],
     ["ops"],
     [*STAGES],
-    ["compiler", "domains"],
+    ["compiler", "domains", "machines"],
     ["programs"],
     ["train", "export", "report", "gradcheck", "bench", "doctor"],
     ["model"],

@@ -148,7 +148,7 @@ def test_defaults_come_from_the_graph():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"device": "cuda"}, "device: 'cuda' given, 'cpu' expected"),
+        ({"device": "gpu"}, "device: 'gpu' given, one of cpu, cuda expected"),
         ({"threads": 0}, "threads: 0 given"),
         ({"dtype": "float16"}, "dtype: 'float16' given"),
         ({"seed": -1}, "seed: -1 given"),

@@ -29,28 +29,25 @@ class Launch:
     parallel: bool = False
 
 
-class Memory:
-    """Where every value of a schedule lies, for one plan.
+class Places:
+    """Where every value of a schedule lies, for one plan: addresses, or offsets on a device.
 
     Parameters
     ----------
+    fixed : mapping of Value to int
+        Of states, as they were and as they will be, and of constants.
     arena : int
-        Address of the arena.
     error : int
-        Address of the tape's error word.
+        Of the tape's error word.
     """
 
-    def __init__(self, schedule: Schedule, plan: Plan, store: Store, arena: int, error: int) -> None:
+    def __init__(self, schedule: Schedule, plan: Plan, fixed: Mapping[Value, int], arena: int, error: int) -> None:
         self.plan = plan
         self.arena = arena
         self.error = error
         self.scratch = arena + plan.scratch
-        self.constants = {value: as_constant(array) for value, array in schedule.constants.items()}
         self.aliases = schedule.aliases
-        self.states = schedule.graph.states
-        self.fixed = {state.old: store.address(state.name) for state in schedule.graph.states}
-        self.fixed |= {value: array.ctypes.data for value, array in self.constants.items()}
-        self.fixed |= {new: self.fixed[old] for new, old in plan.in_store.items()}
+        self.fixed = {**fixed, **{new: fixed[old] for new, old in plan.in_store.items()}}
 
     def address(self, value: Value) -> int:
         value = self.aliases.get(value, value)
@@ -63,6 +60,25 @@ class Memory:
             return start
         elements = evaluate(operand.offset, self.plan.batch) + operand.fixed
         return start + elements * ITEM_SIZE[operand.value.type.dtype]
+
+
+class Memory(Places):
+    """Where every value lies in the memory of the process.
+
+    Parameters
+    ----------
+    arena : int
+        Address of the arena.
+    error : int
+        Address of the tape's error word.
+    """
+
+    def __init__(self, schedule: Schedule, plan: Plan, store: Store, arena: int, error: int) -> None:
+        self.constants = {value: as_constant(array) for value, array in schedule.constants.items()}
+        self.states = schedule.graph.states
+        fixed = {state.old: store.address(state.name) for state in schedule.graph.states}
+        fixed |= {value: array.ctypes.data for value, array in self.constants.items()}
+        super().__init__(schedule, plan, fixed, arena, error)
 
 
 def as_constant(array: np.ndarray) -> np.ndarray:
@@ -110,19 +126,24 @@ def bind_schedule(
 
 
 def launch_of(call: KernelCall, memory: Memory, entries: Mapping[Kernel, int], plan: Plan) -> Launch:
-    batch = plan.batch
-    slots: list[int | float] = [memory.operand(operand) for operand in call.outputs]
-    inputs = [memory.operand(operand) for operand in call.inputs]
+    return Launch(entries[call.kernel], slots_of(call, memory), plan.threads > 1 and worth_sharing(call, plan.batch))
+
+
+def slots_of(call: KernelCall, places: Places) -> tuple[int | float, ...]:
+    """The arguments of a call, in the order of its kernel's slots."""
+    batch = places.plan.batch
+    slots: list[int | float] = [places.operand(operand) for operand in call.outputs]
+    inputs = [places.operand(operand) for operand in call.inputs]
     fixed = len(inputs) - call.listed
     slots += inputs[:fixed]
     if call.scratch:
-        slots.append(memory.scratch)
+        slots.append(places.scratch)
     if call.reports:
-        slots.append(memory.error)
+        slots.append(places.error)
     slots += [evaluate(dim, batch) for dim in call.integers]
     slots += [float(evaluate(number, batch)) for number in call.numbers]
     slots += inputs[fixed:]
-    return Launch(entries[call.kernel], tuple(slots), plan.threads > 1 and worth_sharing(call, batch))
+    return tuple(slots)
 
 
 def worth_sharing(call: KernelCall, batch: int) -> bool:
@@ -144,9 +165,13 @@ def copy_kernels(plan: Plan) -> list[Kernel]:
 
 def copy_launch(new: Value, old: Value, memory: Memory, entries: Mapping[Kernel, int]) -> Launch:
     """A new state that could not be written in place, brought to the old one."""
+    return Launch(entries[copy_kernel(old.type.dtype)], copy_slots(new, old, memory))
+
+
+def copy_slots(new: Value, old: Value, places: Places) -> tuple[int, int, int]:
+    """The arguments of the copy."""
     size: Dim = old.type.size
-    slots = (memory.address(old), memory.address(new), evaluate(size, memory.plan.batch))
-    return Launch(entries[copy_kernel(old.type.dtype)], slots)
+    return places.address(old), places.address(new), evaluate(size, places.plan.batch)
 
 
 def first_write(schedule: Schedule, plan: Plan) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,9 +29,12 @@ class Program:
 
 @record
 class Segment:
-    """Some steps of one program; ``cursor`` is where in the order of the data they begin (-1: go on)."""
+    """Some steps of one program, a `Program` or what a device has in its stead.
 
-    program: Program
+    ``cursor`` is where in the order of the data they begin (-1: go on).
+    """
+
+    program: Any
     steps: int
     cursor: int = -1
 

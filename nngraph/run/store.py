@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -23,6 +23,8 @@ class Store:
     ----------
     arrays : dict of str to ndarray
         For reading: what changes a state is `assign`, `write`, or a program.
+    fetch : callable
+        Called before anything is read or changed here: brings what a device has written since.
     version : int
         How often states have been changed here.
     waiting : dict of str to ndarray
@@ -32,24 +34,32 @@ class Store:
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
-        self.arrays: dict[str, np.ndarray] = {}
+        self.fetch: Callable[[], None] = nothing
         self.states: dict[str, State] = {}
         self.waiting: dict[str, np.ndarray] = {}
         self.version = 0
         self._held: dict[str, np.ndarray] = {}
+        self._shown: dict[str, np.ndarray] = {}
+
+    @property
+    def arrays(self) -> dict[str, np.ndarray]:
+        self.fetch()
+        return self._shown
 
     def ensure(self, states: Iterable[State]) -> None:
         """Make and initialize the arrays of states that are not there yet."""
+        shown = self.arrays
         for state in states:
-            if state.name in self.arrays:
+            if state.name in shown:
                 continue
             type = state.old.type
             array = aligned_zeros(type.numpy_shape(1), type.dtype)
             self.initialize(state, array)
             self._held[state.name] = array
-            self.arrays[state.name] = array.view()
-            self.arrays[state.name].flags.writeable = False
+            shown[state.name] = array.view()
+            shown[state.name].flags.writeable = False
             self.states[state.name] = state
+            self.version += 1
 
     def initialize(self, state: State, array: np.ndarray) -> None:
         """Write what the state begins with; draws come in blocks, so that nothing as large as it is made beside it."""
@@ -82,9 +92,19 @@ class Store:
 
     def write(self, name: str, array: ArrayLike) -> None:
         """Write one in the held layout."""
+        self.fetch()
         self._held[name][...] = array
         self.version += 1
 
     @property
     def nbytes(self) -> int:
         return sum(array.nbytes for array in self.arrays.values())
+
+    def receive(self, bring: Callable[[str, np.ndarray], None]) -> None:
+        """Have what a device holds written into every array."""
+        for name, array in self._held.items():
+            bring(name, array)
+
+
+def nothing() -> None:
+    """There is no device that could have written anything."""

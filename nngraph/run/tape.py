@@ -13,7 +13,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Sequence
-from typing import Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 import numpy as np
 
@@ -185,6 +185,11 @@ class Ready:
         self._done = Outcome(steps, "done", 0, len(self._segments) - 1, last)
         self._call = tape.followers.gather if steps > 1 else tape.followers.wake
 
+    @property
+    def control(self) -> memoryview[int]:
+        """The tape's control block."""
+        return self.tape.control
+
     def run(self, prepare: Callable[[], None] = nothing) -> Outcome:
         """Run on the calling thread; `prepare` is called before, when no other run can begin or be under way."""
         self.begin(prepare)
@@ -236,12 +241,27 @@ class Ready:
         )
 
 
+class Runnable(Protocol):
+    """Segments that are ready to run: `Ready`, or what a device has in its stead."""
+
+    first_step: int
+
+    @property
+    def control(self) -> Any:
+        """The words in which a run says how far it is, and is told to stop."""
+        ...
+
+    def begin(self) -> None: ...
+
+    def finish(self) -> Outcome: ...
+
+
 class Running:
     """A run on other threads: made by `Tape.start`, and over when its leader has left."""
 
-    def __init__(self, ready: Ready) -> None:
+    def __init__(self, ready: Runnable) -> None:
         self._ready = ready
-        self._control = ready.tape.control
+        self._control = ready.control
         self._done = threading.Event()
         self._process = os.getpid()
         ready.begin()

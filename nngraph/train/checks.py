@@ -12,6 +12,7 @@ from nngraph.errors import DataError, OptionError
 from nngraph.ir.graph import State
 from nngraph.ops.specification import suggestion
 
+DEVICES = ("cpu", "cuda")
 DTYPES = ("float32", "float64")
 SEEDS = 2**63
 
@@ -21,8 +22,8 @@ def is_int(x: Any) -> bool:
 
 
 def check_options(device: str, threads: Any, dtype: str, seed: Any) -> None:
-    if device != "cpu":
-        raise OptionError(f"device: {device!r} given, 'cpu' expected")
+    if device not in DEVICES:
+        raise OptionError(f"device: {device!r} given, one of {', '.join(DEVICES)} expected")
     if threads is not None and not (is_int(threads) and threads >= 1):
         raise OptionError(f"threads: {threads!r} given, a whole number from 1, or None for all, expected")
     if dtype not in DTYPES:

@@ -12,6 +12,7 @@ from nngraph.ir.program import Kernel, KernelCall, Operand, Schedule
 from nngraph.ir.types import ITEM_SIZE, evaluate
 from nngraph.plan import plan
 from nngraph.run.bind import copy_kernel
+from nngraph.run.cuda.device import device
 from nngraph.run.cuda.kernels import launchable
 from nngraph_kernels import tape_layout as layout
 from tests.compiled import POISON
@@ -45,8 +46,8 @@ def execute(
         view(value)[...] = np.asarray(array).reshape(value.type.numpy_shape(batch))
     for value in made.graph.inputs:
         view(value)[...] = inputs[value.name]
-    device = cuda.to_device(block)
-    views = [device.view(dtype) for dtype in (np.float32, np.float64, np.int32, np.uint8)]
+    there = cuda.to_device(block)
+    views = [there.view(dtype) for dtype in (np.float32, np.float64, np.int32, np.uint8)]
     control = cuda.to_device(np.zeros(layout.CONTROL_WORDS, np.int64))
 
     def run(kernel: Kernel, slots: list[int | float], integers: tuple[int, ...]) -> None:
@@ -58,7 +59,9 @@ def execute(
         name, text = cuda_source(kernel)
         words = cuda.to_device(words)
         with np.errstate(all="ignore"):
-            launchable({name: text})[name][grid_of(kernel, integers)](*views, words, words.view(np.float64), control, 1)
+            launchable({name: text}, device())[name][grid_of(kernel, integers)](
+                *views, words, words.view(np.float64), control, 1
+            )
 
     def address(operand: Operand) -> int:
         root = made.aliases.get(operand.value, operand.value)
@@ -79,6 +82,6 @@ def execute(
     for new, old in planned.copies:
         size = evaluate(old.type.size, batch)
         run(copy_kernel(old.type.dtype), [places[old], places[made.aliases.get(new, new)], size], (size,))
-    block[...] = device.copy_to_host()
+    block[...] = there.copy_to_host()
     outputs = {name: view(value).copy() for name, value in made.graph.outputs}
     return outputs, {s.name: view(s.old).copy() for s in made.graph.states}

@@ -1,4 +1,4 @@
-"""Every sample of every op, right through the compiler, in CUDA's simulator: what the kernels leave is the reference."""
+"""Every sample of every op through the compiler and CUDA's simulator: what the kernels leave is the reference."""
 
 import numpy as np
 import pytest

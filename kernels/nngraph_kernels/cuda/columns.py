@@ -15,7 +15,6 @@ from nngraph_kernels.cuda.text import arguments, indent, module
 from nngraph_kernels.record import record
 
 
-
 @record
 class Columns:
     """All that the template writes out.

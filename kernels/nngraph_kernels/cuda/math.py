@@ -22,11 +22,13 @@ if is_simulated():  # Python's own raise where a result is not finite, and know 
     def _erf(x: Any) -> Any:
         return type(x)(math.erf(float(x)))
 
-    _exp, _expm1, _log, _log1p, _tanh = np.exp, np.expm1, np.log, np.log1p, np.tanh
-    _cos, _sqrt, _floor, _power = np.cos, np.sqrt, np.floor, np.power
+    own: Any = np
+    _power: Any = np.power
 else:
-    _exp, _expm1, _log, _log1p, _tanh = math.exp, math.expm1, math.log, math.log1p, math.tanh
-    _cos, _sqrt, _floor, _power, _erf = math.cos, math.sqrt, math.floor, math.pow, math.erf
+    own = math
+    _power, _erf = math.pow, math.erf  # pyright: ignore[reportAssignmentType]
+_exp, _expm1, _log, _log1p, _tanh = own.exp, own.expm1, own.log, own.log1p, own.tanh
+_cos, _sqrt, _floor = own.cos, own.sqrt, own.floor
 
 
 @device

@@ -58,7 +58,9 @@ class RowWriter:
             (k, s) for k, s in enumerate(statements) if s.kind in REDUCTIONS and self.phase_of[s.operand] == number
         ]
         stores = [
-            (p, k) for p, k in zip(self.outputs, self.spec.stores, strict=True) if self.is_wide(p) and number == self.last
+            (p, k)
+            for p, k in zip(self.outputs, self.spec.stores, strict=True)
+            if self.is_wide(p) and number == self.last
         ]
         roots = [s.operand for _, s in folds] + [k for _, k in stores]
         once = [k for k in self.every() if self.level(k) == ROW and self.phase_of[k] == number]

@@ -1,4 +1,4 @@
-"""From the texts of CUDA kernels to functions that can be launched, through Numba."""
+"""From the texts of CUDA kernels to functions that can be launched."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import linecache
 from collections.abc import Mapping
 from typing import Any
 
-from numba import cuda
+from nngraph.run.cuda.device import Device
 
 COMPILED: dict[str, Any] = {}
 
 
-def launchable(sources: Mapping[str, str]) -> dict[str, Any]:
+def launchable(sources: Mapping[str, str], device: Device) -> dict[str, Any]:
     """Functions by name; each is compiled when it is first launched."""
     for name, text in sources.items():
         if name not in COMPILED:
-            COMPILED[name] = cuda.jit(function_of(name, text))
+            COMPILED[name] = device.compiled(function_of(name, text))
     return {name: COMPILED[name] for name in sources}
 
 

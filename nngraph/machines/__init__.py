@@ -1,0 +1,23 @@
+"""What programs run on: the cores of this processor, or a CUDA device."""
+
+from __future__ import annotations
+
+from nngraph.emit.cache import KernelCache
+from nngraph.machines.binding import Machine as Machine
+from nngraph.machines.native import Native
+from nngraph.run.store import Store
+
+
+def machine(device: str, store: Store, cache: KernelCache, guard: bool, seed: int) -> Machine:
+    """The machine for programs over one store of states.
+
+    Raises
+    ------
+    DeviceError
+        If there is no such device.
+    """
+    if device == "cuda":
+        from nngraph.machines.cuda import Cuda  # numba-cuda, which only this asks for
+
+        return Cuda(store, seed)
+    return Native(store, cache, guard, seed)

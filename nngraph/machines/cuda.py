@@ -1,0 +1,180 @@
+"""Programs on a CUDA device: one block of its memory, kernels compiled for it, steps launched as graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from nngraph.emit.cuda.source import cuda_source, grid_of
+from nngraph.ir.graph import Value
+from nngraph.ir.program import Kernel, KernelCall, Plan, Schedule
+from nngraph.ir.types import evaluate
+from nngraph.machines.binding import Binding, origins, producer, scalars
+from nngraph.run.bind import Places, copy_kernel, copy_slots, first_write, slots_of
+from nngraph.run.cuda.device import Launch, device
+from nngraph.run.cuda.kernels import launchable
+from nngraph.run.cuda.memory import DeviceMemory
+from nngraph.run.cuda.tape import Copy, CudaProgram, CudaTape
+from nngraph.run.feed import NOT_PICKED, WORD, Feed, Gather
+from nngraph.run.program import pack_arguments
+from nngraph.run.store import Store
+from nngraph_kernels.record import record
+
+
+@record(eq=False)
+class Line:
+    """A launch whose arguments have no place yet.
+
+    Attributes
+    ----------
+    kernel : Kernel
+    integers : tuple of int
+        What its number of threads depends on.
+    slots : tuple of int or float
+        The arguments in the table of words.
+    arrays : tuple of device arrays
+        Further ones.
+    """
+
+    kernel: Kernel
+    integers: tuple[int, ...]
+    slots: tuple[int | float, ...]
+    arrays: tuple[Any, ...] = ()
+
+
+class Cuda:
+    """The machine behind ``device="cuda"``.
+
+    Parameters
+    ----------
+    store : Store
+    seed : int
+        Of the windows on images.
+
+    Raises
+    ------
+    DeviceError
+        If there is no device.
+    """
+
+    def __init__(self, store: Store, seed: int) -> None:
+        self.seed = seed
+        self.device = device()
+        self.memory = DeviceMemory(self.device, store)
+        self.tape = CudaTape(self.device, self.memory)
+
+    @property
+    def arena(self) -> Any:
+        """The block: another one when everything has moved."""
+        return self.memory.block
+
+    def reserve(self, schedule: Schedule, planned: Plan) -> bool:
+        """Have room for a program; whether what was bound before is not any more.
+
+        Raises
+        ------
+        DeviceError
+            If there is not that much on the device; nothing is allocated then.
+        """
+        return self.memory.reserve(schedule, planned)
+
+    def bind(self, schedule: Schedule, planned: Plan, feed: Feed | None = None) -> Binding:
+        """A program for one batch size; with `feed` it also loads its batches and records its scalar outputs."""
+        places = self.memory.places(schedule, planned)
+        before: list[Line] = []
+        after: dict[int, list[Line]] = {}
+        program = CudaProgram([], {}, planned.batch, first_write(schedule, planned) is not None)
+        if feed:
+            before = [self.load(value, places, feed, program) for value in schedule.graph.inputs]
+            after = self.records(schedule, places, feed, program)
+        self.launch(program, [*before, *in_order(schedule, places, after), *self.ending(places, feed)])
+        inputs = {value.name: empty(value, planned) for value in schedule.graph.inputs}
+        outputs = {name: empty(value, planned) for name, value in schedule.graph.outputs}
+        if feed is None:
+            program.inputs += [copied(places, value, inputs[value.name]) for value in schedule.graph.inputs]
+            program.outputs += [copied(places, value, outputs[name]) for name, value in schedule.graph.outputs]
+        return Binding(program, inputs, outputs, origins(schedule, before, after))
+
+    def launch(self, program: CudaProgram, lines: list[Line]) -> None:
+        """Give the arguments of all launches their place on the device."""
+        words, _ = pack_arguments([line.slots for line in lines])
+        table = self.device.array(words)
+        named = {line.kernel: cuda_source(line.kernel) for line in lines}
+        functions = launchable(dict(named.values()), self.device)
+        common = (*self.memory.views, table, table.view(np.float64), self.tape.words)
+        at = 0
+        for number, line in enumerate(lines):
+            blocks, threads = grid_of(line.kernel, line.integers)
+            function = functions[named[line.kernel][0]]
+            program.launches.append(Launch(function, blocks, threads, (*common, at, *line.arrays)))
+            program.places[at] = number
+            at += len(line.slots)
+
+    def load(self, value: Value, places: Places, feed: Feed, program: CudaProgram) -> Line:
+        """What brings a batch of an input from the data on the device."""
+        examples, batch, there = feed.arrays[value.name], places.plan.batch, places.address(value)
+        order = self.changing(feed.order, program)
+        if not isinstance(examples, Gather):
+            n = examples.size // max(1, len(examples))
+            kernel = Kernel("feed", ("load_batch", value.type.dtype))
+            return Line(kernel, (batch, n), (there, batch, n), (self.kept(examples), order))
+        rows = NOT_PICKED if examples.rows is None else examples.rows
+        count = max(1, len(feed.order) // len(feed.epochs))
+        integers = (
+            batch, *examples.shape, int(examples.rows is not None), count, examples.crop, int(examples.flip),
+            self.seed & WORD, self.seed >> 32,
+        )  # fmt: skip
+        arrays = (self.kept(examples.array), order, self.kept(rows), self.changing(feed.epochs, program))
+        return Line(examples.kernel, integers, (there, *integers), (*arrays, *map(self.kept, examples.tables)))
+
+    def kept(self, array: np.ndarray[Any, Any]) -> Any:
+        """An array on the device."""
+        return self.device.array(array.view(np.uint8) if array.dtype == np.bool_ else array)
+
+    def changing(self, array: np.ndarray[Any, Any], program: CudaProgram) -> Any:
+        """An array on the device, brought there anew before each run."""
+        found = self.kept(array)
+        program.feed.append((found, array))
+        return found
+
+    def records(self, schedule: Schedule, places: Places, feed: Feed, program: CudaProgram) -> dict[int, list[Line]]:
+        """What leaves scalar outputs in the feed's ring, by the index of the call that it follows."""
+        length, columns = feed.ring.shape
+        program.ring = (self.device.shared(feed.ring.size, np.float64), feed.ring)
+        found: dict[int, list[Line]] = {}
+        for k, (name, value) in enumerate(scalars(schedule)):
+            slots = (places.address(value), length, columns, k, int(name == "loss"))
+            line = Line(Kernel("feed", ("record", value.type.dtype)), slots[1:], slots, (program.ring[0],))
+            found.setdefault(producer(schedule, places, value), []).append(line)
+        return found
+
+    def ending(self, places: Places, feed: Feed | None) -> list[Line]:
+        """What ends a step: steps and rows are counted."""
+        rows = places.plan.batch if feed else 0
+        return [Line(Kernel("feed", ("advance", "int64")), (rows,), (rows,), (self.tape.progress,))]
+
+
+def in_order(schedule: Schedule, places: Places, after: dict[int, list[Line]]) -> Iterator[Line]:
+    """The calls of a schedule, what follows each of them, and the copies of states at the end."""
+    for position, call in enumerate(schedule.calls):
+        yield line_of(call, places)
+        yield from after.get(position, ())
+    for new, old in places.plan.copies:
+        slots = copy_slots(new, old, places)
+        yield Line(copy_kernel(old.type.dtype), slots[2:], slots)
+    yield from after.get(-1, ())
+
+
+def line_of(call: KernelCall, places: Places) -> Line:
+    integers = tuple(evaluate(dim, places.plan.batch) for dim in call.integers)
+    return Line(call.kernel, integers, slots_of(call, places))
+
+
+def empty(value: Value, planned: Plan) -> np.ndarray[Any, Any]:
+    return np.zeros(value.type.numpy_shape(planned.batch), value.type.dtype)
+
+
+def copied(places: Places, value: Value, array: np.ndarray[Any, Any]) -> Copy:
+    return places.address(value), array

@@ -1,0 +1,149 @@
+"""The one place that knows numba-cuda: the device, its memory, launches and graphs, or the simulator in its stead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from nngraph.errors import DeviceError
+from nngraph_kernels.cuda.target import SIMULATOR, is_simulated
+from nngraph_kernels.record import record
+
+HOW = f"{SIMULATOR}=1 in the environment runs it in Numba's simulator, slowly"
+
+
+@record(eq=False)
+class Launch:
+    """One launch: a compiled function, blocks, threads of each, and arguments."""
+
+    function: Any
+    blocks: int
+    threads: int
+    arguments: tuple[Any, ...]
+
+
+@record
+class About:
+    """What there is to say of a device; sizes in bytes."""
+
+    name: str
+    driver: str
+    capability: tuple[int, int]
+    total: float
+    free: float
+
+
+class Device:
+    """A CUDA device, or the simulator: made by `device`."""
+
+    def __init__(self, cuda: Any) -> None:
+        self._cuda = cuda
+        self.simulated = is_simulated()
+        self._stream: Any = 0
+        if not self.simulated:
+            self._core: Any = import_module("cuda.core").Device()
+            self._core.set_current()
+            self._stream = self._core.create_stream()
+
+    def about(self) -> About:
+        """Name, driver, compute capability, memory."""
+        free, total = self.memory()
+        if self.simulated:
+            return About("Numba's simulator", "none", (0, 0), total, free)
+        version = int(import_module("cuda.bindings.driver").cuDriverGetVersion()[1])
+        own: Any = self._core.compute_capability
+        text = f"CUDA {version // 1000}.{version % 1000 // 10}"
+        return About(self._core.name, text, (int(own.major), int(own.minor)), total, free)
+
+    def memory(self) -> tuple[float, float]:
+        """Bytes that are free, and all; without bound in the simulator."""
+        found = self._cuda.current_context().get_memory_info()
+        return found.free, found.total
+
+    def array(self, host: np.ndarray[Any, Any]) -> Any:
+        """A copy on the device; arrays of no elements become one of one, which nothing reads."""
+        whole = host if host.size else np.zeros(1, host.dtype)
+        return self._cuda.to_device(np.ascontiguousarray(whole).reshape(-1), stream=self._stream)
+
+    def zeros(self, nbytes: int) -> Any:
+        """A block of zeros."""
+        return self.array(np.zeros(max(nbytes, 1), np.uint8)) if self.simulated else self._cleared(nbytes)
+
+    def _cleared(self, nbytes: int) -> Any:
+        block = self._cuda.device_array(max(nbytes, 1), np.uint8, stream=self._stream)
+        self._cuda.cudadrv.driver.device_memset(block, 0, nbytes, stream=self._stream)
+        return block
+
+    def shared(self, shape: int | tuple[int, ...], dtype: Any) -> Any:
+        """Memory of the host that the device writes too: for a few numbers that are looked at while it works."""
+        made = self._cuda.mapped_array(shape, dtype)
+        made[:] = 0
+        return made
+
+    def upload(self, block: Any, start: int, host: np.ndarray[Any, Any]) -> None:
+        """Copy an array to elements of a device array of the same type, from `start` on."""
+        if host.size:
+            block[start : start + host.size].copy_to_device(np.ascontiguousarray(host).reshape(-1), stream=self._stream)
+
+    def download(self, block: Any, start: int, host: np.ndarray[Any, Any]) -> None:
+        """Copy elements of a device array into an array, and wait for it."""
+        if host.size:
+            found = block[start : start + host.size].copy_to_host(stream=self._stream)
+            self.wait()
+            host.reshape(-1)[...] = found
+
+    def compiled(self, function: Any) -> Any:
+        """A function as a kernel."""
+        return self._cuda.jit(function)
+
+    def step(self, launches: Sequence[Launch]) -> Callable[[], None]:
+        """A function that launches all of these, in order: on a device as one graph."""
+        if self.simulated:
+            return lambda: self._launch(launches, 0)
+        self._launch(launches, self._stream)  # nothing may be compiled while the graph is taken down
+        builder = self._core.create_graph_builder()
+        builder.begin_building()
+        self._launch(launches, builder)
+        graph = builder.end_building().complete()
+        return lambda: graph.launch(self._stream)
+
+    def _launch(self, launches: Sequence[Launch], stream: Any) -> None:
+        with np.errstate(all="ignore"):  # what is computed in the simulator; a device knows no warnings
+            for launch in launches:
+                launch.function[launch.blocks, launch.threads, stream](*launch.arguments)
+
+    def mark(self) -> Callable[[], None]:
+        """A function that waits for all that has been launched so far."""
+        return nothing if self.simulated else self._stream.record().sync
+
+    def wait(self) -> None:
+        """Wait for all that has been launched."""
+        if not self.simulated:
+            self._stream.sync()
+
+
+def nothing() -> None:
+    """There is nothing to wait for."""
+
+
+@cache
+def device() -> Device:
+    """The device.
+
+    Raises
+    ------
+    DeviceError
+        If there is none, in one line that says how to go on.
+    """
+    if not is_simulated() and find_spec("numba_cuda") is None:
+        raise DeviceError(f"device: 'cuda' needs numba-cuda; pip install \"nngraph[cuda]\", or: {HOW}")
+    from numba import cuda
+
+    if not is_simulated() and not cuda.is_available():
+        raise DeviceError(f"device: 'cuda' given, but no CUDA device or driver is found; use device 'cpu', or: {HOW}")
+    return Device(cuda)

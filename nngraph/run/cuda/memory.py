@@ -1,0 +1,118 @@
+"""One block of a device's memory: states and constants in front, the arena behind them."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+
+from nngraph.errors import DeviceError
+from nngraph.ir.graph import Value
+from nngraph.ir.program import Plan, Schedule
+from nngraph.run.bind import Places
+from nngraph.run.cuda.device import Device
+from nngraph.run.store import Store
+
+ALIGNMENT: Final = 256  # bytes: what a device likes to read from
+
+
+class DeviceMemory:
+    """The block. Where it has to grow, it is made anew, and everything in it moves.
+
+    Attributes
+    ----------
+    block : device array of uint8
+    views : tuple of device arrays
+        The block as float32, float64, int32 and uint8: what kernels get.
+    front, nbytes : int
+        Where the arena begins, and where it ends.
+    """
+
+    def __init__(self, device: Device, store: Store) -> None:
+        self.device, self.store = device, store
+        self.front = self.nbytes = 0
+        self.block: Any = None
+        self.views: tuple[Any, ...] = ()
+        self._constants: dict[Value, np.ndarray[Any, Any]] = {}
+        self._offsets: dict[str | Value, int] = {}
+        self._used = 0
+        self._sent = -1
+        self._behind = False  # the host's states are older than the device's
+        store.fetch = self.fetch
+
+    def reserve(self, schedule: Schedule, plan: Plan) -> bool:
+        """Have room for a program's states and constants, and for its arena; whether everything has moved.
+
+        Raises
+        ------
+        DeviceError
+            If there is not that much; nothing is allocated then.
+        """
+        self._constants |= schedule.constants
+        held = {**self.store.arrays, **self._constants}
+        front = sum(aligned(array.nbytes) for array in held.values())
+        arena = aligned(plan.nbytes)
+        moves = front > self.front or self.front + arena > self.nbytes
+        if moves:
+            front, arena = max(self.front, front), max(self.nbytes - self.front, arena)
+            self._allocate(front, arena, plan)
+        self._place(held)
+        return moves
+
+    def _allocate(self, front: int, arena: int, plan: Plan) -> None:
+        free = self.device.memory()[0] + self.nbytes
+        if front + arena > free:
+            raise DeviceError(
+                f"device: batch size {plan.batch} needs {front + arena:,} bytes there, {front:,} for parameters and "
+                f"{plan.nbytes:,} for the arena, but {free:,.0f} are free; give a smaller batch_size"
+            )
+        self.block, self.views = None, ()  # given back first
+        self.block = self.device.zeros(front + arena)
+        self.views = tuple(self.block.view(kind) for kind in (np.float32, np.float64, np.int32, np.uint8))
+        self.front, self.nbytes = front, front + arena
+        self._offsets, self._used, self._sent = {}, 0, -1
+
+    def _place(self, held: dict[Any, np.ndarray[Any, Any]]) -> None:
+        """Give what has none an offset."""
+        for key, array in held.items():
+            if key in self._offsets:
+                continue
+            self._offsets[key] = self._used
+            if isinstance(key, Value):
+                self.device.upload(self.block, self._used, as_bytes(array))
+            self._used += aligned(array.nbytes)
+
+    def places(self, schedule: Schedule, plan: Plan) -> Places:
+        """Where a program's values lie: offsets in bytes."""
+        fixed = {state.old: self._offsets[state.name] for state in schedule.graph.states}
+        fixed |= {value: self._offsets[value] for value in schedule.constants}
+        return Places(schedule, plan, fixed, self.front, 0)
+
+    def send(self) -> None:
+        """Bring states to the device, if any was changed on the host since."""
+        if self._sent != self.store.version:
+            for name, array in self.store.arrays.items():
+                self.device.upload(self.block, self._offsets[name], as_bytes(array))
+            self._sent = self.store.version
+
+    def written(self) -> None:
+        """A program has written states."""
+        self._behind = True
+
+    def fetch(self) -> None:
+        """Bring states back, if a program has written any since."""
+        if self._behind:
+            self._behind = False
+            self.store.receive(
+                lambda name, array: self.device.download(self.block, self._offsets[name], as_bytes(array))
+            )
+
+
+def as_bytes(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The memory of an array; of a copy where it does not lie in order."""
+    return array.reshape(-1).view(np.uint8)
+
+
+def aligned(nbytes: int) -> int:
+    """`nbytes` rounded up to where something else may begin."""
+    return -(-nbytes // ALIGNMENT) * ALIGNMENT
