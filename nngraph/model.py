@@ -109,7 +109,7 @@ def compile(
     return Model(graph, programs, forward)
 
 
-def load_model(path: str | PathLike[str], *, threads: int | None = None) -> Model:
+def load_model(path: str | PathLike[str], *, threads: int | None = None, device: str = "cpu") -> Model:
     """A model from a checkpoint, ready to predict, and to be trained on.
 
     Parameters
@@ -117,7 +117,7 @@ def load_model(path: str | PathLike[str], *, threads: int | None = None) -> Mode
     path : path
         A file that `Model.save` or a training wrote, or a run's directory, which stands for the model that its
         training ended with.
-    threads : int, optional
+    threads, device
         As for `compile`.
 
     Raises
@@ -131,8 +131,9 @@ def load_model(path: str | PathLike[str], *, threads: int | None = None) -> Mode
     kept = read(file)
     config = kept.config
     model = compile(
-        parse(kept.graph, f"{file}: "), loss=config.get("loss"), optimizer=config.get("optimizer"), threads=threads,
-        dtype=config.get("dtype", "float32"), seed=config.get("seed", 0), regularizer=config.get("regularizer"),
+        parse(kept.graph, f"{file}: "), loss=config.get("loss"), optimizer=config.get("optimizer"),
+        device=device, threads=threads, dtype=config.get("dtype", "float32"), seed=config.get("seed", 0),
+        regularizer=config.get("regularizer"),
     )  # fmt: skip
     restore(model.trainee, kept, file)
     return model

@@ -22,6 +22,10 @@ dtype_option = click.option(
     "--dtype", type=click.Choice(["float32", "float64"]), help="What 'float' is.  [default: the model's, or float32]"
 )
 threads_option = click.option("--threads", type=click.IntRange(1), help="Threads to run on.  [default: all available]")
+device_option = click.option(
+    "--device", type=click.Choice(["cpu", "cuda"]), help="What to run on; cuda needs a GPU and nngraph[cuda].  "
+    "[default: cpu]",
+)  # fmt: skip
 seed_option = click.option("--seed", type=click.IntRange(0), help="Of initial parameters, shuffling and dropout.")
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nngraph.cli.arguments import threads_option, trained
+from nngraph.cli.arguments import device_option, threads_option, trained
 from nngraph.errors import OptionError
 
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 @click.option("--data", metavar="SPEC", help="Dataset or file, all of it.  [default: what the run held out]")
 @click.option("--batch-size", type=click.IntRange(1), default=1024, help="Examples in a batch; changes no result.")
 @threads_option
-def command(run: Path, data: str | None, batch_size: int, threads: int | None) -> None:
+@device_option
+def command(run: Path, data: str | None, batch_size: int, threads: int | None, device: str | None) -> None:
     """Evaluate a run's model, or a checkpoint.
 
     A run's directory stands for the model that its training ended with; its best epoch's is best.safetensors.
@@ -32,7 +33,7 @@ def command(run: Path, data: str | None, batch_size: int, threads: int | None) -
     from nngraph.cli.training import described
     from nngraph.model import load_model
 
-    model = load_model(trained(run, "evaluate"), threads=threads)
+    model = load_model(trained(run, "evaluate"), threads=threads, device=device or "cpu")
     examples, title = chosen_data(model, run, data)
     found = model.evaluate(examples, batch_size=batch_size)
     click.echo(f"{title}: {described(found)} ({len(examples):,} examples)")

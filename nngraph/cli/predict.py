@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from nngraph.cli.arguments import threads_option, trained
+from nngraph.cli.arguments import device_option, threads_option, trained
 
 
 @click.command(short_help="A trained model's outputs for new data.")
@@ -16,7 +16,10 @@ from nngraph.cli.arguments import threads_option, trained
               "[default: CSV on standard output]")  # fmt: skip
 @click.option("--batch-size", type=click.IntRange(1), default=1024, help="Examples in a batch; changes no result.")
 @threads_option
-def command(run: Path, data: str, output: Path | None, batch_size: int, threads: int | None) -> None:
+@device_option
+def command(
+    run: Path, data: str, output: Path | None, batch_size: int, threads: int | None, device: str | None
+) -> None:
     """Predict with a run's model, or a checkpoint.
 
     A table has a row for each example: the class with the highest score, where the model tells classes apart, and
@@ -31,7 +34,7 @@ def command(run: Path, data: str, output: Path | None, batch_size: int, threads:
     from nngraph.train.data.specs import load
 
     check_output(output)
-    model = load_model(trained(run, "predict"), threads=threads)
+    model = load_model(trained(run, "predict"), threads=threads, device=device or "cpu")
     found = model.predict(load(data, classes=model.classes, need_targets=False), batch_size=batch_size)
     outputs = found if isinstance(found, dict) else {next(iter(model.signature.outputs)): found}
     write_predictions(outputs, model.classes, output)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from nngraph.cli.arguments import dtype_option, seed_option, threads_option
+from nngraph.cli.arguments import device_option, dtype_option, seed_option, threads_option
 from nngraph.cli.choices import seeds_of
 from nngraph.cli.training_options import choices_of, training_options
 from nngraph.errors import OptionError
@@ -22,9 +22,11 @@ from nngraph.errors import OptionError
 @seed_option
 @dtype_option
 @threads_option
+@device_option
 @click.option("--run", type=click.Path(path_type=Path), help="The run's directory.  [default: runs/MODEL-TIME]")
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with an interrupted run, exactly "
-              "as if it had not been; only --epochs and --threads may be given with it.")  # fmt: skip
+              "as if it had not been; only --epochs, --threads and --device may be given "
+              "with it.")  # fmt: skip
 @click.option("--quiet", is_flag=True, help="No progress, only results.")
 def command(model: Path | None, resume: Path | None, run: Path | None, quiet: bool, **given: Any) -> None:
     """Train MODEL, a model file or a Python file that declares a graph, and evaluate it on held-out data.
@@ -62,7 +64,7 @@ def resume_run(path: Path, model: Path | None, run: Path | None, given: dict[str
     from nngraph.declare.load import load
     from nngraph.train.run_directory import CONFIG, MODEL, read_config
 
-    other = [name for name, value in given.items() if value is not None and name not in ("epochs", "threads")]
+    other = [name for name, value in given.items() if value is not None and name not in ("epochs", "threads", "device")]
     other += [name for name, value in (("MODEL", model), ("run", run)) if value is not None]
     if other:
         raise OptionError(f"--resume: {', '.join(other)} given with it; a resumed run keeps its own")

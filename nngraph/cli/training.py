@@ -50,6 +50,7 @@ class Options:
     seed: int = 0
     dtype: str = "float32"
     threads: int | None = None
+    device: str = "cpu"
     held_out: float = 0.2
     split_seeds: tuple[int, ...] = (0,)
     validation_split: float | None = None
@@ -185,10 +186,10 @@ def model_for(graph: Graph, options: Options, path: Path, resume: bool) -> Model
     from nngraph.train.run_directory import LAST
 
     if resume and (path / LAST).is_file():
-        return load_model(path / LAST, threads=options.threads)
+        return load_model(path / LAST, threads=options.threads, device=options.device)
     return compile(
         graph, loss=options.loss, optimizer=optimizer_of(options), regularizer=options.regularizer,
-        threads=options.threads, dtype=options.dtype, seed=options.seed,
+        threads=options.threads, device=options.device, dtype=options.dtype, seed=options.seed,
     )  # fmt: skip
 
 
@@ -245,12 +246,12 @@ def introduction(model: Model, options: Options, parts: Parts) -> None:
     from nngraph.train.trainee import config_of
 
     config = config_of(model.trainee)
-    threads = model.programs.thread_count
+    threads, device = model.programs.thread_count, options.device
+    where = f"{threads} thread{'s' if threads > 1 else ''}" if device == "cpu" else device
     size = sum(array.size for array in model.parameters().values())
     show_titled(
         "model",
-        f"{model.graph.name}: {size:,} parameters, {config['dtype']}, "
-        f"{threads} thread{'s' if threads > 1 else ''}, seed {config['seed']}",
+        f"{model.graph.name}: {size:,} parameters, {config['dtype']}, {where}, seed {config['seed']}",
     )
     introduce_training(model, options, parts)
 
