@@ -90,7 +90,7 @@ def source(name: str, rows: Rows) -> str:
     if rows.chunk == "scalar":
         (phase,) = rows.phases
         body += ["element = 0"] * ("uniform" in rows.positions)
-        body += [*phase.before, *phase.lines, *(store(p, "0", v) for p, v in rows.row_stores)]
+        body += [*phase.before, *phase.lines, *(store(p, p.name, v) for p, v in rows.row_stores)]
     elif not rows.reduces:
         body += each_element(rows)
     elif rows.chunk in SHORT:
