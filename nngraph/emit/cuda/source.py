@@ -11,7 +11,7 @@ from nngraph.emit.cuda.columns import columns_grid, columns_source
 from nngraph.emit.cuda.rows import rows_grid, rows_source
 from nngraph.emit.source import PLACEHOLDER
 from nngraph.ir.program import Kernel
-from nngraph_kernels.cuda import memory
+from nngraph_kernels.cuda import depthwise, depthwise_backward, memory, pooling
 from nngraph_kernels.record import record
 
 Integers = tuple[int, ...]
@@ -29,6 +29,10 @@ FAMILIES: dict[str, Family] = {
     "rows": Family(rows_source, rows_grid),
     "columns": Family(columns_source, columns_grid),
     "memory": Family(memory.source, memory.grid),
+    "depthwise": Family(depthwise.source, depthwise.grid),
+    "depthwise_backward": Family(depthwise_backward.source, depthwise_backward.grid),
+    "pooling": Family(pooling.source, pooling.grid),
+    "pooling_backward": Family(pooling.backward_source, pooling.backward_grid),
 }
 
 
