@@ -13,9 +13,10 @@ from collections.abc import Sequence
 
 from nngraph_kernels.cpu.depthwise import POINTERS, DepthwiseSpec, arguments
 from nngraph_kernels.cuda import depthwise_frame as frame
-from nngraph_kernels.cuda.depthwise_frame import decode, load, store, strips
+from nngraph_kernels.cuda.depthwise_frame import clamped, inside, load, masked, store, strips
 from nngraph_kernels.cuda.depthwise_layout import STRIP, TILE_BYTES, groups, tile_of, tiles
-from nngraph_kernels.cuda.indices import quotient
+from nngraph_kernels.cuda.indices import decode, narrow, quotient
+from nngraph_kernels.cuda.loops import while_loops
 from nngraph_kernels.cuda.target import target
 from nngraph_kernels.cuda.text import VIEWS, indent, module
 
@@ -31,10 +32,14 @@ def source(name: str, spec: DepthwiseSpec) -> str:
     lines = frame.slots(dtype, names, POINTERS, spec.square)
     if not spec.mixed:
         body = strip_lines(*spec.square) if spec.square else result_lines(dtype, mixed=False)
-        return module(name, [*lines, *body], constants=frame.constants([]))
+        return module(name, while_loops([*lines, *body], wide={"e", "item"}), constants=frame.constants([]))
     lines += tile_lines(spec)
     called = ["groups", "tile_of"]
-    return module(name, lines, constants=frame.constants(called, LISTED=len(names), CAPACITY=capacity(dtype)))
+    return module(
+        name,
+        while_loops(lines, wide={"e", "item"}),
+        constants=frame.constants(called, LISTED=len(names), CAPACITY=capacity(dtype)),
+    )
 
 
 def grid(spec: DepthwiseSpec, integers: Sequence[int]) -> tuple[int, int]:
@@ -66,28 +71,36 @@ def window(spec: DepthwiseSpec, given: dict[str, int]) -> tuple[int, int, int, i
 
 def strip_lines(size: int, stride: int) -> list[str]:
     """Convolve images with a constant window: a thread a strip of results, from the pixels that it sees."""
-    reads = [f"column{k} = min(max(w + {k}, 0), width - 1) * channels + c" for k in range(size)]
-    reads += [f"seen{k} = w + {k} >= 0 and w + {k} < width" for k in range(size)]
-    reads += [f"k{i}{j} = {load(f'weight + {i * size + j} * channels + c')}" for i in range(size) for j in range(size)]
-    reads += [f"sum{q} = zero" for q in range(STRIP)]
+    reads = [f"column{k} = {clamped(f'w + {k}', 'width', 'channels + c')}" for k in range(size)]
+    reads += [f"seen{k} = {inside(f'w + {k}', 'width')}" for k in range(size)]
+    reads += [*weight_lines(size), *(f"sum{q} = zero" for q in range(STRIP))]
     for i in range((STRIP - 1) * stride + size):
-        reads.append(f"row = x + (image * height + min(max(h + {i}, 0), height - 1)) * width * channels")
-        reads.append(f"inside = h + {i} >= 0 and h + {i} < height")
-        reads += [f"v{k} = {load(f'row + column{k}')} if inside and seen{k} else zero" for k in range(size)]
+        reads.append(f"row = {clamped(f'h + {i}', 'height', 'row_size')}")
+        reads.append(f"inside = {inside(f'h + {i}', 'height')}")
+        reads += [f"v{k} = {load(f'image_at + int32(row + column{k})')}" for k in range(size)]
+        reads += [masked(f"v{k}", f"inside & seen{k}") for k in range(size)]
         reads += taps(size, stride, i)
     return [
         f"strips = {strips('result_height')}",
-        "for e in range(cuda.grid(1), images * strips * result_width * channels, cuda.gridsize(1)):",
+        "for e in range(cuda.grid(1), images * strips * result_row_size, cuda.gridsize(1)):",
         *indent([
             *decode("e", ("c", "channels"), ("ox", "result_width"), ("strip", "strips"), ("image", "")),
-            f"oy = strip * {STRIP}",
-            "h = oy * down - top",
-            "w = ox * across - left",
+            f"oy = int32(strip * {STRIP})",
+            "h = int32(oy * down - top)",
+            "w = int32(ox * across - left)",
+            "image_at = x + image * image_size",
             *reads,
-            "place = y + ((image * result_height + oy) * result_width + ox) * channels + c",
+            "place = int32(oy * result_row_size + ox * channels + c)",
             *result_stores("oy + {q} < result_height"),
         ]),
     ]  # fmt: skip
+
+
+def weight_lines(size: int) -> list[str]:
+    """The window's weights in registers."""
+    return [
+        f"k{i}{j} = {load(f'weight + int32({i * size + j} * channels + c)')}" for i in range(size) for j in range(size)
+    ]
 
 
 def taps(size: int, stride: int, row: int) -> list[str]:
@@ -101,31 +114,35 @@ def taps(size: int, stride: int, row: int) -> list[str]:
 
 
 def result_stores(condition: str) -> list[str]:
-    lines: list[str] = []
+    """A strip's results, each if there is such a row."""
+    lines = ["result_at = y + image * result_size + place"]
     for q in range(STRIP):
-        lines += [f"if {condition.format(q=q)}:"]
-        lines += ["    " + store(f"place + {q} * result_width * channels", f"sum{q}")]
+        lines += [
+            f"if {condition.format(q=q)}:",
+            "    " + store(f"result_at + int32({q} * result_row_size)", f"sum{q}"),
+        ]
     return lines
 
 
 def result_lines(dtype: str, mixed: bool) -> list[str]:
     """Convolve with any window: a thread a result."""
-    pixel = ["row0 = 0", *frame.mix_lines(dtype, 1)] if mixed else [f"r0 = {load('x + place')}"]
+    pixel = frame.mix_lines(dtype, 1) if mixed else [f"r0 = {load('x + image_at + row0')}"]
     return [
-        "for e in range(cuda.grid(1), images * result_height * result_width * channels, cuda.gridsize(1)):",
+        "for e in range(cuda.grid(1), images * result_size, cuda.gridsize(1)):",
         *indent([
             *decode("e", ("c", "channels"), ("ox", "result_width"), ("oy", "result_height"), ("image", "")),
+            "image_at = image * image_size",
             *(frame.offset_lines(dtype) if mixed else []),
             "sum0 = zero",
             "for ky in range(rows):",
-            "    h = oy * down - top + ky * down_dilation",
-            "    if h >= 0 and h < height:",
+            "    h = int32(oy * down - top + ky * down_dilation)",
+            "    if h >= nought and h < height:",
             "        for kx in range(columns):",
-            "            w = ox * across - left + kx * across_dilation",
-            "            if w >= 0 and w < width:",
-            "                place = ((image * height + h) * width + w) * channels + c",
+            "            w = int32(ox * across - left + kx * across_dilation)",
+            "            if w >= nought and w < width:",
+            "                row0 = int32(h * row_size + w * channels + c)",
             *indent(indent(indent(indent(pixel)))),
-            f"                sum0 += r0 * {load('weight + (ky * columns + kx) * channels + c')}",
+            f"                sum0 += r0 * {load('weight + int32((ky * columns + kx) * channels + c)')}",
             store("y + e", "sum0"),
         ]),
     ]  # fmt: skip
@@ -136,25 +153,28 @@ def tile_lines(spec: DepthwiseSpec) -> list[str]:
     dtype, strip = spec.block.dtype, STRIP if spec.square else 1
     return [
         f"tile = cuda.shared.array(CAPACITY, {dtype})",
-        "reach_y = (rows - 1) * down_dilation",
-        "reach_x = (columns - 1) * across_dilation",
+        "reach_y = int32((rows - 1) * down_dilation)",
+        "reach_x = int32((columns - 1) * across_dilation)",
         "window = (reach_y, reach_x, down, across)",
         "exponent, tile_rows, tile_columns = tile_of(",
         f"    images, result_height, result_width, channels, window, {strip}, CAPACITY",
         ")",
         *([] if spec.square else ["if tile_rows == 0:", *indent([*result_lines(dtype, mixed=True), "return"])]),
+        "exponent = int32(exponent)",
+        "tile_rows = int32(tile_rows)",
+        "tile_columns = int32(tile_columns)",
         *frame.parts(),
         f"tiles_down = {quotient('result_height + tile_rows - 1', 'tile_rows')}",
         f"tiles_across = {quotient('result_width + tile_columns - 1', 'tile_columns')}",
-        "seen_rows = (tile_rows - 1) * down + reach_y + 1",
-        "seen_columns = (tile_columns - 1) * across + reach_x + 1",
+        "seen_rows = int32((tile_rows - 1) * down + reach_y + 1)",
+        "seen_columns = int32((tile_columns - 1) * across + reach_x + 1)",
         "for item in range(cuda.blockIdx.x, images * tiles_down * tiles_across * chunks, cuda.gridDim.x):",
         *indent([
             *decode("item", ("chunk", "chunks"), ("tx", "tiles_across"), ("ty", "tiles_down"), ("image", "")),
-            "channel = (chunk << exponent) + lane",
-            "c = min(channel, channels - 1)",
-            "first_y = ty * tile_rows",
-            "first_x = tx * tile_columns",
+            *frame.channel_lines(),
+            "first_y = int32(ty * tile_rows)",
+            "first_x = int32(tx * tile_columns)",
+            "image_at = image * image_size",
             *frame.offset_lines(dtype),
             *mixing_lines(dtype),
             "cuda.syncthreads()",
@@ -168,62 +188,58 @@ def mixing_lines(dtype: str) -> list[str]:
     """Fill the tile."""
     lines = [
         *decode("u", ("ix", "seen_columns"), ("strip", "")),
-        f"iy = strip * {STRIP}",
-        "h = first_y * down - top + iy",
-        "w = first_x * across - left + ix",
+        f"iy = int32(strip * {STRIP})",
+        "h = int32(first_y * down - top + iy)",
+        "w = int32(first_x * across - left + ix)",
         *(f"r{q} = zero" for q in range(STRIP)),
-        f"if w >= 0 and w < width and h + {STRIP - 1} >= 0 and h < height:",
-        *indent([
-            "place = (image * height * width + w) * channels + c",
-            *frame.strip_rows(STRIP),
-            *frame.mix_lines(dtype, STRIP),
-        ]),
-        "to = ((iy * seen_columns + ix) << exponent) + lane",
+        f"if w >= nought and w < width and int32(h + {STRIP - 1}) >= nought and h < height:",
+        *indent([*frame.strip_places(), *frame.mix_lines(dtype, STRIP)]),
+        "to = int32(((iy * seen_columns + ix) << exponent) + lane)",
     ]  # fmt: skip
     for q in range(STRIP):
+        lines.append(masked(f"r{q}", inside(f"h + {q}", "height")))
         lines.append(f"if iy + {q} < seen_rows:")
-        lines.append(f"    tile[uint64(to + (({q} * seen_columns) << exponent))] = r{q} if {frame.inside(q)} else zero")
-    return [f"for u in range(worker, {strips('seen_rows')} * seen_columns, workers):", *indent(lines)]
+        lines.append(f"    tile[uint32(to + (({q} * seen_columns) << exponent))] = r{q}")
+    units = narrow(f"{strips('seen_rows')} * seen_columns")
+    return [f"for u in range(worker, {units}, workers):", *indent(lines)]
 
 
 def square_lines(size: int, stride: int) -> list[str]:
     """Convolve what is in the tile with a constant window, a thread a strip of results."""
     lines = [
         *decode("u", ("dx", "tile_columns"), ("strip", "")),
-        f"place = ((strip * {STRIP * stride} * seen_columns + dx * {stride}) << exponent) + lane",
+        f"place = int32(((strip * {STRIP * stride} * seen_columns + dx * {stride}) << exponent) + lane)",
         *(f"sum{q} = zero" for q in range(STRIP)),
     ]
     for i in range((STRIP - 1) * stride + size):
-        lines += [f"v{j} = tile[uint64(place + (({i} * seen_columns + {j}) << exponent))]" for j in range(size)]
+        lines += [f"v{j} = tile[uint32(place + (({i} * seen_columns + {j}) << exponent))]" for j in range(size)]
         lines += taps(size, stride, i)
     lines += [
-        f"oy = first_y + strip * {STRIP}",
-        "ox = first_x + dx",
-        "wanted = channel < channels and ox < result_width",
-        "place = y + ((image * result_height + oy) * result_width + ox) * channels + c",
-        *result_stores("wanted and oy + {q} < result_height"),
+        f"oy = int32(first_y + strip * {STRIP})",
+        "ox = int32(first_x + dx)",
+        "place = int32(oy * result_row_size + ox * channels + c)",
+        *result_stores("channel < channels and ox < result_width and oy + {q} < result_height"),
     ]
-    kept = [f"k{i}{j} = {load(f'weight + {i * size + j} * channels + c')}" for i in range(size) for j in range(size)]
-    shift = STRIP.bit_length() - 1
-    return [*kept, f"for u in range(worker, (tile_rows >> {shift}) * tile_columns, workers):", *indent(lines)]
+    units = narrow(f"(tile_rows >> {STRIP.bit_length() - 1}) * tile_columns")
+    return [*weight_lines(size), f"for u in range(worker, {units}, workers):", *indent(lines)]
 
 
 def window_lines() -> list[str]:
     """Convolve what is in the tile with any window, a thread a result."""
     return [
-        "for u in range(worker, tile_rows * tile_columns, workers):",
+        "for u in range(worker, int32(tile_rows * tile_columns), workers):",
         *indent([
             *decode("u", ("dx", "tile_columns"), ("dy", "")),
             "sum0 = zero",
             "for ky in range(rows):",
             "    for kx in range(columns):",
-            "        iy = dy * down + ky * down_dilation",
-            "        ix = dx * across + kx * across_dilation",
-            "        v0 = tile[uint64(((iy * seen_columns + ix) << exponent) + lane)]",
-            f"        sum0 += v0 * {load('weight + (ky * columns + kx) * channels + c')}",
-            "oy = first_y + dy",
-            "ox = first_x + dx",
+            "        iy = int32(dy * down + ky * down_dilation)",
+            "        ix = int32(dx * across + kx * across_dilation)",
+            "        v0 = tile[uint32(((iy * seen_columns + ix) << exponent) + lane)]",
+            f"        sum0 += v0 * {load('weight + int32((ky * columns + kx) * channels + c)')}",
+            "oy = int32(first_y + dy)",
+            "ox = int32(first_x + dx)",
             "if channel < channels and ox < result_width and oy < result_height:",
-            "    " + store("y + ((image * result_height + oy) * result_width + ox) * channels + c", "sum0"),
+            "    " + store("y + image * result_size + int32(oy * result_row_size + ox * channels + c)", "sum0"),
         ]),
     ]  # fmt: skip

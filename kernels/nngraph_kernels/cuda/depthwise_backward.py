@@ -12,7 +12,8 @@ from collections.abc import Sequence
 
 from nngraph_kernels.cpu.depthwise_backward import POINTERS, DepthwiseBackwardSpec, arguments
 from nngraph_kernels.cuda import depthwise_frame as frame
-from nngraph_kernels.cuda.depthwise_frame import decode, inside, load, store, strips
+from nngraph_kernels.cuda.depthwise import weight_lines
+from nngraph_kernels.cuda.depthwise_frame import inside, load, masked, store, strips
 from nngraph_kernels.cuda.depthwise_gradients import (
     centered_lines,
     clear_lines,
@@ -20,12 +21,12 @@ from nngraph_kernels.cuda.depthwise_gradients import (
     leave_lines,
     meeting_lines,
     strip_gradients,
-    weight_lines,
 )
-from nngraph_kernels.cuda.depthwise_layout import STRIP, groups, piece_lanes
-from nngraph_kernels.cuda.indices import quotient, quotient_lines
+from nngraph_kernels.cuda.depthwise_layout import STRIP, THREADS, groups, piece_lanes
+from nngraph_kernels.cuda.indices import decode, quotient, quotient_lines
+from nngraph_kernels.cuda.loops import while_loops
 from nngraph_kernels.cuda.target import target
-from nngraph_kernels.cuda.text import indent, module
+from nngraph_kernels.cuda.text import indent, module, place
 
 ROOM = 16  # sums of each thread in shared memory
 
@@ -35,12 +36,16 @@ def source(name: str, spec: DepthwiseBackwardSpec) -> str:
     names, pointers = arguments(spec), len(POINTERS[spec.wanted])
     lines = frame.slots(spec.block.dtype, names, pointers, spec.square)
     if spec.square:
-        lines += [f"shift = top & {spec.square[1] - 1}", f"strips = {strips('height + shift')}"]
+        lines += [f"shift = int32(top & {spec.square[1] - 1})", f"strips = {strips('height + shift')}"]
     if spec.wanted == "data":
         lines += strip_lines(*spec.square) if spec.square else pixel_lines()
-        return module(name, lines, constants=frame.constants([]))
+        return module(name, while_loops(lines, wide={"e", "item"}), constants=frame.constants([]))
     lines += piece_lines(spec)
-    return module(name, lines, constants=frame.constants(["groups", "piece_lanes"], LISTED=len(names), ROOM=ROOM))
+    return module(
+        name,
+        while_loops(lines, wide={"e", "item"}),
+        constants=frame.constants(["groups", "piece_lanes"], LISTED=len(names), ROOM=ROOM, SUMS=ROOM * THREADS),
+    )
 
 
 def grid(spec: DepthwiseBackwardSpec, integers: Sequence[int]) -> tuple[int, int]:
@@ -60,32 +65,29 @@ def grid(spec: DepthwiseBackwardSpec, integers: Sequence[int]) -> tuple[int, int
 def strip_lines(size: int, stride: int) -> list[str]:
     """The gradient of the data, for a constant window: a thread a strip of pixels."""
     return [
-        "for e in range(cuda.grid(1), images * strips * width * channels, cuda.gridsize(1)):",
+        "for e in range(cuda.grid(1), images * strips * row_size, cuda.gridsize(1)):",
         *indent([
             *decode("e", ("c", "channels"), ("w", "width"), ("strip", "strips"), ("image", "")),
-            f"h = strip * {STRIP} - shift",
+            f"h = int32(strip * {STRIP} - shift)",
             *weight_lines(size),
             *(f"dr{q} = zero" for q in range(STRIP)),
             *strip_gradients(size, stride, data=True, weight=False),
-            "place = dx + ((image * height + h) * width + w) * channels + c",
-            *stores("dr", "True"),
+            "image_at = dx + image * image_size",
+            *(line for q in range(STRIP) for line in stored(q)),
         ]),
     ]  # fmt: skip
 
 
-def stores(variable: str, condition: str) -> list[str]:
-    """A strip's numbers, each if its row is one of the image."""
-    lines: list[str] = []
-    for q in range(STRIP):
-        lines.append(f"if {inside(q)}:" if condition == "True" else f"if {condition} and {inside(q)}:")
-        lines.append("    " + store(f"place + {q} * width * channels", f"{variable}{q}"))
-    return lines
+def stored(q: int) -> list[str]:
+    """One pixel of a strip, if there is such a row."""
+    where = f"image_at + int32((h + {q}) * row_size + w * channels + c)"
+    return [f"if {inside(f'h + {q}', 'height')}:", "    " + store(where, f"dr{q}")]
 
 
 def pixel_lines() -> list[str]:
     """The gradient of the data, for any window: a thread a pixel."""
     return [
-        "for e in range(cuda.grid(1), images * height * width * channels, cuda.gridsize(1)):",
+        "for e in range(cuda.grid(1), images * image_size, cuda.gridsize(1)):",
         *indent([
             *decode("e", ("c", "channels"), ("w", "width"), ("h", "height"), ("image", "")),
             *data_lines(),
@@ -97,23 +99,28 @@ def pixel_lines() -> list[str]:
 def piece_lines(spec: DepthwiseBackwardSpec) -> list[str]:
     """Gradients with sums over pixels: a block a piece of the batch and some channels."""
     dtype, mixed = spec.block.dtype, spec.wanted == "mixed"
-    units = "strips * width" if spec.square else "height * width"
+    units = "int32(strips * width)" if spec.square else "int32(height * width)"
     return [
-        f"shared = cuda.shared.array(ROOM * THREADS, {dtype})",
-        f"exponent = piece_lanes(pieces, channels, images * {units})",
+        f"shared = cuda.shared.array(SUMS, {dtype})",
+        f"exponent = int32(piece_lanes(pieces, channels, images * {units}))",
         *frame.parts(),
         "for item in range(cuda.blockIdx.x, pieces * chunks, cuda.gridDim.x):",
         *indent([
             *quotient_lines("piece", "chunk", "item", "chunks"),
-            "channel = (chunk << exponent) + lane",
-            "c = min(channel, channels - 1)",
+            *frame.channel_lines(),
             f"first = {quotient('images * piece', 'pieces')}",
-            f"units = ({quotient('images * (piece + 1)', 'pieces')} - first) * {units}",
+            f"units = int32(({quotient('images * (piece + 1)', 'pieces')} - first) * {units})",
             *(["sum_dp = zero", *frame.offset_lines(dtype)] if mixed else []),
             *(square_walks(spec) if spec.square else window_walks(spec)),
-            *(["shared[cuda.threadIdx.x] = sum_dp", *leave_lines("1", "total + piece * channels")] if mixed else []),
+            *(["shared[thread] = sum_dp", *leave(spec, "1", "total", "piece")] if mixed else []),
         ]),
     ]  # fmt: skip
+
+
+def leave(spec: DepthwiseBackwardSpec, count: str, output: str, row: str, start: str = "nought") -> list[str]:
+    """Put sums together in an output, whose pointer is read only now: registers are scarce before."""
+    slot = POINTERS[spec.wanted].index(output)
+    return leave_lines(count, place(slot, spec.block.dtype), row, start)
 
 
 def square_walks(spec: DepthwiseBackwardSpec) -> list[str]:
@@ -122,7 +129,7 @@ def square_walks(spec: DepthwiseBackwardSpec) -> list[str]:
     size, stride = spec.square
     dtype, mixed = spec.block.dtype, spec.wanted == "mixed"
     sums = [f"g{i}{j}" for i in range(size) for j in range(size)]
-    walk = [*strip_places(), *(mixed_strip(dtype) if mixed else taken_strip())]
+    walk = [*strip(), *(mixed_strip(dtype) if mixed else taken_strip())]
     walk += [f"dr{q} = zero" for q in range(STRIP) if mixed]
     walk += strip_gradients(size, stride, data=mixed, weight=True)
     if mixed:
@@ -131,56 +138,61 @@ def square_walks(spec: DepthwiseBackwardSpec) -> list[str]:
     lines = [*(weight_lines(size) if mixed else []), *(f"{s} = zero" for s in sums)]
     lines += clear_lines("min(values, ROOM)") if mixed else []
     lines += ["for u in range(worker, units, workers):", *indent(walk)]
-    lines += leave_lines("min(values, ROOM)", "centered + piece * values * channels") if mixed else []
+    lines += leave(spec, "min(values, ROOM)", "centered", "piece * values") if mixed else []
     for start in range(0, len(sums), ROOM):
         here = sums[start : start + ROOM]
-        lines += [f"shared[{k} * THREADS + cuda.threadIdx.x] = {s}" for k, s in enumerate(here)]
-        lines += leave_lines(str(len(here)), f"dweight + (piece * {len(sums)} + {start}) * channels")
-    return [*lines, *(further_walks(dtype) if mixed else [])]
+        lines += [f"shared[uint32({k} * THREADS + thread)] = {s}" for k, s in enumerate(here)]
+        lines += leave(spec, str(len(here)), "dweight", f"(piece * {len(sums)} + {start})")
+    return [*lines, *(further_walks(spec) if mixed else [])]
 
 
-def further_walks(dtype: str) -> list[str]:
+def further_walks(spec: DepthwiseBackwardSpec) -> list[str]:
     """Sums of more values, over the cotangents that the thread stored before."""
+    dtype = spec.block.dtype
     return [
-        "for low in range(ROOM, values, ROOM):",
+        "for low in range(int32(ROOM), values, int32(ROOM)):",
         *indent([
-            "high = min(low + ROOM, values)",
-            *clear_lines("high - low"),
+            "high = int32(min(low + ROOM, values))",
+            *clear_lines("int32(high - low)"),
             "for u in range(worker, units, workers):",
             *indent([
-                *strip_places(),
-                *(f"d{q} = {load(f'dp + place + row{q}')} if {inside(q)} else zero" for q in range(STRIP)),
+                *strip(),
+                *(f"d{q} = {load(f'dp + image_at + row{q}')}" for q in range(STRIP)),
+                *(masked(f"d{q}", inside(f"h + {q}", "height")) for q in range(STRIP)),
                 *centered_lines(dtype, STRIP, "i - low", "low", "high"),
             ]),
-            *leave_lines("high - low", "centered + (piece * values + low) * channels"),
+            *leave(spec, "high - low", "centered", "(piece * values + low)"),
         ]),
     ]  # fmt: skip
 
 
-def strip_places() -> list[str]:
+def strip() -> list[str]:
+    """Which strip unit `u` of the piece is."""
     return [
         *decode("u", ("w", "width"), ("strip", "strips"), ("image", "")),
-        "image += first",
-        f"h = strip * {STRIP} - shift",
-        "place = (image * height * width + w) * channels + c",
-        *frame.strip_rows(STRIP),
+        "image = int32(image + first)",
+        f"h = int32(strip * {STRIP} - shift)",
+        "image_at = image * image_size",
+        *frame.strip_places(),
     ]
 
 
 def mixed_strip(dtype: str) -> list[str]:
-    return [*frame.mix_lines(dtype, STRIP), *(f"r{q} = r{q} if {inside(q)} else zero" for q in range(STRIP))]
+    lines = frame.mix_lines(dtype, STRIP)
+    return lines + [masked(f"r{q}", inside(f"h + {q}", "height")) for q in range(STRIP)]
 
 
 def taken_strip() -> list[str]:
-    return [f"r{q} = {load(f'x + place + row{q}')} if {inside(q)} else zero" for q in range(STRIP)]
+    lines = [f"r{q} = {load(f'x + image_at + row{q}')}" for q in range(STRIP)]
+    return lines + [masked(f"r{q}", inside(f"h + {q}", "height")) for q in range(STRIP)]
 
 
 def masked_strip() -> list[str]:
     """The cotangent of the sum before the rectifier: stored, and added up."""
     lines = [f"d{q} = dr{q} if r{q} > zero else zero" for q in range(STRIP)]
     for q in range(STRIP):
-        lines.append(f"if channel < channels and {inside(q)}:")
-        lines.append("    " + store(f"dp + place + row{q}", f"d{q}"))
+        lines.append(f"if (channel < channels) & {inside(f'h + {q}', 'height')}:")
+        lines.append("    " + store(f"dp + image_at + row{q}", f"d{q}"))
         lines.append(f"sum_dp += d{q}")
     return lines
 
@@ -190,49 +202,54 @@ def window_walks(spec: DepthwiseBackwardSpec) -> list[str]:
     dtype, mixed = spec.block.dtype, spec.wanted == "mixed"
     walk = [
         *decode("u", ("w", "width"), ("h", "height"), ("image", "")),
-        "image += first",
-        "place = ((image * height + h) * width + w) * channels + c",
-        *(mixed_pixel(dtype) if mixed else [f"r0 = {load('x + place')}"]),
-        "for t in range(low, min(high, taps)):",
+        "image = int32(image + first)",
+        "image_at = image * image_size",
+        "row0 = int32(h * row_size + w * channels + c)",
+        *(mixed_pixel(dtype) if mixed else [f"r0 = {load('x + image_at + row0')}"]),
+        "for t in range(low, int32(min(high, taps))):",
         *indent([
             *quotient_lines("ky", "kx", "t", "columns"),
             *meeting_lines(),
-            "shared[uint64((t - low) * THREADS + cuda.threadIdx.x)] += r0 * v",
+            "shared[uint32((t - low) * THREADS + thread)] += r0 * v",
         ]),
     ]  # fmt: skip
-    values = ["of_values = max(low - taps, 0)"] if mixed else []
-    walk += centered_lines(dtype, 1, "i + taps - low", "of_values", "high - taps") if mixed else []
-    place = "centered + (piece * values + of_values) * channels"
+    values = ["of_values = int32(max(low - taps, 0))"] if mixed else []
+    walk += centered_lines(dtype, 1, "i + taps - low", "of_values", "int32(high - taps)") if mixed else []
+    every = "int32(taps + values)" if mixed else "taps"
     return [
-        "taps = rows * columns",
-        f"for low in range(0, {'taps + values' if mixed else 'taps'}, ROOM):",
+        "taps = int32(rows * columns)",
+        f"for low in range(nought, {every}, int32(ROOM)):",
         *indent([
-            f"high = min(low + ROOM, {'taps + values' if mixed else 'taps'})",
+            f"high = int32(min(low + ROOM, {every}))",
             *values,
-            *clear_lines("high - low"),
+            *clear_lines("int32(high - low)"),
             "for u in range(worker, units, workers):",
             *indent(walk),
-            *leave_lines("max(min(high, taps) - low, 0)", "dweight + (piece * taps + low) * channels"),
-            *(leave_lines("max(high - taps - of_values, 0)", place, "max(taps - low, 0)") if mixed else []),
+            *leave(spec, "max(min(high, taps) - low, 0)", "dweight", "(piece * taps + low)"),
+            *(of_values(spec) if mixed else []),
         ]),
     ]  # fmt: skip
+
+
+def of_values(spec: DepthwiseBackwardSpec) -> list[str]:
+    count, start = "max(high - taps - of_values, 0)", "max(taps - low, 0)"
+    return leave(spec, count, "centered", "(piece * values + of_values)", start)
 
 
 def mixed_pixel(dtype: str) -> list[str]:
     """What was convolved, where it is needed, and its cotangent, which the first walk stores."""
     return [
-        "row0 = 0",
         "r0 = zero",
         "if low < taps:",
         *indent(frame.mix_lines(dtype, 1)),
-        "if low == 0:",
+        "if low == nought:",
         *indent([
             *data_lines(),
             "d0 = dr0 if r0 > zero else zero",
             "sum_dp += d0",
             "if channel < channels:",
-            "    " + store("dp + place", "d0"),
+            "    " + store("dp + image_at + row0", "d0"),
         ]),
         "else:",
-        f"    d0 = {load('dp + place')}",
+        f"    d0 = {load('dp + image_at + row0')}",
     ]  # fmt: skip

@@ -1,7 +1,10 @@
-"""The text that depthwise kernels share: arguments by name, constants, and the mixture of normalized values.
+"""The text that depthwise kernels share: arguments by name, strips of pixels, and the mixture of normalized values.
 
 What is mixed is p = Σ s_i ((x_i − mean_i) factor_i + offset_i) = Σ a_i x_i + b, over a list of values whose length is
 an argument: x_i, mean_i, factor_i and offset_i stand in the slots of the call, one after the other.
+
+Places within an image are numbers of 32 bits. Pixels outside of an image are not skipped: one of its border is read
+instead, and what was read replaced by 0 afterwards, so that no branch stands between one number's way and the next's.
 """
 
 from __future__ import annotations
@@ -9,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nngraph_kernels.cuda.depthwise_layout import STRIP, THREADS
-from nngraph_kernels.cuda.indices import quotient_lines
+from nngraph_kernels.cuda.indices import narrow
 from nngraph_kernels.cuda.text import VIEWS, arguments, indent
 
 OF_THE_CPU = {"bundle", "slots", "row", "lead", "groups", "share"}  # how rows lie in its scratch memory
@@ -19,12 +22,19 @@ LIST = ("value", "mean", "factor", "offset")
 def slots(dtype: str, names: Sequence[str], pointers: int, square: tuple[int, int] | None) -> list[str]:
     """The call's arguments by name, the window too where it is a constant."""
     given = [(name if name != "scratch" else "", dtype) for name in names[:pointers]]
-    lines = [f"data = {VIEWS[dtype][0]}", f"zero = {dtype}(0)"]
-    lines += [line for line in arguments(given, names[pointers:]) if line.split(" = ")[0] not in OF_THE_CPU]
+    lines = [f"data = {VIEWS[dtype][0]}", f"zero = {dtype}(0)", "nought = int32(0)", *arguments(given, [])]
+    for slot, name in enumerate(names[pointers:], pointers):
+        lines += [f"{name} = {narrow(f'words[at + {slot}]')}"] if name not in OF_THE_CPU else []
     if square:
-        lines += [f"rows = columns = {square[0]}", f"down = across = {square[1]}"]
-        lines += ["down_dilation = across_dilation = 1"]
-    return lines
+        lines += [f"rows = columns = int32({square[0]})", f"down = across = int32({square[1]})"]
+        lines += ["down_dilation = across_dilation = int32(1)"]
+    return [
+        *lines,
+        "row_size = int32(width * channels)",
+        "image_size = int32(height * row_size)",
+        "result_row_size = int32(result_width * channels)",
+        "result_size = int32(result_height * result_row_size)",
+    ]
 
 
 def constants(called: Sequence[str], **numbers: int) -> list[str]:
@@ -45,20 +55,26 @@ def store(where: str, value: str) -> str:
 def parts() -> list[str]:
     """Where a thread stands in its block, once `exponent` is known."""
     return [
-        "lanes = 1 << exponent",
-        "lane = cuda.threadIdx.x & (lanes - 1)",
-        "worker = cuda.threadIdx.x >> exponent",
-        "workers = THREADS >> exponent",
-        "chunks = groups(channels, exponent)",
+        "lanes = int32(1 << exponent)",
+        "thread = int32(cuda.threadIdx.x)",
+        "lane = int32(thread & (lanes - 1))",
+        "worker = int32(thread >> exponent)",
+        "workers = int32(THREADS >> exponent)",
+        "chunks = int32(groups(channels, exponent))",
     ]
 
 
-def listed(what: str, dtype: str, further: str = "c") -> str:
-    """Of a value of the list, one number."""
-    return load(f"(words[uint64(slot + {LIST.index(what)})] >> {2 if dtype == 'float32' else 3}) + {further}")
+def channel_lines() -> list[str]:
+    """The thread's channel of group `chunk`; those behind the last one work on the last one, and store nothing."""
+    return ["channel = int32((chunk << exponent) + lane)", "c = int32(min(channel, channels - 1))"]
 
 
-def each_value(lines: Sequence[str], first: str = "0", last: str = "values") -> list[str]:
+def listed(what: str, dtype: str) -> str:
+    """Where one of a value's tensors begins."""
+    return f"(words[uint64(slot + {LIST.index(what)})] >> {2 if dtype == 'float32' else 3})"
+
+
+def each_value(lines: Sequence[str], first: str = "nought", last: str = "values") -> list[str]:
     return [f"for i in range({first}, {last}):", "    slot = at + LISTED + 4 * i", *indent(lines)]
 
 
@@ -68,47 +84,45 @@ def offset_lines(dtype: str) -> list[str]:
         "b = zero",
         *each_value([
             f"share = {load('s + i')}",
-            f"b += share * {listed('offset', dtype)}",
-            f"b -= share * {listed('factor', dtype)} * {listed('mean', dtype)}",
+            f"b += share * {load(listed('offset', dtype) + ' + c')}",
+            f"b -= share * {load(listed('factor', dtype) + ' + c')} * {load(listed('mean', dtype) + ' + c')}",
         ]),
     ]  # fmt: skip
 
 
 def mix_lines(dtype: str, count: int) -> list[str]:
-    """Set `r0`, ... to max(0, p) of the pixels that are `row0`, ... elements behind `place`."""
+    """Set `r0`, ... to max(0, p) of the pixels that stand at `row0`, ... of the image `image_at`."""
     return [
         *(f"p{q} = b" for q in range(count)),
         *each_value([
-            f"a = {load('s + i')} * {listed('factor', dtype)}",
-            f"value = (words[uint64(slot)] >> {2 if dtype == 'float32' else 3}) + place",
+            f"a = {load('s + i')} * {load(listed('factor', dtype) + ' + c')}",
+            f"value = {listed('value', dtype)} + image_at",
             *(f"p{q} += {load(f'value + row{q}')} * a" for q in range(count)),
         ]),
         *(f"r{q} = zero if p{q} < zero else p{q}" for q in range(count)),
     ]  # fmt: skip
 
 
-def strip_rows(count: int) -> list[str]:
-    """Set `row0`, ... to where the rows from `h` on begin in an image, those outside moved to its border.
-
-    So all are read, whether they are wanted or not: no branch then stands between one number's way and the next's.
-    """
-    return [f"row{q} = min(max(h + {q}, 0), height - 1) * width * channels" for q in range(count)]
+def strip_places() -> list[str]:
+    """Set `row0`, ... to where the pixels from (h, w) on, one below the other, stand in an image."""
+    lines = [f"column = {clamped('w', 'width', 'channels + c')}"]
+    return lines + [f"row{q} = {clamped(f'h + {q}', 'height', 'row_size + column')}" for q in range(STRIP)]
 
 
-def inside(q: int) -> str:
-    """Whether row q of a strip is one of the image."""
-    return f"h + {q} >= 0 and h + {q} < height"
+def clamped(place: str, length: str, step: str) -> str:
+    """The nearest place that there is, times `step`."""
+    return narrow(f"min(max({narrow(place)}, nought), {narrow(f'{length} - 1')}) * {step}")
 
 
-def decode(unit: str, *axes: tuple[str, str]) -> list[str]:
-    """Take a number apart: (name, size) of every axis but the outermost, and its name alone, from the innermost on."""
-    lines: list[str] = []
-    for k, (name, size) in enumerate(axes[:-1]):
-        rest = axes[-1][0] if k == len(axes) - 2 else f"rest{k}"
-        lines += quotient_lines(rest, name, unit, size)
-        unit = rest
-    return lines
+def inside(place: str, length: str) -> str:
+    """Whether there is such a place."""
+    return f"({narrow(place)} >= nought) & ({narrow(place)} < {length})"
+
+
+def masked(variable: str, condition: str) -> str:
+    """A number that was read becomes 0 unless the condition holds."""
+    return f"{variable} = {variable} if {condition} else zero"
 
 
 def strips(length: str) -> str:
-    return f"(({length} + {STRIP - 1}) >> {STRIP.bit_length() - 1})"
+    return narrow(f"({length} + {STRIP - 1}) >> {STRIP.bit_length() - 1}")

@@ -6,15 +6,10 @@ pixel's own cotangent, times the pixel they belong to the gradient of the weight
 
 from __future__ import annotations
 
-from nngraph_kernels.cuda.depthwise_frame import each_value, listed, load
+from nngraph_kernels.cuda.depthwise_frame import clamped, each_value, inside, listed, load, masked, store
 from nngraph_kernels.cuda.depthwise_layout import STRIP
 from nngraph_kernels.cuda.indices import quotient
 from nngraph_kernels.cuda.text import indent
-
-
-def weight_lines(size: int) -> list[str]:
-    """The window's weights in registers."""
-    return [f"k{i}{j} = {load(f'weight + {i * size + j} * channels + c')}" for i in range(size) for j in range(size)]
 
 
 def strip_gradients(size: int, stride: int, data: bool, weight: bool) -> list[str]:
@@ -24,19 +19,19 @@ def strip_gradients(size: int, stride: int, data: bool, weight: bool) -> list[st
     meet which row of the cotangent.
     """
     shift = stride.bit_length() - 1
-    lines = [f"base = (h + top) >> {shift}"]
+    lines = [f"base = int32((h + top) >> {shift})", "result_at = dy + image * result_size"]
     for k in range(size):
-        lines.append(f"column = w + left - {k}")
-        lines.append(f"seen{k} = column >= 0 and column & {stride - 1} == 0 and column >> {shift} < result_width")
-        lines.append(f"column{k} = min(max(column >> {shift}, 0), result_width - 1) * channels + c")
+        lines.append(f"column = int32(w + left - {k})")
+        lines.append(f"seen{k} = {inside(f'column >> {shift}', 'result_width')}")
+        lines += [f"seen{k} = seen{k} & (column & {stride - 1} == nought)"] if shift else []
+        lines.append(f"column{k} = {clamped(f'column >> {shift}', 'result_width', 'channels + c')}")
     meetings = [(q, i) for q in range(STRIP) for i in range(size) if (q - i) % stride == 0]
     for line in sorted({(q - i) // stride for q, i in meetings}):
-        lines.append(f"line = base + {line}")
-        lines.append("inside = line >= 0 and line < result_height")
-        lines.append(
-            "row = dy + (image * result_height + min(max(line, 0), result_height - 1)) * result_width * channels"
-        )
-        lines += [f"v{k} = {load(f'row + column{k}')} if inside and seen{k} else zero" for k in range(size)]
+        place = f"base + {line}" if line >= 0 else f"base - {-line}"
+        lines.append(f"inside = {inside(place, 'result_height')}")
+        lines.append(f"row = {clamped(place, 'result_height', 'result_row_size')}")
+        lines += [f"v{k} = {load(f'result_at + int32(row + column{k})')}" for k in range(size)]
+        lines += [masked(f"v{k}", f"inside & seen{k}") for k in range(size)]
         met = [(q, i, j) for q, i in meetings if q - i == line * stride for j in range(size)]
         lines += [f"dr{q} += v{j} * k{i}{j}" for q, i, j in met if data]
         lines += [f"g{i}{j} += r{q} * v{j}" for q, i, j in met if weight]
@@ -47,14 +42,14 @@ def meeting_lines() -> list[str]:
     """Set `v` to what the pixel (h, w) met at tap (ky, kx) of any window, 0 if there is nothing."""
     return [
         "v = zero",
-        "reach_y = h + top - ky * down_dilation",
-        "reach_x = w + left - kx * across_dilation",
-        "if reach_y >= 0 and reach_x >= 0:",
+        "reach_y = int32(h + top - ky * down_dilation)",
+        "reach_x = int32(w + left - kx * across_dilation)",
+        "if reach_y >= nought and reach_x >= nought:",
         *indent([
             f"oy = {quotient('reach_y', 'down')}",
             f"ox = {quotient('reach_x', 'across')}",
             "if oy * down == reach_y and ox * across == reach_x and oy < result_height and ox < result_width:",
-            f"    v = {load('dy + ((image * result_height + oy) * result_width + ox) * channels + c')}",
+            f"    v = {load('dy + image * result_size + int32(oy * result_row_size + ox * channels + c)')}",
         ]),
     ]  # fmt: skip
 
@@ -66,16 +61,16 @@ def data_lines() -> list[str]:
         "for ky in range(rows):",
         "    for kx in range(columns):",
         *indent(indent(meeting_lines())),
-        f"        dr0 += v * {load('weight + (ky * columns + kx) * channels + c')}",
+        f"        dr0 += v * {load('weight + int32((ky * columns + kx) * channels + c)')}",
     ]
 
 
 def centered_lines(dtype: str, count: int, slot: str, first: str, last: str) -> list[str]:
     """Add Σ d (x_i − mean_i) over a strip to the thread's own sums in shared memory, of some values of the list."""
     return each_value([
-        f"mean = {listed('mean', dtype)}",
-        f"value = (words[uint64(slot)] >> {2 if dtype == 'float32' else 3}) + place",
-        f"own = uint64(({slot}) * THREADS + cuda.threadIdx.x)",
+        f"mean = {load(listed('mean', dtype) + ' + c')}",
+        f"value = {listed('value', dtype)} + image_at",
+        f"own = uint32(({slot}) * THREADS + thread)",
         "centered_sum = shared[own]",
         *(f"centered_sum += d{q} * ({load(f'value + row{q}')} - mean)" for q in range(count)),
         "shared[own] = centered_sum",
@@ -84,23 +79,24 @@ def centered_lines(dtype: str, count: int, slot: str, first: str, last: str) -> 
 
 def clear_lines(count: str) -> list[str]:
     """The thread's own sums in shared memory become 0."""
-    return [f"for i in range({count}):", "    shared[uint64(i * THREADS + cuda.threadIdx.x)] = zero"]
+    return [f"for i in range({count}):", "    shared[uint32(i * THREADS + thread)] = zero"]
 
 
-def leave_lines(count: str, to: str, start: str = "0") -> list[str]:
+def leave_lines(count: str, pointer: str, to: str, start: str = "nought") -> list[str]:
     """Add up the sums of a block's threads, in their order: `count` for each channel, which go to rows of channels."""
     return [
         "cuda.syncthreads()",
-        f"for k in range(cuda.threadIdx.x, ({count}) << exponent, THREADS):",
+        f"rows_at = {pointer} + {to} * channels",
+        f"for k in range(thread, int32(({count}) << exponent), THREADS):",
         *indent([
-            "target = (chunk << exponent) + (k & (lanes - 1))",
+            "target = int32((chunk << exponent) + (k & (lanes - 1)))",
             "if target < channels:",
             *indent([
                 "found = zero",
-                f"begin = ((k >> exponent) + {start}) * THREADS",
-                "for t in range(k & (lanes - 1), THREADS, lanes):",
-                "    found += shared[uint64(begin + t)]",
-                f"data[uint64({to} + (k >> exponent) * channels + target)] = found",
+                f"begin = int32(((k >> exponent) + {start}) * THREADS + (k & (lanes - 1)))",
+                "for t in range(workers):",
+                "    found += shared[uint32(begin + (t << exponent))]",
+                store("rows_at + int32((k >> exponent) * channels + target)", "found"),
             ]),
         ]),
         "cuda.syncthreads()",

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nngraph_kernels.cpu.pooling import GEOMETRY, PoolingSpec
-from nngraph_kernels.cuda.indices import quotient, quotient_lines
+from nngraph_kernels.cuda.indices import decode, quotient
+from nngraph_kernels.cuda.loops import while_loops
 from nngraph_kernels.cuda.target import target
 from nngraph_kernels.cuda.text import VIEWS, arguments, indent, module
 
@@ -24,7 +25,7 @@ def source(name: str, spec: PoolingSpec) -> str:
         *head(spec, ("y", "x")),
         "for e in range(cuda.grid(1), images * rows * columns * channels, cuda.gridsize(1)):",
         *indent([
-            *decode("oy", "ox", "rows", "columns"),
+            *decode("e", ("c", "channels"), ("ox", "columns"), ("oy", "rows"), ("image", "")),
             *span("oy", "y", "height"),
             *span("ox", "x", "width"),
             "place = x + ((image * height + first_y) * width + first_x) * channels + c",
@@ -37,7 +38,7 @@ def source(name: str, spec: PoolingSpec) -> str:
             "data[y + e] = found",
         ]),
     ]  # fmt: skip
-    return module(name, lines)
+    return module(name, while_loops(lines, wide={"e", "item"}))
 
 
 def backward_source(name: str, spec: PoolingSpec) -> str:
@@ -47,7 +48,7 @@ def backward_source(name: str, spec: PoolingSpec) -> str:
         *head(spec, ("dx", "x", "dy") if largest else ("dx", "dy")),
         "for e in range(cuda.grid(1), images * height * width * channels, cuda.gridsize(1)):",
         *indent([
-            *decode("h", "w", "height", "width"),
+            *decode("e", ("c", "channels"), ("w", "width"), ("h", "height"), ("image", "")),
             *seen_by("h", "y", "top", "rows"),
             *seen_by("w", "x", "left", "columns"),
             f"total = {spec.dtype}(0)",
@@ -62,22 +63,13 @@ def backward_source(name: str, spec: PoolingSpec) -> str:
             "data[dx + e] = total",
         ]),
     ]  # fmt: skip
-    return module(name, lines)
+    return module(name, while_loops(lines, wide={"e", "item"}))
 
 
 def head(spec: PoolingSpec, pointers: Sequence[str]) -> list[str]:
     """The arguments, and the view that holds the numbers."""
     slots = arguments([(name, spec.dtype) for name in pointers], GEOMETRY)
     return [*slots, f"data = {VIEWS[spec.dtype][0]}"]
-
-
-def decode(y: str, x: str, height: str, width: str) -> list[str]:
-    """Which image, row, column and channel element `e` is."""
-    return [
-        *quotient_lines("pixel", "c", "e", "channels"),
-        *quotient_lines("line", x, "pixel", width),
-        *quotient_lines("image", y, "line", height),
-    ]
 
 
 def span(place: str, axis: str, limit: str) -> list[str]:
