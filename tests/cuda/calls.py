@@ -9,6 +9,7 @@ import numpy as np
 
 from nngraph.emit.cuda.source import cuda_source, grid_of
 from nngraph.ir.program import Kernel
+from nngraph.run.cuda.device import device
 from nngraph.run.cuda.kernels import launchable
 from nngraph_kernels import tape_layout as layout
 
@@ -35,15 +36,15 @@ def call(
         before[place : place + array.nbytes] = array.reshape(-1).view(np.uint8)
     fixed = len(outputs) + len(inputs)
     slots = [0, *places[:fixed], *[0] * scratch, *integers, *places[fixed:]]
-    words, device = cuda.to_device(np.array(slots, np.int64)), cuda.to_device(before)
+    words, block = cuda.to_device(np.array(slots, np.int64)), cuda.to_device(before)
     control = cuda.to_device(np.zeros(layout.CONTROL_WORDS, np.int64))
-    views = [device.view(kind) for kind in (np.float32, np.float64, np.int32, np.uint8)]
+    views = [block.view(kind) for kind in (np.float32, np.float64, np.int32, np.uint8)]
     name, text = cuda_source(kernel)
     with np.errstate(all="ignore"):
-        launchable({name: text})[name][grid_of(kernel, tuple(integers))](
+        launchable({name: text}, device())[name][grid_of(kernel, tuple(integers))](
             *views, words, words.view(np.float64), control, 1
         )
-    after = device.copy_to_host()
+    after = block.copy_to_host()
     found = []
     for place, array in zip(places, outputs, strict=False):
         found.append(after[place : place + array.nbytes].view(dtype).reshape(array.shape).copy())
