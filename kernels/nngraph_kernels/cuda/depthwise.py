@@ -75,9 +75,9 @@ def strip_lines(size: int, stride: int) -> list[str]:
     reads += [f"seen{k} = {inside(f'w + {k}', 'width')}" for k in range(size)]
     reads += [*weight_lines(size), *(f"sum{q} = zero" for q in range(STRIP))]
     for i in range((STRIP - 1) * stride + size):
-        reads.append(f"row = {clamped(f'h + {i}', 'height', 'row_size')}")
+        reads.append(f"row = image_at + {clamped(f'h + {i}', 'height', 'row_size')}")
         reads.append(f"inside = {inside(f'h + {i}', 'height')}")
-        reads += [f"v{k} = {load(f'image_at + int32(row + column{k})')}" for k in range(size)]
+        reads += [f"v{k} = {load(f'row + column{k}')}" for k in range(size)]
         reads += [masked(f"v{k}", f"inside & seen{k}") for k in range(size)]
         reads += taps(size, stride, i)
     return [

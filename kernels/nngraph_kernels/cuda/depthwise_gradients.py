@@ -29,8 +29,8 @@ def strip_gradients(size: int, stride: int, data: bool, weight: bool) -> list[st
     for line in sorted({(q - i) // stride for q, i in meetings}):
         place = f"base + {line}" if line >= 0 else f"base - {-line}"
         lines.append(f"inside = {inside(place, 'result_height')}")
-        lines.append(f"row = {clamped(place, 'result_height', 'result_row_size')}")
-        lines += [f"v{k} = {load(f'result_at + int32(row + column{k})')}" for k in range(size)]
+        lines.append(f"row = result_at + {clamped(place, 'result_height', 'result_row_size')}")
+        lines += [f"v{k} = {load(f'row + column{k}')}" for k in range(size)]
         lines += [masked(f"v{k}", f"inside & seen{k}") for k in range(size)]
         met = [(q, i, j) for q, i in meetings if q - i == line * stride for j in range(size)]
         lines += [f"dr{q} += v{j} * k{i}{j}" for q, i, j in met if data]
