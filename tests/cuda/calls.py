@@ -27,13 +27,7 @@ def call(
     dtype = inputs[0].dtype
     outputs = [np.full(shape, np.nan, dtype) for shape in shapes]
     arrays = [*outputs, *inputs, *listed]
-    places, end = [], MARGIN
-    for array in arrays:
-        places.append(end)
-        end += -(-array.nbytes // MARGIN) * MARGIN + MARGIN
-    before = np.full(end, POISON, np.uint8)
-    for place, array in zip(places, arrays, strict=True):
-        before[place : place + array.nbytes] = array.reshape(-1).view(np.uint8)
+    places, before = memory_of(arrays)
     fixed = len(outputs) + len(inputs)
     slots = [0, *places[:fixed], *[0] * scratch, *integers, *places[fixed:]]
     words, block = cuda.to_device(np.array(slots, np.int64)), cuda.to_device(before)
@@ -51,3 +45,15 @@ def call(
         after[place : place + array.nbytes] = before[place : place + array.nbytes]
     np.testing.assert_array_equal(after, before)
     return found
+
+
+def memory_of(arrays: Sequence[Array]) -> tuple[list[int], Array]:
+    """Where each array stands, and all of them in one block, poison between them."""
+    places, end = [], MARGIN
+    for array in arrays:
+        places.append(end)
+        end += -(-array.nbytes // MARGIN) * MARGIN + MARGIN
+    block = np.full(end, POISON, np.uint8)
+    for place, array in zip(places, arrays, strict=True):
+        block[place : place + array.nbytes] = array.reshape(-1).view(np.uint8)
+    return places, block

@@ -150,6 +150,26 @@ def result_lines(dtype: str, mixed: bool) -> list[str]:
 
 def tile_lines(spec: DepthwiseSpec) -> list[str]:
     """Convolve a mixture, a block a tile."""
+    return [
+        *tile_sizes(spec),
+        "for item in range(cuda.blockIdx.x, images * tiles_down * tiles_across * chunks, cuda.gridDim.x):",
+        *indent([
+            *decode("item", ("chunk", "chunks"), ("tx", "tiles_across"), ("ty", "tiles_down"), ("image", "")),
+            *frame.channel_lines(),
+            "first_y = int32(ty * tile_rows)",
+            "first_x = int32(tx * tile_columns)",
+            "image_at = image * image_size",
+            *frame.offset_lines(spec.block.dtype),
+            *mixing_lines(spec.block.dtype),
+            "cuda.syncthreads()",
+            *(square_lines(*spec.square) if spec.square else window_lines()),
+            "cuda.syncthreads()",
+        ]),
+    ]  # fmt: skip
+
+
+def tile_sizes(spec: DepthwiseSpec) -> list[str]:
+    """How large tiles are and what their windows see, and the way out if none fits into shared memory."""
     dtype, strip = spec.block.dtype, STRIP if spec.square else 1
     return [
         f"tile = cuda.shared.array(CAPACITY, {dtype})",
@@ -168,20 +188,7 @@ def tile_lines(spec: DepthwiseSpec) -> list[str]:
         f"tiles_across = {quotient('result_width + tile_columns - 1', 'tile_columns')}",
         "seen_rows = int32((tile_rows - 1) * down + reach_y + 1)",
         "seen_columns = int32((tile_columns - 1) * across + reach_x + 1)",
-        "for item in range(cuda.blockIdx.x, images * tiles_down * tiles_across * chunks, cuda.gridDim.x):",
-        *indent([
-            *decode("item", ("chunk", "chunks"), ("tx", "tiles_across"), ("ty", "tiles_down"), ("image", "")),
-            *frame.channel_lines(),
-            "first_y = int32(ty * tile_rows)",
-            "first_x = int32(tx * tile_columns)",
-            "image_at = image * image_size",
-            *frame.offset_lines(dtype),
-            *mixing_lines(dtype),
-            "cuda.syncthreads()",
-            *(square_lines(*spec.square) if spec.square else window_lines()),
-            "cuda.syncthreads()",
-        ]),
-    ]  # fmt: skip
+    ]
 
 
 def mixing_lines(dtype: str) -> list[str]:

@@ -199,8 +199,27 @@ def masked_strip() -> list[str]:
 
 def window_walks(spec: DepthwiseBackwardSpec) -> list[str]:
     """Over the pixels of a piece, for any window, once for every `ROOM` sums: of the taps, then of the values."""
+    mixed = spec.wanted == "mixed"
+    every = "int32(taps + values)" if mixed else "taps"
+    return [
+        "taps = int32(rows * columns)",
+        f"for low in range(nought, {every}, int32(ROOM)):",
+        *indent([
+            f"high = int32(min(low + ROOM, {every}))",
+            *(["of_values = int32(max(low - taps, 0))"] if mixed else []),
+            *clear_lines("int32(high - low)"),
+            "for u in range(worker, units, workers):",
+            *indent(pixel_sums(spec)),
+            *leave(spec, "max(min(high, taps) - low, 0)", "dweight", "(piece * taps + low)"),
+            *(of_values(spec) if mixed else []),
+        ]),
+    ]  # fmt: skip
+
+
+def pixel_sums(spec: DepthwiseBackwardSpec) -> list[str]:
+    """A pixel's part in the sums `low` to `high`."""
     dtype, mixed = spec.block.dtype, spec.wanted == "mixed"
-    walk = [
+    return [
         *decode("u", ("w", "width"), ("h", "height"), ("image", "")),
         "image = int32(image + first)",
         "image_at = image * image_size",
@@ -212,22 +231,7 @@ def window_walks(spec: DepthwiseBackwardSpec) -> list[str]:
             *meeting_lines(),
             "shared[uint32((t - low) * THREADS + thread)] += r0 * v",
         ]),
-    ]  # fmt: skip
-    values = ["of_values = int32(max(low - taps, 0))"] if mixed else []
-    walk += centered_lines(dtype, 1, "i + taps - low", "of_values", "int32(high - taps)") if mixed else []
-    every = "int32(taps + values)" if mixed else "taps"
-    return [
-        "taps = int32(rows * columns)",
-        f"for low in range(nought, {every}, int32(ROOM)):",
-        *indent([
-            f"high = int32(min(low + ROOM, {every}))",
-            *values,
-            *clear_lines("int32(high - low)"),
-            "for u in range(worker, units, workers):",
-            *indent(walk),
-            *leave(spec, "max(min(high, taps) - low, 0)", "dweight", "(piece * taps + low)"),
-            *(of_values(spec) if mixed else []),
-        ]),
+        *(centered_lines(dtype, 1, "i + taps - low", "of_values", "int32(high - taps)") if mixed else []),
     ]  # fmt: skip
 
 
