@@ -1,14 +1,14 @@
-"""Numba's simulator has a thread of Python for each of a device, which wait for one another at barriers."""
+"""Numba's simulator polls its threads without rest: they have to get their turn often to get anywhere."""
 
 import sys
+from collections.abc import Iterator
 
 import pytest
 
 
-@pytest.fixture(autouse=True, scope="session")
-def threads_take_turns_quickly():
-    """A thread that waits in a loop otherwise has 5 ms at a time, and a barrier takes several times that."""
-    usual = sys.getswitchinterval()
-    sys.setswitchinterval(1e-4)
+@pytest.fixture(autouse=True)
+def short_turns() -> Iterator[None]:
+    kept = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
     yield
-    sys.setswitchinterval(usual)
+    sys.setswitchinterval(kept)

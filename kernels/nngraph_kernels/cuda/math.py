@@ -123,17 +123,24 @@ def softplus(x):
 
 
 @device
+def philox4x32(c0, c1, c2, c3, k0, k1):
+    """Four random words for a counter of four words and a key of two, all of them uint64: see `random_reference`."""
+    low = uint64(LOW)
+    k0, k1 = k0 & low, k1 & low
+    for _ in range(ROUNDS):
+        product0, product1 = (c0 & low) * uint64(M0), (c2 & low) * uint64(M1)
+        c0, c1 = (product1 >> uint64(32)) ^ c1 ^ k0, product1 & low
+        c2, c3 = (product0 >> uint64(32)) ^ c3 ^ k1, product0 & low
+        k0, k1 = (k0 + uint64(W0)) & low, (k1 + uint64(W1)) & low
+    return c0, c1, c2, c3
+
+
+@device
 def uniform(element, step, key0, key1):
     """The first two words of Philox4x32-10 for an element: see `random_reference`."""
-    c0, c1 = uint64(element) & uint64(LOW), uint64(element) >> uint64(32)
-    c2, c3 = uint64(step) & uint64(LOW), uint64(0)
-    k0, k1 = uint64(key0) & uint64(LOW), uint64(key1) & uint64(LOW)
-    for _ in range(ROUNDS):
-        product0, product1 = c0 * uint64(M0), c2 * uint64(M1)
-        c0, c1 = (product1 >> uint64(32)) ^ c1 ^ k0, product1 & uint64(LOW)
-        c2, c3 = (product0 >> uint64(32)) ^ c3 ^ k1, product0 & uint64(LOW)
-        k0, k1 = (k0 + uint64(W0)) & uint64(LOW), (k1 + uint64(W1)) & uint64(LOW)
-    return c0, c1
+    low, high = uint64(element) & uint64(LOW), uint64(element) >> uint64(32)
+    words = philox4x32(low, high, uint64(step) & uint64(LOW), uint64(0), uint64(key0), uint64(key1))
+    return words[0], words[1]
 
 
 @device

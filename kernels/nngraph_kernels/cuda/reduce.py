@@ -57,3 +57,22 @@ def reduce_min(value, shared, lane, count):
     total = shared[0]
     cuda.syncthreads()
     return total
+
+
+@device
+def reduce_sum_columns(value, shared, lane, count, columns):
+    """For each column the sum of what its threads give, in all of them; thread `lane` is in column lane % columns.
+
+    `count` and `columns` are powers of two. Otherwise as `reduce_sum`.
+    """
+    shared[lane] = value
+    cuda.syncthreads()
+    half = count // 2
+    while half >= columns:
+        if lane < half:
+            shared[lane] += shared[lane + half]
+        cuda.syncthreads()
+        half //= 2
+    total = shared[lane % columns]
+    cuda.syncthreads()
+    return total

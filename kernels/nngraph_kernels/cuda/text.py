@@ -14,13 +14,16 @@ FROM_MATH = {
     "exp", "expm1", "log", "log1p", "power", "tanh", "sigmoid", "erf", "softplus", "cos", "sqrt", "floor", "fma",
     "absolute", "maximum", "minimum", "select", "uniform_float32", "uniform_float64",
 }  # fmt: skip
-FROM_REDUCE = {"reduce_sum", "reduce_max", "reduce_min"}
+FROM_REDUCE = {"reduce_sum", "reduce_max", "reduce_min", "reduce_sum_columns"}
+FROM_WINDOW = {"window"}
 
 
-def module(name: str, lines: Iterable[str], title: str = "", constants: Sequence[str] = ()) -> str:
-    """The module of one kernel, whose body these lines are."""
+def module(
+    name: str, lines: Iterable[str], title: str = "", constants: Sequence[str] = (), arrays: Sequence[str] = ()
+) -> str:
+    """The module of one kernel, whose body these lines are; `arrays` are parameters after those of every kernel."""
     body = [f"if control[{layout.ERROR}] != 0:", "    return", *lines]
-    text = "\n".join([f"def {name}({PARAMETERS}):", *indent(body)])
+    text = "\n".join([f"def {name}({', '.join([PARAMETERS, *arrays])}):", *indent(body)])
     head = [f'"""{title}"""', ""] if title else []
     names = "\n".join([*constants, text])
     return "\n".join([*head, *imports(names), "", *constants, *([""] if constants else []), "", text]) + "\n"
@@ -33,6 +36,7 @@ def imports(text: str) -> list[str]:
     sources = {
         "nngraph_kernels.cuda.math": called & FROM_MATH,
         "nngraph_kernels.cuda.reduce": called & FROM_REDUCE,
+        "nngraph_kernels.cuda.window": called & FROM_WINDOW,
     }
     lines = ["from math import inf"] if re.search(r"\binf\b", text) else []
     lines.append(f"from numba import {', '.join(['cuda', *sorted(mentioned & FROM_NUMBA)])}")

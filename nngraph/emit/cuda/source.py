@@ -11,7 +11,18 @@ from nngraph.emit.cuda.columns import columns_grid, columns_source
 from nngraph.emit.cuda.rows import rows_grid, rows_source
 from nngraph.emit.source import PLACEHOLDER
 from nngraph.ir.program import Kernel
-from nngraph_kernels.cuda import depthwise, depthwise_backward, memory, pooling
+from nngraph_kernels.cuda import (
+    channel_sums,
+    channel_totals,
+    depthwise,
+    depthwise_backward,
+    examples,
+    feed,
+    memory,
+    mixed_sums,
+    mixing,
+    pooling,
+)
 from nngraph_kernels.record import record
 
 Integers = tuple[int, ...]
@@ -33,6 +44,14 @@ FAMILIES: dict[str, Family] = {
     "depthwise_backward": Family(depthwise_backward.source, depthwise_backward.grid),
     "pooling": Family(pooling.source, pooling.grid),
     "pooling_backward": Family(pooling.backward_source, pooling.backward_grid),
+    "mix": Family(mixing.mix_source, mixing.mix_grid),
+    "mixed_cotangent": Family(mixing.mixed_cotangent_source, mixing.mixed_cotangent_grid),
+    "inner_products": Family(mixing.inner_products_source, mixing.inner_products_grid),
+    "mixed_sums": Family(mixed_sums.source, mixed_sums.grid),
+    "channel_sums": Family(channel_sums.source, channel_sums.grid),
+    "channel_totals": Family(channel_totals.source, channel_totals.grid),
+    "examples": Family(examples.source, examples.grid),
+    "feed": Family(feed.source, feed.grid),
 }
 
 

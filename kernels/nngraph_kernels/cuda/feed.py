@@ -1,0 +1,81 @@
+"""What a training loop needs beside the network: batches brought in, numbers taken out, and the count of steps.
+
+These kernels take arrays of their own after the arguments of every kernel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from nngraph_kernels import tape_layout as layout
+from nngraph_kernels.cpu.memory import NOT_FINITE
+from nngraph_kernels.cuda.shares import blocks_for
+from nngraph_kernels.cuda.target import target
+from nngraph_kernels.cuda.text import arguments, element, indent, module
+
+Spec = tuple[str, str]
+LARGEST = 1.7976931348623157e308
+
+
+def load_batch(name: str, dtype: str) -> str:
+    """y[i, :] = data[order[cursor + i], :]; integers: rows of the batch, elements of a row. Arrays: data, order."""
+    lines = [
+        *arguments([("y", dtype)], ["rows", "n"]),
+        f"cursor = control[{layout.CURSOR}]",
+        "for e in range(cuda.grid(1), rows * n, cuda.gridsize(1)):",
+        "    i = int64(uint32(e) // uint32(n))",
+        f"    {element(dtype, 'y + e')} = data[(order[cursor + i] - i) * n + e]",
+    ]
+    return module(name, lines, arrays=("data", "order"))
+
+
+def record(name: str, dtype: str) -> str:
+    """Adds one number to those of its step: ring[step mod length, column] = value. Array: ring.
+
+    Integers: length, columns, column, whether a number that is not finite ends the run.
+    """
+    lines = [
+        *arguments([("value", dtype)], ["length", "columns", "column", "checked"]),
+        "if cuda.grid(1) == 0:",
+        *indent([
+            f"found = float64({element(dtype, 'value')})",
+            f"ring[control[{layout.STEP}] % length * columns + column] = found",
+            f"if checked != 0 and not (abs(found) <= {LARGEST}):",
+            f"    control[{layout.ERROR_CALL}] = at",
+            f"    control[{layout.ERROR}] = {NOT_FINITE}",
+        ]),
+    ]  # fmt: skip
+    return module(name, lines, arrays=("ring",))
+
+
+def advance(name: str, dtype: str) -> str:
+    """A step is done: counts it, moves the cursor on, and leaves the count in progress[0]. Array: progress.
+
+    Integers: rows of the batch.
+    """
+    del dtype
+    lines = [
+        *arguments([], ["rows"]),
+        "if cuda.grid(1) == 0:",
+        f"    control[{layout.STEP}] += 1",
+        f"    control[{layout.CURSOR}] += rows",
+        f"    progress[0] = control[{layout.STEP}]",
+    ]
+    return module(name, lines, arrays=("progress",))
+
+
+FAMILY: dict[str, Callable[[str, str], str]] = {"load_batch": load_batch, "record": record, "advance": advance}
+
+
+def source(name: str, spec: Spec) -> str:
+    """The source text of the kernel `name`."""
+    operation, dtype = spec
+    return FAMILY[operation](name, dtype)
+
+
+def grid(spec: Spec, integers: Sequence[int]) -> tuple[int, int]:
+    """Blocks, and threads of each."""
+    if spec[0] != "load_batch":
+        return 1, 1
+    size, (rows, n) = target(), integers
+    return blocks_for(-(-rows * n // size.threads)), size.threads
