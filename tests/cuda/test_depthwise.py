@@ -10,7 +10,7 @@ from nngraph_kernels.cpu.depthwise_backward import DepthwiseBackwardSpec
 from nngraph_kernels.cpu.depthwise_layout import backward_layout, block_of, forward_layout
 from nngraph_kernels.cuda import depthwise_layout as layout
 from nngraph_kernels.cuda.target import DEVICE
-from tests.cuda.calls import call
+from tests.cuda.calls import results
 from tests.kernels import depthwise as d
 from tests.kernels.test_depthwise import assert_close, draw, draw_mixed
 
@@ -45,7 +45,7 @@ def forward(g, x, weight, s=None):
     spec = DepthwiseSpec(block_of(dtype, g.channels), g.square, mixed)
     given = integers(depthwise, spec, forward_layout(g, dtype, values), g, images=images, values=values)
     inputs = [s if mixed else x, weight]
-    (y,) = call(
+    (y,) = results(
         Kernel("depthwise", spec), [(images, *g.result, g.channels)], inputs, given, d.listed(x, s), scratch=True
     )
     return y
@@ -64,7 +64,7 @@ def backward(wanted, g, x, dy, weight, s=None, pieces=3):
         "mixed": [image, sums, (pieces, g.channels), (pieces, values, g.channels)],
     }[wanted]  # fmt: skip
     inputs = {"data": [dy, weight], "weight": [x, dy], "mixed": [dy, s, weight]}[wanted]
-    return call(Kernel("depthwise_backward", spec), shapes, inputs, given, d.listed(x, s), scratch=True)
+    return results(Kernel("depthwise_backward", spec), shapes, inputs, given, d.listed(x, s), scratch=True)
 
 
 def pieces_of(images, pieces):

@@ -5,7 +5,7 @@ import pytest
 
 from nngraph.ir.program import Kernel
 from nngraph_kernels.cpu.pooling import PoolingSpec
-from tests.cuda.calls import call
+from tests.cuda.calls import results
 
 dtypes = pytest.mark.parametrize("dtype", ["float32", "float64"])
 kinds = pytest.mark.parametrize("kind", ["max", "average"])
@@ -67,11 +67,11 @@ def test_there_and_back(case, kind, dtype):
     x, dy = draw(case, dtype)
     for counted in (False, True) if kind == "average" else (False,):
         given = integers(x, counted, *case[1:])
-        (y,) = call(Kernel("pooling", PoolingSpec(kind, dtype)), [dy.shape], [x], given)
+        (y,) = results(Kernel("pooling", PoolingSpec(kind, dtype)), [dy.shape], [x], given)
         close = {"rtol": 0, "atol": 16 * np.finfo(dtype).eps}
         np.testing.assert_allclose(y, pooled(kind, x, counted, *case[1:]), **close)
         back = Kernel("pooling_backward", PoolingSpec(kind, dtype))
-        (dx,) = call(back, [x.shape], [x, dy] if kind == "max" else [dy], given)
+        (dx,) = results(back, [x.shape], [x, dy] if kind == "max" else [dy], given)
         np.testing.assert_allclose(dx, spread(kind, x, dy, counted, *case[1:]), **close)
 
 
@@ -83,8 +83,8 @@ def test_what_is_not_a_number(kind):
     x[0, 2, 2:4] = np.nan
     x[1] = -np.inf
     given = integers(x, False, *case[1:])
-    (y,) = call(Kernel("pooling", PoolingSpec(kind)), [dy.shape], [x], given)
+    (y,) = results(Kernel("pooling", PoolingSpec(kind)), [dy.shape], [x], given)
     np.testing.assert_array_equal(np.isnan(y), np.isnan(pooled(kind, x, False, *case[1:])))
     if kind == "max":
-        (dx,) = call(Kernel("pooling_backward", PoolingSpec(kind)), [x.shape], [x, dy], given)
+        (dx,) = results(Kernel("pooling_backward", PoolingSpec(kind)), [x.shape], [x, dy], given)
         np.testing.assert_allclose(dx, spread(kind, x, dy, False, *case[1:]), rtol=0, atol=1e-6)

@@ -13,7 +13,7 @@ from nngraph_kernels import tape_layout as layout
 from nngraph_kernels.cpu.examples import INTEGERS, ExamplesSpec
 from nngraph_kernels.cuda.shares import blocks_for
 from nngraph_kernels.cuda.target import target
-from nngraph_kernels.cuda.text import arguments, element, indent, module
+from nngraph_kernels.cuda.text import arguments, element, entry, indent, module
 from nngraph_kernels.examples_reference import computed_in
 
 ARRAYS = ("data", "order", "rows", "epochs", "mean", "factor", "blank")
@@ -24,11 +24,11 @@ def source(name: str, spec: ExamplesSpec) -> str:
     """The source text of the kernel `name`: a block makes a part of one example."""
     kind = computed_in(spec.stored, spec.dtype)
     fixed = [f"channels = {spec.channels}"] * bool(spec.channels)
-    item = [
-        "i = item // parts",
-        "begin = (item - i * parts) * (SHARE * THREADS)",
-        "number = order[cursor + i]",
-        "place = rows[number] if picked != 0 else number",
+    share = [
+        "i = share // parts",
+        "begin = (share - i * parts) * (SHARE * THREADS)",
+        f"number = {entry('order', 'cursor + i')}",
+        f"place = {entry('rows', 'number')} if picked != 0 else number",
         "down, right, mirrored = int64(0), int64(0), int64(0)",
         "if crop > 0 or flip != 0:",
         "    down, right, mirrored = window(number, epoch, key0, key1, crop)",
@@ -41,10 +41,10 @@ def source(name: str, spec: ExamplesSpec) -> str:
             "c = j - pixel * channels",
             "shown = row + down",
             "column = (width - 1 - pixel if mirrored != 0 else pixel) + right",
-            "value = blank[c]",
+            f"value = {entry('blank', 'c')}",
             "if shown >= 0 and shown < height and column >= 0 and column < width:",
-            "    stored = data[((place * height + shown) * width + column) * channels + c]",
-            f"    value = {spec.dtype}(({kind}(stored) - mean[c]) * factor[c])",
+            f"    stored = {entry('data', '((place * height + shown) * width + column) * channels + c')}",
+            f"    value = {spec.dtype}(({kind}(stored) - {entry('mean', 'c')}) * {entry('factor', 'c')})",
             f"{element(spec.dtype, 'y + i * size + e')} = value",
         ]),
     ]  # fmt: skip
@@ -55,9 +55,9 @@ def source(name: str, spec: ExamplesSpec) -> str:
         "size = height * length",
         "parts = (size + SHARE * THREADS - 1) // (SHARE * THREADS)",
         f"cursor = control[{layout.CURSOR}]",
-        "epoch = epochs[cursor // count]",
-        "for item in range(cuda.blockIdx.x, batch * parts, cuda.gridDim.x):",
-        *indent(item),
+        f"epoch = {entry('epochs', 'cursor // count')}",
+        "for share in range(cuda.blockIdx.x, batch * parts, cuda.gridDim.x):",
+        *indent(share),
     ]
     constants = [f"THREADS = {target().threads}", f"SHARE = {SHARE}"]
     return module(name, lines, constants=constants, arrays=ARRAYS)

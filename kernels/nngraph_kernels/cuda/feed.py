@@ -11,7 +11,7 @@ from nngraph_kernels import tape_layout as layout
 from nngraph_kernels.cpu.memory import NOT_FINITE
 from nngraph_kernels.cuda.shares import blocks_for
 from nngraph_kernels.cuda.target import target
-from nngraph_kernels.cuda.text import arguments, element, indent, module
+from nngraph_kernels.cuda.text import arguments, element, entry, indent, module
 
 Spec = tuple[str, str]
 LARGEST = 1.7976931348623157e308
@@ -19,12 +19,13 @@ LARGEST = 1.7976931348623157e308
 
 def load_batch(name: str, dtype: str) -> str:
     """y[i, :] = data[order[cursor + i], :]; integers: rows of the batch, elements of a row. Arrays: data, order."""
+    number = entry("order", "cursor + i")
     lines = [
         *arguments([("y", dtype)], ["rows", "n"]),
         f"cursor = control[{layout.CURSOR}]",
         "for e in range(cuda.grid(1), rows * n, cuda.gridsize(1)):",
         "    i = int64(uint32(e) // uint32(n))",
-        f"    {element(dtype, 'y + e')} = data[(order[cursor + i] - i) * n + e]",
+        f"    {element(dtype, 'y + e')} = {entry('data', f'({number} - i) * n + e')}",
     ]
     return module(name, lines, arrays=("data", "order"))
 
@@ -39,7 +40,7 @@ def record(name: str, dtype: str) -> str:
         "if cuda.grid(1) == 0:",
         *indent([
             f"found = float64({element(dtype, 'value')})",
-            f"ring[control[{layout.STEP}] % length * columns + column] = found",
+            f"{entry('ring', f'control[{layout.STEP}] % length * columns + column')} = found",
             f"if checked != 0 and not (abs(found) <= {LARGEST}):",
             f"    control[{layout.ERROR_CALL}] = at",
             f"    control[{layout.ERROR}] = {NOT_FINITE}",

@@ -53,20 +53,25 @@ def arguments(pointers: Sequence[tuple[str, str]], integers: Sequence[str], numb
     A pointer becomes the place of its first element in the view of its dtype; "" stands for a slot without a use.
     """
     lines = [f"{name} = {place(k, dtype)}" for k, (name, dtype) in enumerate(pointers) if name]
-    lines += [f"{name} = words[at + {k}]" for k, name in enumerate(integers, len(pointers))]
+    lines += [f"{name} = {entry('words', f'at + {k}')}" for k, name in enumerate(integers, len(pointers))]
     start = len(pointers) + len(integers)
-    return lines + [f"number{k} = numbers[at + {start + k}]" for k in range(numbers)]
+    return lines + [f"number{k} = {entry('numbers', f'at + {start + k}')}" for k in range(numbers)]
 
 
 def place(slot: int | str, dtype: str) -> str:
     """The place of the first element of the pointer in a slot."""
-    size = VIEWS[dtype][1]
-    return f"words[at + {slot}] // {size}" if size > 1 else f"words[at + {slot}]"
+    size, word = VIEWS[dtype][1], entry("words", f"at + {slot}")
+    return f"({word} >> {size.bit_length() - 1})" if size > 1 else word
 
 
 def element(dtype: str, where: str) -> str:
     """One element of a view, for reading or writing."""
-    return f"{VIEWS[dtype][0]}[{where}]"
+    return entry(VIEWS[dtype][0], where)
+
+
+def entry(array: str, where: str) -> str:
+    """One element of an array; its place has no sign, so that no code is made for places counted from the end."""
+    return f"{array}[uint64({where})]"
 
 
 def read(dtype: str, where: str) -> str:
