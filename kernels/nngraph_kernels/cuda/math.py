@@ -15,7 +15,12 @@ LOW = 0xFFFFFFFF
 M0, M1 = MULTIPLIERS
 W0, W1 = WEYL
 
-device: Any = cuda.jit(device=True)
+
+def itself(function: Any) -> Any:
+    return function
+
+
+device: Any = itself if is_simulated() else cuda.jit(device=True)
 
 if is_simulated():  # Python's own raise where a result is not finite, and know no float32
 

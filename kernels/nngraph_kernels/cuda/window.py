@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from numba import int64, uint64
 
-from numba import cuda, int64, uint64
-
-from nngraph_kernels.cuda.math import LOW, philox4x32
+from nngraph_kernels.cuda.math import LOW, device, philox4x32
 from nngraph_kernels.examples_reference import STREAM
-
-device: Any = cuda.jit(device=True)
 
 
 @device
