@@ -13,7 +13,7 @@ SIMULATOR: Final = "NUMBA_ENABLE_CUDASIM"
 
 @record
 class Tile:
-    """How a block of threads goes about a matrix product.
+    """How a block of threads goes about a part of a matrix product. All sizes are powers of two.
 
     Attributes
     ----------
@@ -23,6 +23,8 @@ class Tile:
         Of the factors' parts that stand in shared memory.
     down, across : int
         Rows and columns of each thread's own part; they divide `rows` and `columns`.
+    groups : int
+        Of threads, each of which adds up its share of the `depth` for the whole part.
     """
 
     rows: int
@@ -30,11 +32,12 @@ class Tile:
     depth: int
     down: int
     across: int
+    groups: int = 1
 
     @property
     def threads(self) -> int:
         """Threads of a block."""
-        return self.rows // self.down * (self.columns // self.across)
+        return self.rows // self.down * (self.columns // self.across) * self.groups
 
 
 @record
@@ -49,18 +52,29 @@ class Target:
         At most so many for elementwise work, each of which then takes several shares.
     columns : int
         Threads of a block that stand side by side where columns are reduced; divides `threads`.
-    tile : Tile
-        Of products.
+    large, small, tall : Tile
+        Of products: with the least to read, for those of few tiles, and where all rows of a piece belong to a block.
+    many : int
+        So many large tiles keep the device busy.
     """
 
     threads: int
     blocks: int
     columns: int
-    tile: Tile
+    large: Tile
+    small: Tile
+    tall: Tile
+    many: int
 
 
-DEVICE: Final = Target(threads=256, blocks=2048, columns=32, tile=Tile(64, 64, 16, 4, 4))
-SIMULATED: Final = Target(threads=4, blocks=2, columns=2, tile=Tile(4, 4, 2, 2, 2))
+DEVICE: Final = Target(
+    threads=256, blocks=2048, columns=32, many=96,
+    large=Tile(128, 128, 8, 8, 8), small=Tile(32, 32, 64, 4, 4, groups=4), tall=Tile(128, 32, 32, 4, 4),
+)  # fmt: skip
+SIMULATED: Final = Target(
+    threads=4, blocks=2, columns=2, many=4,
+    large=Tile(4, 4, 4, 2, 2), small=Tile(4, 4, 4, 4, 2, groups=2), tall=Tile(8, 4, 4, 4, 2),
+)  # fmt: skip
 
 
 @cache

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from nngraph_kernels import tape_layout as layout
+from nngraph_kernels.cuda.target import is_simulated
 
 PARAMETERS = "f4, f8, i4, u1, words, numbers, control, at"
 VIEWS = {"float32": ("f4", 4), "float64": ("f8", 8), "int32": ("i4", 4), "bool": ("u1", 1), "uint8": ("u1", 1)}
@@ -77,3 +78,13 @@ def entry(array: str, where: str) -> str:
 def read(dtype: str, where: str) -> str:
     """The value of one element."""
     return element(dtype, where) + (" != 0" if dtype == "bool" else "")
+
+
+def shared_array(name: str, size: int, dtype: str) -> str:
+    """An array in shared memory, on a device so aligned that vectors of it can be read."""
+    return f"{name} = cuda.shared.array({size}, {dtype}{'' if is_simulated() else ', alignment=16'})"
+
+
+def divided(a: str, b: str) -> str:
+    """a // b of numbers that are neither negative nor 2**32: a device divides them much faster than wider ones."""
+    return f"int64(uint32({a}) // uint32({b}))"

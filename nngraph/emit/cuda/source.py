@@ -8,12 +8,14 @@ from functools import cache
 from typing import Any
 
 from nngraph.emit.cuda.columns import columns_grid, columns_source
+from nngraph.emit.cuda.matmul import matmul_grid, matmul_source
 from nngraph.emit.cuda.rows import rows_grid, rows_source
 from nngraph.emit.source import PLACEHOLDER
 from nngraph.ir.program import Kernel
 from nngraph_kernels.cuda import (
     channel_sums,
     channel_totals,
+    convolution_weight,
     depthwise,
     depthwise_backward,
     examples,
@@ -22,6 +24,7 @@ from nngraph_kernels.cuda import (
     mixed_sums,
     mixing,
     pooling,
+    transpose,
 )
 from nngraph_kernels.record import record
 
@@ -52,6 +55,9 @@ FAMILIES: dict[str, Family] = {
     "channel_totals": Family(channel_totals.source, channel_totals.grid),
     "examples": Family(examples.source, examples.grid),
     "feed": Family(feed.source, feed.grid),
+    "matmul": Family(matmul_source, matmul_grid),
+    "convolution_weight": Family(convolution_weight.source, convolution_weight.grid),
+    "transpose": Family(transpose.source, transpose.grid),
 }
 
 

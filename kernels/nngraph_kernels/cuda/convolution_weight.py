@@ -1,0 +1,54 @@
+"""Template of the gradient of a convolution's filters: y[piece] = patchesᵀ @ dy over the pixels of each piece.
+
+A product of `tile`s whose A holds an element of every patch in each of its rows, for each piece and group of channels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from nngraph_kernels.cpu.convolution_weight import INTS, POINTERS, ConvolutionWeightSpec
+from nngraph_kernels.cpu.epilogue import Epilogue
+from nngraph_kernels.cuda.epilogue import Lines, result_lines
+from nngraph_kernels.cuda.matmul import blocks_of, chosen, tiles_of
+from nngraph_kernels.cuda.patches import patch_columns
+from nngraph_kernels.cuda.target import Tile
+from nngraph_kernels.cuda.text import arguments, divided, indent, module
+from nngraph_kernels.cuda.tile import Product, plain, shared_lines, sum_lines
+
+NAMES = {"y": "y0", "x": "a", "dy": "b", "scratch": "", "depth": "M", "columns": "N"}
+
+
+def source(name: str, spec: ConvolutionWeightSpec) -> str:
+    """The source text of the kernel `name`."""
+    tiles = tiles_of(spec.dtype, moments=False)
+    body = [
+        *arguments([(NAMES[p], spec.dtype) for p in POINTERS], [NAMES.get(i, i) for i in INTS]),
+        *shared_lines(spec.dtype, tiles),
+        "batches = pieces * groups",
+        "b_row, y0_row = filters, filters",
+        "b_batch, y0_batch = N, N",
+        *chosen(tiles, lambda tile: tile_lines(spec, tile)),
+    ]
+    return module(name, body, f"y[piece] = patches.T @ dy, a {spec.dtype} convolution's gradient of its filters.")
+
+
+def tile_lines(spec: ConvolutionWeightSpec, tile: Tile) -> Iterator[str]:
+    yield f"above = {divided('cuda.blockIdx.x', 'columns')}"
+    yield f"start = (cuda.blockIdx.x - above * columns) * {tile.columns}"
+    yield f"number = {divided('above', 'rows')}"
+    yield f"top = (above - number * rows) * {tile.rows}"
+    yield f"piece = {divided('number', 'groups')}"
+    yield "batch = number - piece * groups"
+    yield "channel = batch * channels"
+    yield "begin, end = pixels * piece // pieces, pixels * (piece + 1) // pieces"
+    yield from sum_lines(Product(spec.dtype, tile, patch_columns("M"), plain("b", False, "start", "N")))
+    yield "y0 += piece * M * filters"
+    yield from result_lines(Lines(Epilogue(outputs=(spec.dtype,))), spec.dtype, tile)
+
+
+def grid(spec: ConvolutionWeightSpec, integers: Sequence[int]) -> tuple[int, int]:
+    """Blocks, and threads of each."""
+    pieces, groups, _, depth, columns = integers[:5]
+    tiles = tiles_of(spec.dtype, moments=False)
+    return blocks_of(tiles, pieces * groups, depth, columns), tiles[0].threads

@@ -1,0 +1,175 @@
+"""What is done to a tile's sums before they are stored, written as lines over single numbers.
+
+A thread's sums lie scattered over the tile. A few rows of all threads at a time are put into shared memory, and taken
+from there so that neighboring threads work on neighboring columns. Each thread keeps to one column of the tile, so
+what moments need stays in its registers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from nngraph_kernels.cpu.epilogue import PIECES, Epilogue
+from nngraph_kernels.cuda.target import Tile
+from nngraph_kernels.cuda.text import element, indent, read
+from nngraph_kernels.cuda.tile import own_column, own_row, pitch, quotient, remainder, rows_at_once, vector
+from nngraph_kernels.record import record
+
+TOGETHER = 4  # results whose operands a thread reads before it stores any
+
+
+@record
+class Lines:
+    """Elementwise work on a product.
+
+    Attributes
+    ----------
+    layout : Epilogue
+        What is read, stored and left, without lines. The operands' values are `v0, v1, ...`.
+    once : tuple of str
+        Statements once a thread. They may read "scalar" operands.
+    each : tuple of str
+        Statements for each sum, `acc`.
+    stores : tuple of str
+        The variable that each output takes.
+    """
+
+    layout: Epilogue
+    once: tuple[str, ...] = ()
+    each: tuple[str, ...] = ()
+    stores: tuple[str, ...] = ("acc",)
+
+    def operands(self, *accesses: str) -> list[tuple[int, str, str]]:
+        """Number, access and dtype of those that vary so."""
+        return [(i, o.access, o.dtype) for i, o in enumerate(self.layout.operands) if o.access in accesses]
+
+
+def once_lines(e: Lines) -> list[str]:
+    """What is the same for every tile."""
+    return [*(f"v{i} = {read(dtype, f'uint64(x{i})')}" for i, _, dtype in e.operands("scalar")), *e.once]
+
+
+def result_lines(e: Lines, dtype: str, tile: Tile) -> list[str]:
+    """Store what becomes of the tile at row `top` and column `start` of product `batch`, in matrices of M rows."""
+    at_once, down = rows_at_once(tile), tile.rows // tile.down
+    rows = at_once * down * tile.columns // tile.threads
+    together = min(TOGETHER, rows)
+    lines = [*column_lines(e, tile), f"for phase in range({tile.down // at_once}):"]
+    lines += indent(slab_lines(dtype, tile, at_once))
+    body = [line for u in range(together) for line in value_lines(e, dtype, tile, at_once, u)]
+    body += [line for u in range(together) for line in renamed(e, u, e.each)]
+    body += [line for u in range(together) for line in store_lines(e, u)]
+    step = together * tile.threads // tile.columns
+    lines += indent([f"for q in range({quotient('t', tile.columns)}, {at_once * down}, {step}):", *indent(body)])
+    return [*lines, "    cuda.syncthreads()"]
+
+
+def column_lines(e: Lines, tile: Tile) -> Iterator[str]:
+    """The thread's column, and where the operands and outputs have it."""
+    yield f"column = start + {remainder('t', tile.columns)}"
+    yield "inside = min(column, N - 1)"
+    for i, _, dtype in e.operands("column"):
+        yield f"v{i} = {read(dtype, f'uint64(x{i} + batch * x{i}_batch + inside)')}"
+    for i, access, _ in e.operands("full", "row"):
+        yield f"x{i}_at = x{i} + batch * x{i}_batch{' + inside' if access == 'full' else ''}"
+    yield from (f"y{o}_at = y{o} + batch * y{o}_batch + column" for o in range(len(e.stores)))
+
+
+def slab_lines(dtype: str, tile: Tile, at_once: int) -> Iterator[str]:
+    """Put some of every thread's rows into shared memory: its first rows, then those of the next thread below."""
+    row, down = pitch(dtype, tile.columns), tile.rows // tile.down
+    wide = vector(dtype, tile.across)
+    yield f"to = (group * {at_once * down} + down) * {row} + across * {wide}"
+    for phase in range(tile.down // at_once):
+        alone = tile.down == at_once
+        if not alone:
+            yield f"{'elif' if phase else 'if'} phase == {phase}:"
+        for i in range(at_once):
+            for j in range(tile.across):
+                place = i * down * row + own_column(dtype, tile, j)
+                yield f"{'' if alone else '    '}shared[to + {place}] = c{phase * at_once + i}_{j}"
+    yield "cuda.syncthreads()"
+
+
+def value_lines(e: Lines, dtype: str, tile: Tile, at_once: int, u: int) -> Iterator[str]:
+    """One result's row and sum, and the operands there."""
+    down, pitch_c = tile.rows // tile.down, pitch(dtype, tile.columns)
+    wide = vector(dtype, tile.down)
+    slab = f"q + {u * tile.threads // tile.columns}"
+    own = f"phase * {at_once} + {quotient(f'({slab})', down)}"
+    assert all(own_row(dtype, tile, i) == i // wide * wide * down + i % wide for i in range(tile.down))
+    yield f"own = {own}"
+    yield f"row_{u} = top + {quotient('own', wide)} * {wide * down} + {remainder('own', wide)}"
+    yield f"row_{u} += {remainder(f'({slab})', down)} * {wide}"
+    yield f"from_slab = ({slab}) * {pitch_c} + {remainder('t', tile.columns)}"
+    groups = [f"shared[from_slab + {g * at_once * down * pitch_c}]" for g in range(tile.groups)]
+    yield f"acc_{u} = {' + '.join(groups)}"
+    yield f"there = min(row_{u}, M - 1)"
+    for i, _, kind in e.operands("full", "row"):
+        yield f"v{i}_{u} = {read(kind, f'uint64(x{i}_at + there * x{i}_row)')}"
+
+
+def renamed(e: Lines, u: int, lines: Sequence[str]) -> list[str]:
+    """Lines for the u-th result: every variable that differs from result to result has a name of its own."""
+    wide = {f"v{i}" for i, *_ in e.operands("full", "row")}
+    names = {"acc", *wide, *(line.partition(" = ")[0] for line in e.each)}
+    return [re.sub(r"\b\w+\b", lambda m: f"{m[0]}_{u}" if m[0] in names else m[0], line) for line in lines]
+
+
+def store_lines(e: Lines, u: int) -> list[str]:
+    """Store one result; of a row or column that is not there, nothing."""
+    *values, counted = renamed(e, u, (*e.stores, e.layout.moments))
+    lines = [f"if row_{u} < M and column < N:"] if values else []
+    for o, (kind, value) in enumerate(zip(e.layout.outputs, values, strict=True)):
+        lines.append(f"    {element(kind, f'uint64(y{o}_at + row_{u} * y{o}_row)')} = {value}")
+    return lines + ([f"if row_{u} < M:", *indent(moment_lines(counted))] if counted else [])
+
+
+def moment_lines(value: str) -> list[str]:
+    """Count a value in: deviations are from the thread's first one, so that no large squares cancel."""
+    return [
+        "if done == 0:", f"    origin = {value}", f"rest = {value} - origin", "total += rest", "squares += rest * rest",
+        "done += 1",
+    ]  # fmt: skip
+
+
+def before_piece(dtype: str) -> list[str]:
+    """Nothing counted in."""
+    return ["done = 0", *(f"{name} = {dtype}(0)" for name in ("origin", "total", "squares"))]
+
+
+def after_piece(dtype: str, tile: Tile) -> list[str]:
+    """Merge what threads have of the same column, in order (Chan, Golub and LeVeque 1983), and store it."""
+    return [
+        f"count = {dtype}(done)",
+        f"mean = origin + total / max(count, {dtype}(1))",
+        f"squares -= total * (total / max(count, {dtype}(1)))",
+        "shared[t] = count",
+        f"shared[t + {tile.threads}] = mean",
+        f"shared[t + {2 * tile.threads}] = squares",
+        "cuda.syncthreads()",
+        f"column = start + {remainder('t', tile.columns)}",
+        f"if t < {tile.columns} and column < N:",
+        *indent([
+            f"for other in range(t + {tile.columns}, {tile.threads}, {tile.columns}):",
+            *indent([
+                "more = shared[other]",
+                "if more > 0:",
+                f"    apart = shared[other + {tile.threads}] - mean",
+                "    share = more / (count + more)",
+                "    mean += apart * share",
+                f"    squares += shared[other + {2 * tile.threads}] + apart * apart * (count * share)",
+                "    count += more",
+            ]),
+            "at_partial = partial + piece * 3 * channels + batch * N + column",
+            *(f"{element(dtype, f'uint64(at_partial + {k} * channels)')} = {v}"
+              for k, v in enumerate(("count", "mean", "squares"))),
+        ]),
+        "cuda.syncthreads()",
+    ]  # fmt: skip
+
+
+def piece_bounds(tiles: str) -> list[str]:
+    """The first tile of rows of a piece, and the first after it."""
+    return [f"first = {tiles} * piece // {PIECES}", f"past = {tiles} * (piece + 1) // {PIECES}"]

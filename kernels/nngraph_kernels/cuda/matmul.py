@@ -1,0 +1,121 @@
+"""Template of the matrix product: out[batch] = epilogue(A[batch] @ B[batch]), sizes known at run time.
+
+A block of threads has a tile of the result, see `tile`. Large tiles read least, but there have to be enough of them to
+keep the device busy: which tiles a call takes follows from its sizes. Where moments are left, a block has all rows of
+one of the `PIECES`, a tile after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from nngraph_kernels.cpu import matmul as cpu
+from nngraph_kernels.cpu.epilogue import PIECES, Epilogue, operand_names, output_names
+from nngraph_kernels.cpu.matmul import MatmulSpec
+from nngraph_kernels.cuda.epilogue import Lines, after_piece, before_piece, once_lines, piece_bounds, result_lines
+from nngraph_kernels.cuda.patches import patch_rows
+from nngraph_kernels.cuda.target import Tile, target
+from nngraph_kernels.cuda.text import arguments, divided, indent, module
+from nngraph_kernels.cuda.tile import Factor, Product, plain, shared_lines, sum_lines, tile_for
+
+
+def slots(spec: MatmulSpec, layout: Epilogue) -> tuple[list[tuple[str, str]], list[str]]:
+    """Pointers and their dtypes, and integers, in order: see `nngraph_kernels.cpu.matmul.arguments`."""
+    dtypes = dict(zip(output_names(layout), layout.outputs, strict=True))
+    dtypes |= {x: o.dtype for x, o in zip(operand_names(layout), layout.operands, strict=True)}
+    dtypes |= dict.fromkeys(("a", "b", "partial"), spec.dtype)
+    names = cpu.arguments(spec, layout)
+    end = names.index("scratch")
+    integers = list(names[end + 1 : len(names) - layout.numbers])
+    return [*((name, dtypes[name]) for name in names[:end]), ("", "")], integers
+
+
+def tiles_of(dtype: str, moments: bool) -> list[Tile]:
+    """Those that a kernel can work with, the largest first."""
+    size = target()
+    return [tile_for(dtype, tile) for tile in ([size.tall] if moments else [size.large, size.small])]
+
+
+def grid(spec: MatmulSpec, layout: Epilogue, integers: Sequence[int]) -> tuple[int, int]:
+    """Blocks, and threads of each."""
+    given = dict(zip(slots(spec, layout)[1], integers, strict=True))
+    batches, (M, N) = given["batches"], (getattr(spec, name) or given[name] for name in ("M", "N"))
+    tiles = tiles_of(spec.dtype, bool(layout.moments))
+    if layout.moments:
+        return max(1, batches * -(-N // tiles[0].columns) * PIECES), tiles[0].threads
+    return blocks_of(tiles, batches, M, N), tiles[0].threads
+
+
+def blocks_of(tiles: Sequence[Tile], batches: int, rows: int, columns: int) -> int:
+    """How many tiles there are: large ones if they are enough, and not mostly empty."""
+    large, small = (batches * -(-rows // tile.rows) * -(-columns // tile.columns) for tile in tiles)
+    wide = 2 * rows > tiles[0].rows and 2 * columns > tiles[0].columns
+    return max(1, large if wide and large >= target().many else small)
+
+
+def source(name: str, spec: MatmulSpec, lines: Lines) -> str:
+    """The source text of the kernel `name`."""
+    pointers, integers = slots(spec, lines.layout)
+    tiles = tiles_of(spec.dtype, bool(lines.layout.moments))
+    body = [*arguments(pointers, integers, lines.layout.numbers)]
+    body += [f"{size} = {getattr(spec, size)}" for size in ("M", "N", "K") if getattr(spec, size) is not None]
+    body += [*shared_lines(spec.dtype, tiles), *once_lines(lines), "begin, end = 0, K"]
+    if lines.layout.moments:
+        body += piece_lines(spec, tiles[0], lines)
+    else:
+        body += chosen(tiles, lambda tile: tile_lines(spec, tile, lines))
+    a, b = "A.T" if spec.transpose_a else "A", "B.T" if spec.transpose_b else "B"
+    title = f"out = epilogue({a} @ {b}), a batch of {spec.dtype} matrices{', A of patches' * spec.patches}."
+    return module(name, body, title)
+
+
+def chosen(tiles: Sequence[Tile], lines: Callable[[Tile], Iterable[str]]) -> Iterator[str]:
+    """The large tile's lines or the small one's: the choice of `blocks_of`, for `batches` matrices of M by N."""
+    large, small = tiles
+    yield from count_lines(large)
+    wide = f"2 * M > {large.rows} and 2 * N > {large.columns}"
+    yield f"if {wide} and batches * rows * columns >= {target().many}:"
+    yield from indent(lines(large))
+    yield "else:"
+    yield from indent([*count_lines(small), *lines(small)])
+
+
+def count_lines(tile: Tile) -> list[str]:
+    """How many tiles there are one below the other, and side by side."""
+    return [f"rows = (M + {tile.rows - 1}) // {tile.rows}", f"columns = (N + {tile.columns - 1}) // {tile.columns}"]
+
+
+def tile_lines(spec: MatmulSpec, tile: Tile, lines: Lines) -> Iterator[str]:
+    """The block's tile: those side by side follow each other."""
+    yield f"above = {divided('cuda.blockIdx.x', 'columns')}"
+    yield f"start = (cuda.blockIdx.x - above * columns) * {tile.columns}"
+    yield f"batch = {divided('above', 'rows')}"
+    yield f"top = (above - batch * rows) * {tile.rows}"
+    yield from channel_lines(spec)
+    yield from product_lines(spec, tile)
+    yield from result_lines(lines, spec.dtype, tile)
+
+
+def piece_lines(spec: MatmulSpec, tile: Tile, lines: Lines) -> Iterator[str]:
+    """The block's piece of some columns, and the moments that are left of it."""
+    yield from count_lines(tile)
+    yield f"beside = cuda.blockIdx.x // {PIECES}"
+    yield f"piece = cuda.blockIdx.x - beside * {PIECES}"
+    yield f"batch = {divided('beside', 'columns')}"
+    yield f"start = (beside - batch * columns) * {tile.columns}"
+    yield from [*piece_bounds("rows"), *before_piece(spec.dtype), *channel_lines(spec)]
+    yield f"for top in range(first * {tile.rows}, past * {tile.rows}, {tile.rows}):"
+    yield from indent([*product_lines(spec, tile), *result_lines(lines, spec.dtype, tile)])
+    yield from after_piece(spec.dtype, tile)
+
+
+def channel_lines(spec: MatmulSpec) -> list[str]:
+    return ["channel = batch * a_batch"] if spec.patches else []
+
+
+def product_lines(spec: MatmulSpec, tile: Tile) -> list[str]:
+    return sum_lines(Product(spec.dtype, tile, factor_a(spec), plain("b", spec.transpose_b, "start", "N")))
+
+
+def factor_a(spec: MatmulSpec) -> Factor:
+    return patch_rows("M") if spec.patches else plain("a", not spec.transpose_a, "top", "M")

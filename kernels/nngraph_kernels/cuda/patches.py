@@ -1,0 +1,102 @@
+"""Patches of images as a factor of a product, read from the images: elements that see padding are zeros.
+
+What a window sees consists of runs of elements that are neighbors in the image, see `nngraph_kernels.cpu.patches`. The
+place of an element is the sum of where its window begins and of where in the window it is. One of them belongs to a
+row of the tile and stays; the other is followed along k, without divisions.
+
+Lines read the `GEOMETRY` by its names, the images' first element `a`, and `channel`, the first one of the group.
+"""
+
+from __future__ import annotations
+
+from nngraph_kernels.cuda.text import divided, indent
+from nngraph_kernels.cuda.tile import Factor, Share, Walk
+
+LINE = "line = image_width * pixel"  # elements of a row of pixels
+WINDOW = ["window_y = pixel_y * stride_y - padding_y", "window_x = (pixel_x * stride_x - padding_x) * pixel + channel"]
+SEEN = ["seen_y = run_y * step_y", "seen_x = run_x * step_x * pixel + within"]
+
+
+def patch_rows(size: str) -> Factor:
+    """A's rows are patches, from the `top`-th of `size` on."""
+
+    def walk(share: Share) -> Walk:
+        every, before = range(share.positions), [LINE]
+        for q in every:
+            before += first_window(f"min(top + {share.position(q)}, {size} - 1)")
+            before += [f"a{q}_y = window_y", f"a{q}_x = window_x", f"a{q}_at = image + window_y * line + window_x"]
+        return Walk(
+            [*before, *first_element("a_k")], [f"a{q}_at + seen_y * line + seen_x" for q in every],
+            [is_inside(f"a{q}_y + seen_y", f"a{q}_x + seen_x") for q in every], next_element(share.between_k),
+        )  # fmt: skip
+
+    return Factor("a", True, walk)
+
+
+def patch_columns(size: str) -> Factor:
+    """A's rows are the elements of patches, from the `top`-th of `size` on; k counts patches."""
+
+    def walk(share: Share) -> Walk:
+        every, before = range(share.positions), [LINE]
+        for q in every:
+            before += first_element(f"min(top + {share.position(q)}, {size} - 1)")
+            before += [f"a{q}_y = seen_y", f"a{q}_x = seen_x", f"a{q}_at = seen_y * line + seen_x"]
+        return Walk(
+            [*before, *first_window("a_k")], [f"image + window_y * line + window_x + a{q}_at" for q in every],
+            [is_inside(f"window_y + a{q}_y", f"window_x + a{q}_x") for q in every], next_window(share.between_k),
+        )  # fmt: skip
+
+    return Factor("a", False, walk)
+
+
+def is_inside(y: str, x: str) -> str:
+    """Whether an element is in the image; x counts elements of a row of pixels."""
+    return f"0 <= {y} and {y} < image_height and 0 <= {x} and {x} < line"
+
+
+def first_window(number: str) -> list[str]:
+    """The image and the place of a window."""
+    return [
+        f"pixel_x = {number}",
+        f"pixel_y = {divided('pixel_x', 'result_width')}",
+        "pixel_x -= pixel_y * result_width",
+        f"before = {divided('pixel_y', 'result_height')}",
+        "pixel_y -= before * result_height",
+        "image = a + before * image_height * line",
+        *WINDOW,
+    ]
+
+
+def next_window(count: int) -> list[str]:
+    """Go on by so many windows."""
+    return [
+        f"pixel_x += {count}",
+        "while pixel_x >= result_width:",
+        *indent([
+            "pixel_x -= result_width", "pixel_y += 1", "if pixel_y == result_height:", "    pixel_y = 0",
+            "    image += image_height * line",
+        ]),
+        *WINDOW,
+    ]  # fmt: skip
+
+
+def first_element(number: str) -> list[str]:
+    """The run of an element of a window, and where in it the element is."""
+    return [
+        f"within = {number}",
+        f"run_x = {divided('within', 'run_length')}",
+        "within -= run_x * run_length",
+        f"run_y = {divided('run_x', 'runs_x')}",
+        "run_x -= run_y * runs_x",
+        *SEEN,
+    ]
+
+
+def next_element(count: int) -> list[str]:
+    """Go on by so many elements."""
+    return [
+        f"within += {count}",
+        "while within >= run_length:",
+        *indent(["within -= run_length", "run_x += 1", "if run_x == runs_x:", "    run_x = 0", "    run_y += 1"]),
+        *SEEN,
+    ]
