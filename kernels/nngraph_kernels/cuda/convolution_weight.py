@@ -36,15 +36,15 @@ def source(name: str, spec: ConvolutionWeightSpec) -> str:
 def tile_lines(spec: ConvolutionWeightSpec, tile: Tile) -> Iterator[str]:
     yield f"above = {divided('cuda.blockIdx.x', 'columns')}"
     yield f"start = (cuda.blockIdx.x - above * columns) * {tile.columns}"
-    yield f"number = {divided('above', 'rows')}"
-    yield f"top = (above - number * rows) * {tile.rows}"
-    yield f"piece = {divided('number', 'groups')}"
-    yield "batch = number - piece * groups"
+    yield f"share = {divided('above', 'rows')}"
+    yield f"top = (above - share * rows) * {tile.rows}"
+    yield f"piece = {divided('share', 'groups')}"
+    yield "batch = share - piece * groups"
     yield "channel = batch * channels"
-    yield "begin, end = pixels * piece // pieces, pixels * (piece + 1) // pieces"
+    yield "begin, end = int32(pixels * piece // pieces), int32(pixels * (piece + 1) // pieces)"
     yield from sum_lines(Product(spec.dtype, tile, patch_columns("M"), plain("b", False, "start", "N")))
     yield "y0 += piece * M * filters"
-    yield from result_lines(Lines(Epilogue(outputs=(spec.dtype,))), spec.dtype, tile)
+    yield from result_lines(Lines(Epilogue(outputs=(spec.dtype,))), spec.dtype, tile, ())
 
 
 def grid(spec: ConvolutionWeightSpec, integers: Sequence[int]) -> tuple[int, int]:

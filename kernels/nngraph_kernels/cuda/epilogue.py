@@ -46,16 +46,19 @@ class Lines:
 
 
 def once_lines(e: Lines) -> list[str]:
-    """What is the same for every tile."""
+    """What is the same for every result."""
     return [*(f"v{i} = {read(dtype, f'uint64(x{i})')}" for i, _, dtype in e.operands("scalar")), *e.once]
 
 
-def result_lines(e: Lines, dtype: str, tile: Tile) -> list[str]:
-    """Store what becomes of the tile at row `top` and column `start` of product `batch`, in matrices of M rows."""
+def result_lines(e: Lines, dtype: str, tile: Tile, arguments: Sequence[str]) -> list[str]:
+    """Store what becomes of the tile at row `top` and column `start` of product `batch`, in matrices of M rows.
+
+    `arguments` are lines that read those that are wanted only now, and no earlier, for they take registers.
+    """
     at_once, down = rows_at_once(tile), tile.rows // tile.down
     rows = at_once * down * tile.columns // tile.threads
     together = min(TOGETHER, rows)
-    lines = [*column_lines(e, tile), f"for phase in range({tile.down // at_once}):"]
+    lines = [*arguments, *once_lines(e), *column_lines(e, tile), f"for phase in range({tile.down // at_once}):"]
     lines += indent(slab_lines(dtype, tile, at_once))
     body = [line for u in range(together) for line in value_lines(e, dtype, tile, at_once, u)]
     body += [line for u in range(together) for line in renamed(e, u, e.each)]
@@ -86,9 +89,9 @@ def slab_lines(dtype: str, tile: Tile, at_once: int) -> Iterator[str]:
         if not alone:
             yield f"{'elif' if phase else 'if'} phase == {phase}:"
         for i in range(at_once):
-            for j in range(tile.across):
-                place = i * down * row + own_column(dtype, tile, j)
-                yield f"{'' if alone else '    '}shared[to + {place}] = c{phase * at_once + i}_{j}"
+            for j in range(0, tile.across, wide):
+                place, values = i * down * row + own_column(dtype, tile, j), f"c{phase * at_once + i}[{j}:{j + wide}]"
+                yield f"{'' if alone else '    '}write{wide}(shared, to + {place}, {values})"
     yield "cuda.syncthreads()"
 
 

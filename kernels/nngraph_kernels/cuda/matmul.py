@@ -7,12 +7,13 @@ one of the `PIECES`, a tile after the other.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from nngraph_kernels.cpu import matmul as cpu
-from nngraph_kernels.cpu.epilogue import PIECES, Epilogue, operand_names, output_names
+from nngraph_kernels.cpu.epilogue import PIECES, Epilogue, operand_names, output_names, stride_names
 from nngraph_kernels.cpu.matmul import MatmulSpec
-from nngraph_kernels.cuda.epilogue import Lines, after_piece, before_piece, once_lines, piece_bounds, result_lines
+from nngraph_kernels.cuda.epilogue import Lines, after_piece, before_piece, piece_bounds, result_lines
 from nngraph_kernels.cuda.patches import patch_rows
 from nngraph_kernels.cuda.target import Tile, target
 from nngraph_kernels.cuda.text import arguments, divided, indent, module
@@ -55,18 +56,25 @@ def blocks_of(tiles: Sequence[Tile], batches: int, rows: int, columns: int) -> i
 
 def source(name: str, spec: MatmulSpec, lines: Lines) -> str:
     """The source text of the kernel `name`."""
-    pointers, integers = slots(spec, lines.layout)
     tiles = tiles_of(spec.dtype, bool(lines.layout.moments))
-    body = [*arguments(pointers, integers, lines.layout.numbers)]
-    body += [f"{size} = {getattr(spec, size)}" for size in ("M", "N", "K") if getattr(spec, size) is not None]
-    body += [*shared_lines(spec.dtype, tiles), *once_lines(lines), "begin, end = 0, K"]
+    early, late = argument_lines(spec, lines.layout)
+    body = [*early, *(f"{size} = {getattr(spec, size)}" for size in ("M", "N", "K") if getattr(spec, size) is not None)]
+    body += [*shared_lines(spec.dtype, tiles), "begin, end = int32(0), int32(K)"]
     if lines.layout.moments:
-        body += piece_lines(spec, tiles[0], lines)
+        body += piece_lines(spec, tiles[0], lines, late)
     else:
-        body += chosen(tiles, lambda tile: tile_lines(spec, tile, lines))
+        body += chosen(tiles, lambda tile: tile_lines(spec, tile, lines, late))
     a, b = "A.T" if spec.transpose_a else "A", "B.T" if spec.transpose_b else "B"
     title = f"out = epilogue({a} @ {b}), a batch of {spec.dtype} matrices{', A of patches' * spec.patches}."
     return module(name, body, title)
+
+
+def argument_lines(spec: MatmulSpec, layout: Epilogue) -> tuple[list[str], list[str]]:
+    """Lines that read what the product needs, and those for its results."""
+    lines = arguments(*slots(spec, layout), layout.numbers)
+    epilogue = {*output_names(layout), *operand_names(layout), *stride_names(layout), "partial", "channels"}
+    late = [line for line in lines if re.match(r"number\d", line) or line.partition(" = ")[0] in epilogue]
+    return [line for line in lines if line not in late], late
 
 
 def chosen(tiles: Sequence[Tile], lines: Callable[[Tile], Iterable[str]]) -> Iterator[str]:
@@ -85,7 +93,7 @@ def count_lines(tile: Tile) -> list[str]:
     return [f"rows = (M + {tile.rows - 1}) // {tile.rows}", f"columns = (N + {tile.columns - 1}) // {tile.columns}"]
 
 
-def tile_lines(spec: MatmulSpec, tile: Tile, lines: Lines) -> Iterator[str]:
+def tile_lines(spec: MatmulSpec, tile: Tile, lines: Lines, late: Sequence[str]) -> Iterator[str]:
     """The block's tile: those side by side follow each other."""
     yield f"above = {divided('cuda.blockIdx.x', 'columns')}"
     yield f"start = (cuda.blockIdx.x - above * columns) * {tile.columns}"
@@ -93,10 +101,10 @@ def tile_lines(spec: MatmulSpec, tile: Tile, lines: Lines) -> Iterator[str]:
     yield f"top = (above - batch * rows) * {tile.rows}"
     yield from channel_lines(spec)
     yield from product_lines(spec, tile)
-    yield from result_lines(lines, spec.dtype, tile)
+    yield from result_lines(lines, spec.dtype, tile, late)
 
 
-def piece_lines(spec: MatmulSpec, tile: Tile, lines: Lines) -> Iterator[str]:
+def piece_lines(spec: MatmulSpec, tile: Tile, lines: Lines, late: Sequence[str]) -> Iterator[str]:
     """The block's piece of some columns, and the moments that are left of it."""
     yield from count_lines(tile)
     yield f"beside = cuda.blockIdx.x // {PIECES}"
@@ -105,8 +113,8 @@ def piece_lines(spec: MatmulSpec, tile: Tile, lines: Lines) -> Iterator[str]:
     yield f"start = (beside - batch * columns) * {tile.columns}"
     yield from [*piece_bounds("rows"), *before_piece(spec.dtype), *channel_lines(spec)]
     yield f"for top in range(first * {tile.rows}, past * {tile.rows}, {tile.rows}):"
-    yield from indent([*product_lines(spec, tile), *result_lines(lines, spec.dtype, tile)])
-    yield from after_piece(spec.dtype, tile)
+    yield from indent([*product_lines(spec, tile), *result_lines(lines, spec.dtype, tile, late)])
+    yield from [*(line for line in late if re.match("partial|channels", line)), *after_piece(spec.dtype, tile)]
 
 
 def channel_lines(spec: MatmulSpec) -> list[str]:

@@ -9,19 +9,23 @@ Lines read the `GEOMETRY` by its names, the images' first element `a`, and `chan
 
 from __future__ import annotations
 
+from nngraph_kernels.cpu.patch_geometry import GEOMETRY
 from nngraph_kernels.cuda.text import divided, indent
 from nngraph_kernels.cuda.tile import Factor, Share, Walk
 
-LINE = "line = image_width * pixel"  # elements of a row of pixels
-WINDOW = ["window_y = pixel_y * stride_y - padding_y", "window_x = (pixel_x * stride_x - padding_x) * pixel + channel"]
-SEEN = ["seen_y = run_y * step_y", "seen_x = run_x * step_x * pixel + within"]
+NARROW = [*(f"{name} = int32({name})" for name in GEOMETRY), "line = int32(image_width * pixel)"]
+WINDOW = [
+    "window_y = int32(pixel_y * stride_y - padding_y)",
+    "window_x = int32((pixel_x * stride_x - padding_x) * pixel + channel)",
+]
+SEEN = ["seen_y = int32(run_y * step_y)", "seen_x = int32(run_x * step_x * pixel + within)"]
 
 
 def patch_rows(size: str) -> Factor:
     """A's rows are patches, from the `top`-th of `size` on."""
 
     def walk(share: Share) -> Walk:
-        every, before = range(share.positions), [LINE]
+        every, before = range(share.positions), [*NARROW]
         for q in every:
             before += first_window(f"min(top + {share.position(q)}, {size} - 1)")
             before += [f"a{q}_y = window_y", f"a{q}_x = window_x", f"a{q}_at = image + window_y * line + window_x"]
@@ -37,7 +41,7 @@ def patch_columns(size: str) -> Factor:
     """A's rows are the elements of patches, from the `top`-th of `size` on; k counts patches."""
 
     def walk(share: Share) -> Walk:
-        every, before = range(share.positions), [LINE]
+        every, before = range(share.positions), [*NARROW]
         for q in every:
             before += first_element(f"min(top + {share.position(q)}, {size} - 1)")
             before += [f"a{q}_y = seen_y", f"a{q}_x = seen_x", f"a{q}_at = seen_y * line + seen_x"]
@@ -57,11 +61,11 @@ def is_inside(y: str, x: str) -> str:
 def first_window(number: str) -> list[str]:
     """The image and the place of a window."""
     return [
-        f"pixel_x = {number}",
-        f"pixel_y = {divided('pixel_x', 'result_width')}",
-        "pixel_x -= pixel_y * result_width",
-        f"before = {divided('pixel_y', 'result_height')}",
-        "pixel_y -= before * result_height",
+        f"number = {number}",
+        f"above = {divided('number', 'result_width')}",
+        "pixel_x = int32(number - above * result_width)",
+        f"before = {divided('above', 'result_height')}",
+        "pixel_y = int32(above - before * result_height)",
         "image = a + before * image_height * line",
         *WINDOW,
     ]
@@ -70,11 +74,11 @@ def first_window(number: str) -> list[str]:
 def next_window(count: int) -> list[str]:
     """Go on by so many windows."""
     return [
-        f"pixel_x += {count}",
+        f"pixel_x = int32(pixel_x + {count})",
         "while pixel_x >= result_width:",
         *indent([
-            "pixel_x -= result_width", "pixel_y += 1", "if pixel_y == result_height:", "    pixel_y = 0",
-            "    image += image_height * line",
+            "pixel_x = int32(pixel_x - result_width)", "pixel_y = int32(pixel_y + 1)", "if pixel_y == result_height:",
+            "    pixel_y = int32(0)", "    image += image_height * line",
         ]),
         *WINDOW,
     ]  # fmt: skip
@@ -83,11 +87,11 @@ def next_window(count: int) -> list[str]:
 def first_element(number: str) -> list[str]:
     """The run of an element of a window, and where in it the element is."""
     return [
-        f"within = {number}",
-        f"run_x = {divided('within', 'run_length')}",
-        "within -= run_x * run_length",
-        f"run_y = {divided('run_x', 'runs_x')}",
-        "run_x -= run_y * runs_x",
+        f"number = {number}",
+        f"run = {divided('number', 'run_length')}",
+        "within = int32(number - run * run_length)",
+        f"before = {divided('run', 'runs_x')}",
+        "run_x, run_y = int32(run - before * runs_x), int32(before)",
         *SEEN,
     ]
 
@@ -95,8 +99,11 @@ def first_element(number: str) -> list[str]:
 def next_element(count: int) -> list[str]:
     """Go on by so many elements."""
     return [
-        f"within += {count}",
+        f"within = int32(within + {count})",
         "while within >= run_length:",
-        *indent(["within -= run_length", "run_x += 1", "if run_x == runs_x:", "    run_x = 0", "    run_y += 1"]),
+        *indent([
+            "within, run_x = int32(within - run_length), int32(run_x + 1)", "if run_x == runs_x:",
+            "    run_x, run_y = int32(0), int32(run_y + 1)",
+        ]),
         *SEEN,
-    ]
+    ]  # fmt: skip

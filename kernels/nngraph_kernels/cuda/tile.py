@@ -2,7 +2,7 @@
 
 The factors are gone over along k in steps as deep as the tile. While one step's parts are multiplied, the next one's
 are read into registers; they are then put into the other half of the shared memory. Each thread has `down` by
-`across` sums, `c0_0` and so on. Where a tile has several groups of threads, each adds up every so many k for all of it;
+`across` sums, rows `c0`, `c1`, .... Where a tile has several groups of threads, each adds up every so many k for all of it;
 `results` puts their sums together, in order. Every sum thus has a fixed order that depends on nothing but the tile.
 
 Vectors of 16 bytes are read from shared memory where the compiler sees that they lie so: places there are written as a
@@ -91,7 +91,7 @@ class Factor:
 
 @record
 class Product:
-    """One tile's product. `begin` and `end` are variables: the first k, and the one after the last."""
+    """One tile's product. `begin` and `end` are variables, int32: the first k, and the one after the last."""
 
     dtype: str
     tile: Tile
@@ -139,7 +139,7 @@ def shared_lines(dtype: str, tiles: Sequence[Tile]) -> list[str]:
 
 
 def shared_elements(dtype: str, tile: Tile) -> int:
-    factors = 2 * tile.depth * (pitch(dtype, tile.rows) + pitch(dtype, tile.columns))
+    factors = 2 * tile.depth * (pitch(dtype, tile.rows) + pitch(dtype, tile.columns)) + first_place(dtype)
     slab = tile.groups * rows_at_once(tile) * (tile.rows // tile.down) * pitch(dtype, tile.columns)
     return max(factors, slab, 3 * tile.threads)
 
@@ -147,6 +147,11 @@ def shared_elements(dtype: str, tile: Tile) -> int:
 def pitch(dtype: str, side: int) -> int:
     """Elements from one k to the next in shared memory: threads that write different k find different banks."""
     return side + VECTOR_BYTES // ITEM_BYTES[dtype]
+
+
+def first_place(dtype: str) -> int:
+    """Where A's part begins: not at 0, where the compiler would write places in another way, and not see vectors."""
+    return VECTOR_BYTES // ITEM_BYTES[dtype]
 
 
 def vector(dtype: str, count: int) -> int:
@@ -193,19 +198,19 @@ def share_of(tile: Tile, side: int, along: bool) -> Share:
 
 
 def sum_lines(p: Product) -> list[str]:
-    """The sums of a tile, in `c0_0` and so on; afterwards nobody reads the shared memory any more."""
+    """The sums of a tile, rows `c0`, `c1`, ...; afterwards nobody reads the shared memory any more."""
     tile, shares = p.tile, (share_of(p.tile, p.tile.rows, p.a.along), share_of(p.tile, p.tile.columns, p.b.along))
-    copies = [Copy(p.dtype, p.a, shares[0], pitch(p.dtype, tile.rows), 0)]
-    copies.append(Copy(p.dtype, p.b, shares[1], pitch(p.dtype, tile.columns), tile.depth * copies[0].pitch))
+    copies = [Copy(p.dtype, p.a, shares[0], pitch(p.dtype, tile.rows), first_place(p.dtype))]
+    copies.append(Copy(p.dtype, p.b, shares[1], pitch(p.dtype, tile.columns), first_place(p.dtype) + tile.depth * copies[0].pitch))
     size = tile.depth * (copies[0].pitch + copies[1].pitch)
-    lines = [f"c{i}_{j} = {p.dtype}(0)" for i in range(tile.down) for j in range(tile.across)]
+    lines = [f"c{i} = zeros{tile.across}({p.dtype}(0))" for i in range(tile.down)]
     lines += [*place_lines(tile), *(line for copy in copies for line in copy.before())]
     step = [line for copy in copies for line in copy.read()]
     step += multiply_lines(p, copies[0].pitch, copies[1].pitch, size)
     step += ["turn = 1 - turn", f"half = (turn & 1) * {size}"]
     step += [line for copy in copies for line in copy.write()]
-    step += ["cuda.syncthreads()", f"k += {tile.depth}"]
-    return [*lines, "turn = 0", f"k = begin - {tile.depth}", "while k < end:", *indent(step)]
+    step += ["cuda.syncthreads()", f"k = int32(k + {tile.depth})"]
+    return [*lines, "turn = 0", f"k = int32(begin - {tile.depth})", "while k < end:", *indent(step)]
 
 
 def multiply_lines(p: Product, pitch_a: int, pitch_b: int, size: int) -> Iterator[str]:
@@ -214,18 +219,18 @@ def multiply_lines(p: Product, pitch_a: int, pitch_b: int, size: int) -> Iterato
     down, across = vector(p.dtype, tile.down), vector(p.dtype, tile.across)
     unrolled = max(1, min(tile.depth // groups, UNROLLED // (tile.down * tile.across), 4))
     yield f"limit = min({tile.depth}, end - k) if k >= begin else 0"
+    start = first_place(p.dtype)
     yield f"from_a = (turn & 1) * {size} + group * {pitch_a} + down * {down}"
     yield f"from_b = (turn & 1) * {size} + {tile.depth * pitch_a} + group * {pitch_b} + across * {across}"
     yield f"for s in range(0, limit, {groups * unrolled}):"
     yield f"    at_a = from_a + (s & {tile.depth - 1}) * {pitch_a}"
     yield f"    at_b = from_b + (s & {tile.depth - 1}) * {pitch_b}"
     for u in range(unrolled):
-        rows = [u * groups * pitch_a + own_row(p.dtype, tile, i) for i in range(tile.down)]
-        columns = [u * groups * pitch_b + own_column(p.dtype, tile, j) for j in range(tile.across)]
-        yield from (f"    left{i} = shared[at_a + {at}]" for i, at in enumerate(rows))
-        yield from (f"    right{j} = shared[at_b + {at}]" for j, at in enumerate(columns))
-        for i in range(tile.down):
-            yield from (f"    c{i}_{j} += left{i} * right{j}" for j in range(tile.across))
+        rows = [start + u * groups * pitch_a + own_row(p.dtype, tile, i) for i in range(tile.down)]
+        columns = [start + u * groups * pitch_b + own_column(p.dtype, tile, j) for j in range(tile.across)]
+        yield "    left = " + " + ".join(f"read{down}(shared, at_a + {at})" for at in rows[::down])
+        yield "    right = " + " + ".join(f"read{across}(shared, at_b + {at})" for at in columns[::across])
+        yield from (f"    c{i} = products{tile.across}(c{i}, left[{i}], right)" for i in range(tile.down))
 
 
 def own_row(dtype: str, tile: Tile, i: int) -> int:
@@ -255,18 +260,17 @@ class Copy:
     def before(self) -> list[str]:
         name, share = self.factor.name, self.share
         to = f"{name}_to = {share.first_k} * {self.pitch} + {share.first} + {self.offset}"
-        return [f"{name}_k = begin + {share.first_k}", to, *self.factor.walk(share).before]
+        return [f"{name}_k = int32(begin + {share.first_k})", to, *self.factor.walk(share).before]
 
     def read(self) -> Iterator[str]:
         """From memory into registers; zeros beyond the last k."""
-        name, walk = self.factor.name, self.factor.walk(self.share)
-        for s in range(self.share.depths):
-            yield from (f"{register} = {self.dtype}(0)" for register in self.registers(s))
-            yield f"if {name}_k < end:"
+        name, walk, share = self.factor.name, self.factor.walk(self.share), self.share
+        view, _, _ = element(self.dtype, "").partition("[")
+        for s in range(share.depths):
             for register, place, condition in zip(self.registers(s), walk.places, walk.conditions, strict=True):
-                line = f"{register} = {element(self.dtype, f'uint64({place})')}"
-                yield from indent([f"if {condition}:", f"    {line}"] if condition else [line])
-            yield f"{name}_k += {self.share.between_k}"
+                there = f"{name}_k < end{' and ' * bool(condition)}{condition}"
+                yield f"{register} = fetch({there}, {view}, uint64({place}), {self.dtype}(0))"
+            yield f"{name}_k = int32({name}_k + {share.between_k})"
             yield from walk.further
 
     def write(self) -> Iterator[str]:
