@@ -59,7 +59,7 @@ def source(name: str, spec: MatmulSpec, lines: Lines) -> str:
     tiles = tiles_of(spec.dtype, bool(lines.layout.moments))
     early, late = argument_lines(spec, lines.layout)
     body = [*early, *(f"{size} = {getattr(spec, size)}" for size in ("M", "N", "K") if getattr(spec, size) is not None)]
-    body += [*shared_lines(spec.dtype, tiles), "begin, end = int32(0), int32(K)"]
+    body += ["if batches * M * N == 0:", "    return", *shared_lines(spec.dtype, tiles), "begin, end = int32(0), int32(K)"]
     if lines.layout.moments:
         body += piece_lines(spec, tiles[0], lines, late)
     else:
