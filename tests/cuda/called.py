@@ -18,7 +18,9 @@ Array = np.ndarray[Any, Any]
 GAP = 256
 
 
-def call(kernel: Kernel, pointers: Sequence[Array | None], integers: Sequence[int], numbers: Sequence[float] = ()) -> None:
+def call(
+    kernel: Kernel, pointers: Sequence[Array | None], integers: Sequence[int], numbers: Sequence[float] = ()
+) -> None:
     """Run a kernel; arrays take what it leaves. One that is given twice is one place in memory; None is a slot."""
     from numba import cuda
 

@@ -13,7 +13,7 @@ from nngraph_kernels.cuda.epilogue import Lines, result_lines
 from nngraph_kernels.cuda.matmul import blocks_of, chosen, tiles_of
 from nngraph_kernels.cuda.patches import patch_columns
 from nngraph_kernels.cuda.target import Tile
-from nngraph_kernels.cuda.text import arguments, divided, indent, module
+from nngraph_kernels.cuda.text import arguments, divided, module
 from nngraph_kernels.cuda.tile import Product, plain, shared_lines, sum_lines
 
 NAMES = {"y": "y0", "x": "a", "dy": "b", "scratch": "", "depth": "M", "columns": "N"}

@@ -17,7 +17,7 @@ from nngraph_kernels.cuda.epilogue import Lines, after_piece, before_piece, piec
 from nngraph_kernels.cuda.patches import patch_rows
 from nngraph_kernels.cuda.target import Tile, target
 from nngraph_kernels.cuda.text import arguments, divided, indent, module
-from nngraph_kernels.cuda.tile import Factor, Product, plain, shared_lines, sum_lines, tile_for
+from nngraph_kernels.cuda.tile import Factor, Product, plain, quotient, shared_lines, sum_lines, tile_for
 
 
 def slots(spec: MatmulSpec, layout: Epilogue) -> tuple[list[tuple[str, str]], list[str]]:
@@ -32,9 +32,9 @@ def slots(spec: MatmulSpec, layout: Epilogue) -> tuple[list[tuple[str, str]], li
 
 
 def tiles_of(dtype: str, moments: bool) -> list[Tile]:
-    """Those that a kernel can work with, the largest first."""
+    """Those that a kernel can work with, the large one first."""
     size = target()
-    return [tile_for(dtype, tile) for tile in ([size.tall] if moments else [size.large, size.small])]
+    return [tile_for(dtype, tile) for tile in (size.tall if moments else size.large, size.small)]
 
 
 def grid(spec: MatmulSpec, layout: Epilogue, integers: Sequence[int]) -> tuple[int, int]:
@@ -59,9 +59,10 @@ def source(name: str, spec: MatmulSpec, lines: Lines) -> str:
     tiles = tiles_of(spec.dtype, bool(lines.layout.moments))
     early, late = argument_lines(spec, lines.layout)
     body = [*early, *(f"{size} = {getattr(spec, size)}" for size in ("M", "N", "K") if getattr(spec, size) is not None)]
-    body += ["if batches * M * N == 0:", "    return", *shared_lines(spec.dtype, tiles), "begin, end = int32(0), int32(K)"]
+    body += ["if batches * M * N == 0:", "    return", "begin, end = int32(0), int32(K)"]
+    body += shared_lines(spec.dtype, tiles)
     if lines.layout.moments:
-        body += piece_lines(spec, tiles[0], lines, late)
+        body += piece_lines(spec, tiles, lines, late)
     else:
         body += chosen(tiles, lambda tile: tile_lines(spec, tile, lines, late))
     a, b = "A.T" if spec.transpose_a else "A", "B.T" if spec.transpose_b else "B"
@@ -90,7 +91,12 @@ def chosen(tiles: Sequence[Tile], lines: Callable[[Tile], Iterable[str]]) -> Ite
 
 def count_lines(tile: Tile) -> list[str]:
     """How many tiles there are one below the other, and side by side."""
-    return [f"rows = (M + {tile.rows - 1}) // {tile.rows}", f"columns = (N + {tile.columns - 1}) // {tile.columns}"]
+    return [f"rows = {count('M', tile.rows)}", f"columns = {count('N', tile.columns)}"]
+
+
+def count(size: str, part: int) -> str:
+    """How many parts there are, of which the last may be smaller."""
+    return quotient(f"({size} + {part - 1})", part)
 
 
 def tile_lines(spec: MatmulSpec, tile: Tile, lines: Lines, late: Sequence[str]) -> Iterator[str]:
@@ -99,22 +105,28 @@ def tile_lines(spec: MatmulSpec, tile: Tile, lines: Lines, late: Sequence[str]) 
     yield f"start = (cuda.blockIdx.x - above * columns) * {tile.columns}"
     yield f"batch = {divided('above', 'rows')}"
     yield f"top = (above - batch * rows) * {tile.rows}"
-    yield from channel_lines(spec)
-    yield from product_lines(spec, tile)
-    yield from result_lines(lines, spec.dtype, tile, late)
+    yield from [*channel_lines(spec), *product_lines(spec, tile), *result_lines(lines, spec.dtype, tile, late)]
 
 
-def piece_lines(spec: MatmulSpec, tile: Tile, lines: Lines, late: Sequence[str]) -> Iterator[str]:
-    """The block's piece of some columns, and the moments that are left of it."""
-    yield from count_lines(tile)
+def piece_lines(spec: MatmulSpec, tiles: Sequence[Tile], lines: Lines, late: Sequence[str]) -> Iterator[str]:
+    """The block's piece of some columns, and the moments that are left of it; tall tiles where pieces fill them."""
+    tall, small = tiles
+    yield f"columns = {count('N', small.columns)}"
     yield f"beside = cuda.blockIdx.x // {PIECES}"
     yield f"piece = cuda.blockIdx.x - beside * {PIECES}"
     yield f"batch = {divided('beside', 'columns')}"
-    yield f"start = (beside - batch * columns) * {tile.columns}"
-    yield from [*piece_bounds("rows"), *before_piece(spec.dtype), *channel_lines(spec)]
+    yield f"start = (beside - batch * columns) * {small.columns}"
+    yield from [*channel_lines(spec), *before_piece(spec.dtype), f"if M >= {PIECES * tall.rows}:"]
+    yield from indent(piece_tiles(spec, tall, lines, late))
+    yield "else:"
+    yield from indent(piece_tiles(spec, small, lines, late))
+    yield from [*(line for line in late if re.match("partial|channels", line)), *after_piece(spec.dtype, small)]
+
+
+def piece_tiles(spec: MatmulSpec, tile: Tile, lines: Lines, late: Sequence[str]) -> Iterator[str]:
+    yield from piece_bounds(count("M", tile.rows))
     yield f"for top in range(first * {tile.rows}, past * {tile.rows}, {tile.rows}):"
     yield from indent([*product_lines(spec, tile), *result_lines(lines, spec.dtype, tile, late)])
-    yield from [*(line for line in late if re.match("partial|channels", line)), *after_piece(spec.dtype, tile)]
 
 
 def channel_lines(spec: MatmulSpec) -> list[str]:

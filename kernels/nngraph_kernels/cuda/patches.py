@@ -11,14 +11,19 @@ from __future__ import annotations
 
 from nngraph_kernels.cpu.patch_geometry import GEOMETRY
 from nngraph_kernels.cuda.text import divided, indent
-from nngraph_kernels.cuda.tile import Factor, Share, Walk
+from nngraph_kernels.cuda.tile import Factor, Share, Walk, place
 
 NARROW = [*(f"{name} = int32({name})" for name in GEOMETRY), "line = int32(image_width * pixel)"]
 WINDOW = [
     "window_y = int32(pixel_y * stride_y - padding_y)",
     "window_x = int32((pixel_x * stride_x - padding_x) * pixel + channel)",
+    "window_at = int32(image + window_y * line + window_x)",
 ]
-SEEN = ["seen_y = int32(run_y * step_y)", "seen_x = int32(run_x * step_x * pixel + within)"]
+SEEN = [
+    "seen_y = int32(run_y * step_y)",
+    "seen_x = int32(run_x * step_x * pixel + within)",
+    "seen_at = int32(seen_y * line + seen_x)",
+]
 
 
 def patch_rows(size: str) -> Factor:
@@ -28,9 +33,9 @@ def patch_rows(size: str) -> Factor:
         every, before = range(share.positions), [*NARROW]
         for q in every:
             before += first_window(f"min(top + {share.position(q)}, {size} - 1)")
-            before += [f"a{q}_y = window_y", f"a{q}_x = window_x", f"a{q}_at = image + window_y * line + window_x"]
+            before += [f"a{q}_y = window_y", f"a{q}_x = window_x", f"a{q}_at = window_at"]
         return Walk(
-            [*before, *first_element("a_k")], [f"a{q}_at + seen_y * line + seen_x" for q in every],
+            [*before, *first_element("a_k")], [place("a", f"a{q}_at + seen_at") for q in every],
             [is_inside(f"a{q}_y + seen_y", f"a{q}_x + seen_x") for q in every], next_element(share.between_k),
         )  # fmt: skip
 
@@ -44,9 +49,9 @@ def patch_columns(size: str) -> Factor:
         every, before = range(share.positions), [*NARROW]
         for q in every:
             before += first_element(f"min(top + {share.position(q)}, {size} - 1)")
-            before += [f"a{q}_y = seen_y", f"a{q}_x = seen_x", f"a{q}_at = seen_y * line + seen_x"]
+            before += [f"a{q}_y = seen_y", f"a{q}_x = seen_x", f"a{q}_at = seen_at"]
         return Walk(
-            [*before, *first_window("a_k")], [f"image + window_y * line + window_x + a{q}_at" for q in every],
+            [*before, *first_window("a_k")], [place("a", f"a{q}_at + window_at") for q in every],
             [is_inside(f"window_y + a{q}_y", f"window_x + a{q}_x") for q in every], next_window(share.between_k),
         )  # fmt: skip
 
@@ -66,7 +71,7 @@ def first_window(number: str) -> list[str]:
         "pixel_x = int32(number - above * result_width)",
         f"before = {divided('above', 'result_height')}",
         "pixel_y = int32(above - before * result_height)",
-        "image = a + before * image_height * line",
+        "image = int32(before * image_height * line)",
         *WINDOW,
     ]
 
@@ -78,7 +83,7 @@ def next_window(count: int) -> list[str]:
         "while pixel_x >= result_width:",
         *indent([
             "pixel_x = int32(pixel_x - result_width)", "pixel_y = int32(pixel_y + 1)", "if pixel_y == result_height:",
-            "    pixel_y = int32(0)", "    image += image_height * line",
+            "    pixel_y = int32(0)", "    image = int32(image + image_height * line)",
         ]),
         *WINDOW,
     ]  # fmt: skip

@@ -1,9 +1,10 @@
 """Template of a block's part of a matrix product: sums in registers, from parts of both factors in shared memory.
 
 The factors are gone over along k in steps as deep as the tile. While one step's parts are multiplied, the next one's
-are read into registers; they are then put into the other half of the shared memory. Each thread has `down` by
-`across` sums, rows `c0`, `c1`, .... Where a tile has several groups of threads, each adds up every so many k for all of it;
-`results` puts their sums together, in order. Every sum thus has a fixed order that depends on nothing but the tile.
+are read into registers; they are then put into the other half of the shared memory. Each thread has `down` rows of
+`across` sums, `c0`, `c1` and so on. Where a tile has several groups of threads, each adds up every so many k for all of
+it; their sums are put together in order afterwards. Every sum thus has a fixed order that depends on nothing but the
+tile.
 
 Vectors of 16 bytes are read from shared memory where the compiler sees that they lie so: places there are written as a
 variable that is a multiple of a vector, plus constants. Where memory is read, places are `uint64`, which Numba does not
@@ -106,6 +107,11 @@ def tile_for(dtype: str, tile: Tile) -> Tile:
     return Tile(tile.rows, tile.columns // 2, tile.depth // 2, tile.down, tile.across // 2, tile.groups)
 
 
+def place(start: str, offset: str) -> str:
+    """A place in memory, `offset` elements from `start`: fewer than 2**32, so that it is computed in 32 bits."""
+    return f"{start} + (int64({offset}) & {(1 << 32) - 1})"
+
+
 def plain(name: str, along: bool, start: str, size: str) -> Factor:
     """A matrix, a row of it after the other; the tile begins at `start` of `size` rows of A or columns of B.
 
@@ -113,17 +119,16 @@ def plain(name: str, along: bool, start: str, size: str) -> Factor:
     """
 
     def walk(share: Share) -> Walk:
-        every = range(share.positions)
-        batch = f"{name} + batch * {name}_batch"
+        every, at = range(share.positions), f"{name}_at"
         inside = [f"min({start} + {share.position(q)}, {size} - 1)" for q in every]
+        before = [f"{at} = {name} + batch * {name}_batch"]
         if along:
-            before = [f"{name}{q}_at = {batch} + {inside[q]} * {name}_row" for q in every]
-            return Walk(before, [f"{name}{q}_at + {name}_k" for q in every], [""] * share.positions, [])
-        before = [f"{name}{q}_at = {batch} + {name}_k * {name}_row + {inside[q]}" for q in every]
-        step = f"{name}_step"
-        further = [f"{name}{q}_at += {step}" for q in every]
-        before.append(f"{step} = {name}_row * {share.between_k}")
-        return Walk(before, [f"{name}{q}_at" for q in every], [""] * share.positions, further)
+            before += [f"{name}{q}_at = int32({inside[q]} * {name}_row)" for q in every]
+            return Walk(before, [place(at, f"{name}{q}_at + {name}_k") for q in every], [""] * share.positions, [])
+        before += [f"{name}{q}_at = int32({name}_k * {name}_row + {inside[q]})" for q in every]
+        before += [f"{name}_step = int32({name}_row * {share.between_k})"]
+        further = [f"{name}{q}_at = int32({name}{q}_at + {name}_step)" for q in every]
+        return Walk(before, [place(at, f"{name}{q}_at") for q in every], [""] * share.positions, further)
 
     return Factor(name, along, walk)
 
@@ -200,13 +205,16 @@ def share_of(tile: Tile, side: int, along: bool) -> Share:
 def sum_lines(p: Product) -> list[str]:
     """The sums of a tile, rows `c0`, `c1`, ...; afterwards nobody reads the shared memory any more."""
     tile, shares = p.tile, (share_of(p.tile, p.tile.rows, p.a.along), share_of(p.tile, p.tile.columns, p.b.along))
-    copies = [Copy(p.dtype, p.a, shares[0], pitch(p.dtype, tile.rows), first_place(p.dtype))]
-    copies.append(Copy(p.dtype, p.b, shares[1], pitch(p.dtype, tile.columns), first_place(p.dtype) + tile.depth * copies[0].pitch))
-    size = tile.depth * (copies[0].pitch + copies[1].pitch)
+    pitches, start = (pitch(p.dtype, tile.rows), pitch(p.dtype, tile.columns)), first_place(p.dtype)
+    copies = [
+        Copy(p.dtype, p.a, shares[0], pitches[0], start),
+        Copy(p.dtype, p.b, shares[1], pitches[1], start + tile.depth * pitches[0]),
+    ]
+    size = tile.depth * sum(pitches)
     lines = [f"c{i} = zeros{tile.across}({p.dtype}(0))" for i in range(tile.down)]
     lines += [*place_lines(tile), *(line for copy in copies for line in copy.before())]
     step = [line for copy in copies for line in copy.read()]
-    step += multiply_lines(p, copies[0].pitch, copies[1].pitch, size)
+    step += multiply_lines(p, *pitches, size)
     step += ["turn = 1 - turn", f"half = (turn & 1) * {size}"]
     step += [line for copy in copies for line in copy.write()]
     step += ["cuda.syncthreads()", f"k = int32(k + {tile.depth})"]
@@ -217,17 +225,19 @@ def multiply_lines(p: Product, pitch_a: int, pitch_b: int, size: int) -> Iterato
     """Add the products of what is in shared memory, nothing before the first step."""
     tile, groups = p.tile, p.tile.groups
     down, across = vector(p.dtype, tile.down), vector(p.dtype, tile.across)
-    unrolled = max(1, min(tile.depth // groups, UNROLLED // (tile.down * tile.across), 4))
+    # At least two turns: the compiler takes a loop of one apart, and all products of it before the sums.
+    unrolled = max(1, min(tile.depth // groups // 2, UNROLLED // (tile.down * tile.across), 4))
     yield f"limit = min({tile.depth}, end - k) if k >= begin else 0"
-    start = first_place(p.dtype)
+    start = first_place(p.dtype)  # constants stand where vectors are read: what is left is seen to be a multiple of one
     yield f"from_a = (turn & 1) * {size} + group * {pitch_a} + down * {down}"
-    yield f"from_b = (turn & 1) * {size} + {tile.depth * pitch_a} + group * {pitch_b} + across * {across}"
+    yield f"from_b = (turn & 1) * {size} + group * {pitch_b} + across * {across}"
     yield f"for s in range(0, limit, {groups * unrolled}):"
     yield f"    at_a = from_a + (s & {tile.depth - 1}) * {pitch_a}"
     yield f"    at_b = from_b + (s & {tile.depth - 1}) * {pitch_b}"
     for u in range(unrolled):
         rows = [start + u * groups * pitch_a + own_row(p.dtype, tile, i) for i in range(tile.down)]
-        columns = [start + u * groups * pitch_b + own_column(p.dtype, tile, j) for j in range(tile.across)]
+        first = start + tile.depth * pitch_a + u * groups * pitch_b
+        columns = [first + own_column(p.dtype, tile, j) for j in range(tile.across)]
         yield "    left = " + " + ".join(f"read{down}(shared, at_a + {at})" for at in rows[::down])
         yield "    right = " + " + ".join(f"read{across}(shared, at_b + {at})" for at in columns[::across])
         yield from (f"    c{i} = products{tile.across}(c{i}, left[{i}], right)" for i in range(tile.down))
@@ -267,9 +277,9 @@ class Copy:
         name, walk, share = self.factor.name, self.factor.walk(self.share), self.share
         view, _, _ = element(self.dtype, "").partition("[")
         for s in range(share.depths):
-            for register, place, condition in zip(self.registers(s), walk.places, walk.conditions, strict=True):
+            for register, where, condition in zip(self.registers(s), walk.places, walk.conditions, strict=True):
                 there = f"{name}_k < end{' and ' * bool(condition)}{condition}"
-                yield f"{register} = fetch({there}, {view}, uint64({place}), {self.dtype}(0))"
+                yield f"{register} = fetch({there}, {view}, uint64({where}), {self.dtype}(0))"
             yield f"{name}_k = int32({name}_k + {share.between_k})"
             yield from walk.further
 
