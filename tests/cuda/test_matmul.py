@@ -13,7 +13,18 @@ from tests.cuda.called import call
 from tests.kernels.test_matmul import LAYOUTS, assert_close, draw, merged, operands, product
 
 # M, N, K: parts of a tile, whole ones, several; large tiles where there are enough of them, and small ones.
-SHAPES = [(1, 1, 1), (3, 2, 9), (5, 9, 2), (9, 7, 5), (8, 8, 12), (2, 13, 6), (0, 3, 4), (3, 0, 4), (3, 4, 0)]
+SHAPES = [
+    (1, 1, 1),
+    (3, 2, 9),
+    (5, 9, 2),
+    (20, 7, 5),
+    (8, 8, 12),
+    (3, 17, 6),
+    (2, 13, 6),
+    (0, 3, 4),
+    (3, 0, 4),
+    (3, 4, 0),
+]
 dtypes = pytest.mark.parametrize("dtype", ["float32", "float64"])
 layouts = pytest.mark.parametrize(("transpose_a", "transpose_b"), LAYOUTS)
 
@@ -55,11 +66,11 @@ def test_product_of_any_shape(dtype, transpose_a, transpose_b):
         assert_close(y, product(spec.product, a, b), K)
 
 
-def test_both_tiles_are_used():
-    """The sizes above are few large tiles and many; so are those of a real device."""
+def test_all_tiles_are_used():
+    """Of the sizes above; a large tile where there are enough of them, and not mostly empty."""
     spec = plain(MatmulSpec())
-    large, small = tiles_of("float32", moments=False)
-    for (M, N, _), tile in (((3, 2, 9), small), ((8, 8, 12), large)):
+    large, small, tiny = tiles_of("float32", moments=False)
+    for (M, N), tile in (((20, 8), large), ((8, 8), small), ((3, 17), small), ((2, 13), tiny), ((3, 2), tiny)):
         blocks, threads = grid(spec.product, layout_of(spec), (1, M, N, 1, 0, 0, 0, 0, 0, 0))
         assert (blocks, threads) == (-(-M // tile.rows) * -(-N // tile.columns), tile.threads)
 

@@ -32,9 +32,11 @@ def slots(spec: MatmulSpec, layout: Epilogue) -> tuple[list[tuple[str, str]], li
 
 
 def tiles_of(dtype: str, moments: bool) -> list[Tile]:
-    """Those that a kernel can work with, the large one first."""
+    """Those that a kernel can work with, from the largest on."""
     size = target()
-    return [tile_for(dtype, tile) for tile in (size.tall if moments else size.large, size.small)]
+    return [
+        tile_for(dtype, tile) for tile in ((size.tall, size.small) if moments else (size.large, size.small, size.tiny))
+    ]
 
 
 def grid(spec: MatmulSpec, layout: Epilogue, integers: Sequence[int]) -> tuple[int, int]:
@@ -48,10 +50,13 @@ def grid(spec: MatmulSpec, layout: Epilogue, integers: Sequence[int]) -> tuple[i
 
 
 def blocks_of(tiles: Sequence[Tile], batches: int, rows: int, columns: int) -> int:
-    """How many tiles there are: large ones if they are enough, and not mostly empty."""
-    large, small = (batches * -(-rows // tile.rows) * -(-columns // tile.columns) for tile in tiles)
-    wide = 2 * rows > tiles[0].rows and 2 * columns > tiles[0].columns
-    return max(1, large if wide and large >= target().many else small)
+    """How many tiles there are: the largest of which there are enough, and that are not mostly empty."""
+    found = 0
+    for tile in tiles:
+        found = batches * -(-rows // tile.rows) * -(-columns // tile.columns)
+        if found >= target().many and 2 * rows > tile.rows and 2 * columns > tile.columns:
+            break
+    return max(1, found)
 
 
 def source(name: str, spec: MatmulSpec, lines: Lines) -> str:
@@ -79,14 +84,16 @@ def argument_lines(spec: MatmulSpec, layout: Epilogue) -> tuple[list[str], list[
 
 
 def chosen(tiles: Sequence[Tile], lines: Callable[[Tile], Iterable[str]]) -> Iterator[str]:
-    """The large tile's lines or the small one's: the choice of `blocks_of`, for `batches` matrices of M by N."""
-    large, small = tiles
-    yield from count_lines(large)
-    wide = f"2 * M > {large.rows} and 2 * N > {large.columns}"
-    yield f"if {wide} and batches * rows * columns >= {target().many}:"
-    yield from indent(lines(large))
+    """One tile's lines: the choice of `blocks_of`, for `batches` matrices of M by N."""
+    tile, *others = tiles
+    yield from count_lines(tile)
+    if not others:
+        yield from lines(tile)
+        return
+    yield f"if batches * rows * columns >= {target().many} and 2 * M > {tile.rows} and 2 * N > {tile.columns}:"
+    yield from indent(lines(tile))
     yield "else:"
-    yield from indent([*count_lines(small), *lines(small)])
+    yield from indent(chosen(others, lines))
 
 
 def count_lines(tile: Tile) -> list[str]:

@@ -10,14 +10,13 @@ Lines read the `GEOMETRY` by its names, the images' first element `a`, and `chan
 from __future__ import annotations
 
 from nngraph_kernels.cpu.patch_geometry import GEOMETRY
-from nngraph_kernels.cuda.text import divided, indent
 from nngraph_kernels.cuda.tile import Factor, Share, Walk, place
 
 NARROW = [*(f"{name} = int32({name})" for name in GEOMETRY), "line = int32(image_width * pixel)"]
 WINDOW = [
     "window_y = int32(pixel_y * stride_y - padding_y)",
     "window_x = int32((pixel_x * stride_x - padding_x) * pixel + channel)",
-    "window_at = int32(image + window_y * line + window_x)",
+    "window_at = int32((image * image_height + window_y) * line + window_x)",
 ]
 SEEN = [
     "seen_y = int32(run_y * step_y)",
@@ -36,7 +35,7 @@ def patch_rows(size: str) -> Factor:
             before += [f"a{q}_y = window_y", f"a{q}_x = window_x", f"a{q}_at = window_at"]
         return Walk(
             [*before, *first_element("a_k")], [place("a", f"a{q}_at + seen_at") for q in every],
-            [is_inside(f"a{q}_y + seen_y", f"a{q}_x + seen_x") for q in every], next_element(share.between_k),
+            [inside(f"a{q}_y + seen_y", f"a{q}_x + seen_x") for q in every], next_elements(share.between_k),
         )  # fmt: skip
 
     return Factor("a", True, walk)
@@ -52,63 +51,33 @@ def patch_columns(size: str) -> Factor:
             before += [f"a{q}_y = seen_y", f"a{q}_x = seen_x", f"a{q}_at = seen_at"]
         return Walk(
             [*before, *first_window("a_k")], [place("a", f"a{q}_at + window_at") for q in every],
-            [is_inside(f"window_y + a{q}_y", f"window_x + a{q}_x") for q in every], next_window(share.between_k),
+            [inside(f"window_y + a{q}_y", f"window_x + a{q}_x") for q in every], next_windows(share.between_k),
         )  # fmt: skip
 
     return Factor("a", False, walk)
 
 
-def is_inside(y: str, x: str) -> str:
+def inside(y: str, x: str) -> str:
     """Whether an element is in the image; x counts elements of a row of pixels."""
-    return f"0 <= {y} and {y} < image_height and 0 <= {x} and {x} < line"
+    return f"in_image({y}, image_height, {x}, line)"
 
 
 def first_window(number: str) -> list[str]:
     """The image and the place of a window."""
-    return [
-        f"number = {number}",
-        f"above = {divided('number', 'result_width')}",
-        "pixel_x = int32(number - above * result_width)",
-        f"before = {divided('above', 'result_height')}",
-        "pixel_y = int32(above - before * result_height)",
-        "image = int32(before * image_height * line)",
-        *WINDOW,
-    ]
+    return [f"image, pixel_y, pixel_x = window_place({number}, result_width, result_height)", *WINDOW]
 
 
-def next_window(count: int) -> list[str]:
+def next_windows(count: int) -> list[str]:
     """Go on by so many windows."""
-    return [
-        f"pixel_x = int32(pixel_x + {count})",
-        "while pixel_x >= result_width:",
-        *indent([
-            "pixel_x = int32(pixel_x - result_width)", "pixel_y = int32(pixel_y + 1)", "if pixel_y == result_height:",
-            "    pixel_y = int32(0)", "    image = int32(image + image_height * line)",
-        ]),
-        *WINDOW,
-    ]  # fmt: skip
+    given = f"image, pixel_y, pixel_x, {count}, result_width, result_height"
+    return [f"image, pixel_y, pixel_x = next_window({given})", *WINDOW]
 
 
 def first_element(number: str) -> list[str]:
     """The run of an element of a window, and where in it the element is."""
-    return [
-        f"number = {number}",
-        f"run = {divided('number', 'run_length')}",
-        "within = int32(number - run * run_length)",
-        f"before = {divided('run', 'runs_x')}",
-        "run_x, run_y = int32(run - before * runs_x), int32(before)",
-        *SEEN,
-    ]
+    return [f"run_y, run_x, within = element_place({number}, runs_x, run_length)", *SEEN]
 
 
-def next_element(count: int) -> list[str]:
+def next_elements(count: int) -> list[str]:
     """Go on by so many elements."""
-    return [
-        f"within = int32(within + {count})",
-        "while within >= run_length:",
-        *indent([
-            "within, run_x = int32(within - run_length), int32(run_x + 1)", "if run_x == runs_x:",
-            "    run_x, run_y = int32(0), int32(run_y + 1)",
-        ]),
-        *SEEN,
-    ]  # fmt: skip
+    return [f"run_y, run_x, within = next_element(run_y, run_x, within, {count}, runs_x, run_length)", *SEEN]

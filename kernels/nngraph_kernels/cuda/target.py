@@ -52,10 +52,11 @@ class Target:
         At most so many for elementwise work, each of which then takes several shares.
     columns : int
         Threads of a block that stand side by side where columns are reduced; divides `threads`.
-    large, small, tall : Tile
-        Of products: with the least to read, for those of few tiles, and where all rows of a piece belong to a block.
+    large, small, tiny, tall : Tile
+        Of products: with the least to read, for those of few tiles, of next to none, and where all rows of a piece
+        belong to a block.
     many : int
-        So many large tiles keep the device busy.
+        So many tiles keep the device busy.
     """
 
     threads: int
@@ -63,17 +64,20 @@ class Target:
     columns: int
     large: Tile
     small: Tile
+    tiny: Tile
     tall: Tile
     many: int
 
 
 DEVICE: Final = Target(
     threads=256, blocks=2048, columns=32, many=96,
-    large=Tile(128, 128, 8, 8, 8), small=Tile(32, 32, 64, 4, 4, groups=4), tall=Tile(128, 32, 32, 4, 4),
+    large=Tile(128, 128, 8, 8, 8), small=Tile(32, 32, 64, 4, 4, groups=4), tiny=Tile(16, 32, 64, 4, 4, groups=8),
+    tall=Tile(128, 32, 32, 4, 4),
 )  # fmt: skip
 SIMULATED: Final = Target(
     threads=4, blocks=2, columns=2, many=4,
-    large=Tile(4, 4, 4, 2, 2), small=Tile(4, 4, 4, 4, 2, groups=2), tall=Tile(8, 4, 4, 4, 2),
+    large=Tile(8, 4, 4, 4, 2), small=Tile(4, 4, 4, 4, 2, groups=2), tiny=Tile(2, 4, 4, 2, 2, groups=2),
+    tall=Tile(8, 4, 4, 4, 2),
 )  # fmt: skip
 
 

@@ -278,7 +278,7 @@ class Copy:
         view, _, _ = element(self.dtype, "").partition("[")
         for s in range(share.depths):
             for register, where, condition in zip(self.registers(s), walk.places, walk.conditions, strict=True):
-                there = f"{name}_k < end{' and ' * bool(condition)}{condition}"
+                there = f"({name}_k < end) & {condition}" if condition else f"{name}_k < end"
                 yield f"{register} = fetch({there}, {view}, uint64({where}), {self.dtype}(0))"
             yield f"{name}_k = int32({name}_k + {share.between_k})"
             yield from walk.further
