@@ -26,6 +26,7 @@ def source(name: str, spec: ConvolutionWeightSpec) -> str:
         *arguments([(NAMES[p], spec.dtype) for p in POINTERS], [NAMES.get(i, i) for i in INTS]),
         *shared_lines(spec.dtype, tiles),
         "batches = pieces * groups",
+        "M, N = int32(M), int32(N)",
         "b_row, y0_row = filters, filters",
         "b_batch, y0_batch = N, N",
         *chosen(tiles, lambda tile: tile_lines(spec, tile)),
@@ -35,11 +36,11 @@ def source(name: str, spec: ConvolutionWeightSpec) -> str:
 
 def tile_lines(spec: ConvolutionWeightSpec, tile: Tile) -> Iterator[str]:
     yield f"above = {divided('cuda.blockIdx.x', 'columns')}"
-    yield f"start = (cuda.blockIdx.x - above * columns) * {tile.columns}"
+    yield f"start = int32((cuda.blockIdx.x - above * columns) * {tile.columns})"
     yield f"share = {divided('above', 'rows')}"
-    yield f"top = (above - share * rows) * {tile.rows}"
-    yield f"piece = {divided('share', 'groups')}"
-    yield "batch = share - piece * groups"
+    yield f"top = int32((above - share * rows) * {tile.rows})"
+    yield f"piece = int32({divided('share', 'groups')})"
+    yield "batch = int32(share - piece * groups)"
     yield "channel = batch * channels"
     yield "begin, end = int32(pixels * piece // pieces), int32(pixels * (piece + 1) // pieces)"
     yield from sum_lines(Product(spec.dtype, tile, patch_columns("M"), plain("b", False, "start", "N")))

@@ -64,7 +64,7 @@ def source(name: str, spec: MatmulSpec, lines: Lines) -> str:
     tiles = tiles_of(spec.dtype, bool(lines.layout.moments))
     early, late = argument_lines(spec, lines.layout)
     body = [*early, *(f"{size} = {getattr(spec, size)}" for size in ("M", "N", "K") if getattr(spec, size) is not None)]
-    body += ["if batches * M * N == 0:", "    return", "begin, end = int32(0), int32(K)"]
+    body += ["if batches * M * N == 0:", "    return", "M, N, begin, end = int32(M), int32(N), int32(0), int32(K)"]
     body += shared_lines(spec.dtype, tiles)
     if lines.layout.moments:
         body += piece_lines(spec, tiles, lines, late)
@@ -109,9 +109,9 @@ def count(size: str, part: int) -> str:
 def tile_lines(spec: MatmulSpec, tile: Tile, lines: Lines, late: Sequence[str]) -> Iterator[str]:
     """The block's tile: those side by side follow each other."""
     yield f"above = {divided('cuda.blockIdx.x', 'columns')}"
-    yield f"start = (cuda.blockIdx.x - above * columns) * {tile.columns}"
-    yield f"batch = {divided('above', 'rows')}"
-    yield f"top = (above - batch * rows) * {tile.rows}"
+    yield f"start = int32((cuda.blockIdx.x - above * columns) * {tile.columns})"
+    yield f"batch = int32({divided('above', 'rows')})"
+    yield f"top = int32((above - batch * rows) * {tile.rows})"
     yield from [*channel_lines(spec), *product_lines(spec, tile), *result_lines(lines, spec.dtype, tile, late)]
 
 
@@ -121,8 +121,8 @@ def piece_lines(spec: MatmulSpec, tiles: Sequence[Tile], lines: Lines, late: Seq
     yield f"columns = {count('N', small.columns)}"
     yield f"beside = cuda.blockIdx.x // {PIECES}"
     yield f"piece = cuda.blockIdx.x - beside * {PIECES}"
-    yield f"batch = {divided('beside', 'columns')}"
-    yield f"start = (beside - batch * columns) * {small.columns}"
+    yield f"batch = int32({divided('beside', 'columns')})"
+    yield f"start = int32((beside - batch * columns) * {small.columns})"
     yield from [*channel_lines(spec), *before_piece(spec.dtype), f"if M >= {PIECES * tall.rows}:"]
     yield from indent(piece_tiles(spec, tall, lines, late))
     yield "else:"
