@@ -51,7 +51,7 @@ def source(name: str, columns: Columns) -> str:
     size = target()
     result, kind, variable, dtype = columns.fold
     depth = size.threads // size.columns
-    constants = [f"COLUMNS = {size.columns}", f"DEPTH = {depth}"]
+    constants = [f"COLUMNS = {size.columns}", f"DEPTH = {depth}", f"THREADS = {size.threads}"]
     integers = ["outside", "reduced", "columns"]
     pointers = [*columns.outputs, *columns.inputs]
     for p in pointers:
@@ -76,7 +76,7 @@ def source(name: str, columns: Columns) -> str:
     lines = [
         *arguments([(p.name, p.dtype) for p in pointers], integers, columns.numbers),
         *columns.uniform,
-        f"shared = cuda.shared.array(COLUMNS * DEPTH, {dtype})",
+        f"shared = cuda.shared.array(THREADS, {dtype})",
         "lane = cuda.threadIdx.x % COLUMNS",
         "part = cuda.threadIdx.x // COLUMNS",
         "chunks = (columns + COLUMNS - 1) // COLUMNS",

@@ -11,6 +11,7 @@ from numba import cuda, float32, float64, uint64
 from nngraph_kernels.cuda.target import is_simulated
 from nngraph_kernels.random_reference import MULTIPLIERS, ROUNDS, WEYL
 
+ZERO, ONE = np.int8(0), np.int8(1)  # with which float32 stays float32: Numba adds it and a plain number in float64
 LOW = 0xFFFFFFFF
 M0, M1 = MULTIPLIERS
 W0, W1 = WEYL
@@ -118,13 +119,13 @@ def minimum(a, b):
 def sigmoid(x):
     """1 / (1 + e**-x), without an exponential that is not finite."""
     e = exp(-abs(x))
-    return (e if x < 0 else e * 0 + 1) / (e + 1)
+    return (e if x < 0 else e * ZERO + ONE) / (e + ONE)
 
 
 @device
 def softplus(x):
     """log(1 + e**x), as max(x, 0) + log1p(e**-|x|)."""
-    return maximum(x, x * 0) + log1p(exp(-abs(x)))
+    return maximum(x, ZERO) + log1p(exp(-abs(x)))
 
 
 @device
