@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -64,6 +65,7 @@ class Cuda:
         self.device = device()
         self.memory = DeviceMemory(self.device, store)
         self.tape = CudaTape(self.device, self.memory)
+        self._there: dict[int, Any] = {}  # device arrays by the number of the host's, while that lives
 
     @property
     def arena(self) -> Any:
@@ -130,8 +132,16 @@ class Cuda:
         return Line(examples.kernel, integers, (there, *integers), (*arrays, *map(self.kept, examples.tables)))
 
     def kept(self, array: np.ndarray[Any, Any]) -> Any:
-        """An array on the device."""
-        return self.device.array(array.view(np.uint8) if array.dtype == np.bool_ else array)
+        """An array on the device: one for all programs."""
+        host = array.view(np.uint8) if array.dtype == np.bool_ else array
+        return self.once(array, lambda: self.device.array(host))
+
+    def once(self, array: np.ndarray[Any, Any], make: Callable[[], Any]) -> Any:
+        """What is made for an array of the host, as long as that is there."""
+        if id(array) not in self._there:
+            self._there[id(array)] = make()
+            weakref.finalize(array, self._there.pop, id(array), None)
+        return self._there[id(array)]
 
     def changing(self, array: np.ndarray[Any, Any], program: CudaProgram) -> Any:
         """An array on the device, brought there anew before each run."""
@@ -142,11 +152,12 @@ class Cuda:
     def records(self, schedule: Schedule, places: Places, feed: Feed, program: CudaProgram) -> dict[int, list[Line]]:
         """What leaves scalar outputs in the feed's ring, by the index of the call that it follows."""
         length, columns = feed.ring.shape
-        program.ring = (self.device.shared(feed.ring.size, np.float64), feed.ring)
+        ring = self.once(feed.ring, lambda: self.device.shared(feed.ring.size, np.float64))
+        program.ring = (ring, feed.ring)
         found: dict[int, list[Line]] = {}
         for k, (name, value) in enumerate(scalars(schedule)):
             slots = (places.address(value), length, columns, k, int(name == "loss"))
-            line = Line(Kernel("feed", ("record", value.type.dtype)), slots[1:], slots, (program.ring[0],))
+            line = Line(Kernel("feed", ("record", value.type.dtype)), slots[1:], slots, (ring,))
             found.setdefault(producer(schedule, places, value), []).append(line)
         return found
 

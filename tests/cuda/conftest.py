@@ -1,14 +1,13 @@
-"""Numba's simulator polls its threads without rest: they have to get their turn often to get anywhere."""
+"""Launches outside of `nngraph.run.cuda.device` want the simulator to be quick too."""
 
-import sys
 from collections.abc import Iterator
 
 import pytest
 
+from nngraph.run.cuda import simulator
+
 
 @pytest.fixture(autouse=True)
 def short_turns() -> Iterator[None]:
-    kept = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    yield
-    sys.setswitchinterval(kept)
+    with simulator.short_turns():
+        yield

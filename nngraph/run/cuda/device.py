@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from nngraph.errors import DeviceError
+from nngraph.run.cuda.simulator import one_shared_array_for_all, short_turns
 from nngraph_kernels.cuda.target import SIMULATOR, is_simulated
 from nngraph_kernels.record import record
 
@@ -45,7 +47,9 @@ class Device:
         self._cuda = cuda
         self.simulated = is_simulated()
         self._stream: Any = 0
-        if not self.simulated:
+        if self.simulated:
+            one_shared_array_for_all()
+        else:
             self._core: Any = import_module("cuda.core").Device()
             self._core.set_current()
             self._stream = self._core.create_stream()
@@ -113,7 +117,7 @@ class Device:
         return lambda: graph.launch(self._stream)
 
     def _launch(self, launches: Sequence[Launch], stream: Any) -> None:
-        with np.errstate(all="ignore"):  # what is computed in the simulator; a device knows no warnings
+        with short_turns() if self.simulated else nullcontext():
             for launch in launches:
                 launch.function[launch.blocks, launch.threads, stream](*launch.arguments)
 
