@@ -264,16 +264,22 @@ class Running:
         self._control = ready.control
         self._done = threading.Event()
         self._process = os.getpid()
+        self._error: Exception | None = None
         ready.begin()
         submit([Task(self._lead, self._done.set)])
 
     def _lead(self) -> None:
-        self._outcome = self._ready.finish()
+        try:
+            self._outcome = self._ready.finish()
+        except Exception as error:  # noqa: BLE001  # whoever asks for the outcome is told
+            self._error = error
 
     @property
     def steps_done(self) -> int:
         """Steps finished so far in this run."""
-        return self.outcome.steps if self.done else self._control[layout.STEP] - self._ready.first_step
+        return (
+            self.outcome.steps if self.done and not self._error else self._control[layout.STEP] - self._ready.first_step
+        )
 
     @property
     def done(self) -> bool:
@@ -296,6 +302,8 @@ class Running:
         """How the run ended."""
         if not self.done:
             raise ExecutionError("this run is not over yet")
+        if self._error:
+            raise self._error
         return self._outcome
 
 

@@ -8,6 +8,6 @@ from nngraph.run.cuda import simulator
 
 
 @pytest.fixture(autouse=True)
-def short_turns() -> Iterator[None]:
-    with simulator.short_turns():
+def simulated() -> Iterator[None]:
+    with simulator.simulating():
         yield

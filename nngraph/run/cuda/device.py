@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from nngraph.errors import DeviceError
-from nngraph.run.cuda.simulator import one_shared_array_for_all, short_turns
+from nngraph.run.cuda.simulator import one_shared_array_for_all, simulating
 from nngraph_kernels.cuda.target import SIMULATOR, is_simulated
 from nngraph_kernels.record import record
 
@@ -46,23 +46,25 @@ class Device:
     def __init__(self, cuda: Any) -> None:
         self._cuda = cuda
         self.simulated = is_simulated()
+        self.name = "Numba's simulator"
         self._stream: Any = 0
         if self.simulated:
             one_shared_array_for_all()
         else:
             self._core: Any = import_module("cuda.core").Device()
             self._core.set_current()
+            self.name = self._core.name
             self._stream = self._core.create_stream()
 
     def about(self) -> About:
         """Name, driver, compute capability, memory."""
         free, total = self.memory()
         if self.simulated:
-            return About("Numba's simulator", "none", (0, 0), total, free)
+            return About(self.name, "none", (0, 0), total, free)
         version = int(import_module("cuda.bindings.driver").cuDriverGetVersion()[1])
         own: Any = self._core.compute_capability
         text = f"CUDA {version // 1000}.{version % 1000 // 10}"
-        return About(self._core.name, text, (int(own.major), int(own.minor)), total, free)
+        return About(self.name, text, (int(own.major), int(own.minor)), total, free)
 
     def memory(self) -> tuple[float, float]:
         """Bytes that are free, and all; without bound in the simulator."""
@@ -117,7 +119,7 @@ class Device:
         return lambda: graph.launch(self._stream)
 
     def _launch(self, launches: Sequence[Launch], stream: Any) -> None:
-        with short_turns() if self.simulated else nullcontext():
+        with simulating() if self.simulated else nullcontext():
             for launch in launches:
                 launch.function[launch.blocks, launch.threads, stream](*launch.arguments)
 

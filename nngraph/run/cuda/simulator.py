@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -12,12 +13,14 @@ TURN: Final = 1e-5  # seconds: the simulator polls without rest, and its threads
 
 
 @contextmanager
-def short_turns() -> Generator[None]:
-    """Let threads take turns often."""
+def simulating() -> Generator[None]:
+    """Let threads take turns often, and say nothing of numbers that are not finite: a device knows no warnings."""
     usual = sys.getswitchinterval()
     sys.setswitchinterval(TURN)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            yield
     finally:
         sys.setswitchinterval(usual)
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from nngraph.errors import ExecutionError
+from nngraph.errors import DeviceError, ExecutionError
 from nngraph.run.cuda.device import Device, Launch
 from nngraph.run.cuda.memory import DeviceMemory
 from nngraph.run.program import Segment
@@ -140,6 +140,9 @@ class CudaReady:
         """Do the run, and give the tape back."""
         try:
             return self._run()
+        except Exception as error:
+            said = str(error).partition("\n")[0]
+            raise DeviceError(f"device: {type(error).__name__} on {self.tape.device.name}: {said}") from error
         finally:
             self.tape.busy.release()
 

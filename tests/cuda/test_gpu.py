@@ -1,0 +1,64 @@
+"""The whole registry, networks and trainings on a real device: ``pytest -m gpu``."""
+
+import os
+
+import numpy as np
+import pytest
+
+import nngraph as ng
+from nngraph.errors import DeviceError
+from nngraph.train import data
+from tests import compiled
+from tests.cuda import simulated
+from tests.ops import cases
+from tests.ops.test_every_kernel import SAMPLES, case_graph, dtypes
+
+pytestmark = pytest.mark.gpu
+TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def real_device():
+    if os.environ.get("NUMBA_ENABLE_CUDASIM", "0") != "0":
+        pytest.skip("needs a CUDA device: pytest -m gpu")
+    from nngraph.run.cuda.device import device
+
+    try:
+        return device()
+    except DeviceError as error:
+        pytest.skip(str(error))
+
+
+@dtypes
+@pytest.mark.parametrize(("op", "sample"), SAMPLES)
+def test_kernel_is_the_reference(op, sample, dtype):
+    case, graph, inputs = case_graph(op, sample, dtype)
+    states = {state.name: np.asarray(state.initial) for state in graph.states}
+    found, _ = simulated.execute(compiled.scheduled(graph), inputs, states)
+    results = cases.run(graph, inputs).values() if op.name == "dropout" else case.references()
+    for name, array in zip(found, results, strict=True):
+        cases.assert_close(found[name], array, TOLERANCE[dtype])
+
+
+MODELS = ["digits_mlp", "deep_mlp", "cnn_small", "randwire_cifar"]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_network_trains_as_on_the_processor(name):
+    graph = ng.load(f"models/{name}.json")
+    rng = np.random.default_rng(0)
+    models = [ng.compile(graph, seed=0, device=device) for device in ("cpu", "cuda")]
+    (shape,) = [value.shape for value in models[0].signature.inputs.values()]
+    x, y = rng.normal(size=(48, *shape)), rng.integers(0, 10, 48)
+    histories = [model.fit(x, y, epochs=1, batch_size=16, progress=False) for model in models]
+    np.testing.assert_allclose(histories[1]["loss"], histories[0]["loss"], rtol=1e-3)
+
+
+def test_runs_are_equal_to_the_bit():
+    parameters = []
+    for _ in range(2):
+        model = ng.compile(ng.load("models/cnn_small.json"), seed=0, device="cuda")
+        model.fit(data.load("images:n=256"), epochs=1, batch_size=64, progress=False)
+        parameters.append(model.parameters())
+    for name, array in parameters[0].items():
+        np.testing.assert_array_equal(parameters[1][name], array)
