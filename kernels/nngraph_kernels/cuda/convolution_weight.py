@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from nngraph_kernels.cpu.convolution_weight import INTS, POINTERS, ConvolutionWeightSpec
 from nngraph_kernels.cpu.epilogue import Epilogue
-from nngraph_kernels.cuda.epilogue import Lines, result_lines
+from nngraph_kernels.cuda.epilogue import Lines, function_lines, result_lines
 from nngraph_kernels.cuda.matmul import blocks_of, chosen, tiles_of
 from nngraph_kernels.cuda.patches import patch_columns
 from nngraph_kernels.cuda.target import Tile
@@ -21,7 +21,7 @@ NAMES = {"y": "y0", "x": "a", "dy": "b", "scratch": "", "depth": "M", "columns":
 
 def source(name: str, spec: ConvolutionWeightSpec) -> str:
     """The source text of the kernel `name`."""
-    tiles = tiles_of(spec.dtype, moments=False)
+    tiles, lines = tiles_of(spec.dtype, moments=False), Lines(Epilogue(outputs=(spec.dtype,)))
     body = [
         *arguments([(NAMES[p], spec.dtype) for p in POINTERS], [NAMES.get(i, i) for i in INTS]),
         *shared_lines(spec.dtype, tiles),
@@ -29,12 +29,13 @@ def source(name: str, spec: ConvolutionWeightSpec) -> str:
         "M, N = int32(M), int32(N)",
         "b_row, y0_row = filters, filters",
         "b_batch, y0_batch = N, N",
-        *chosen(tiles, lambda tile: tile_lines(spec, tile)),
+        *chosen(tiles, lambda tile: tile_lines(spec, tile, lines)),
     ]
-    return module(name, body, f"y[piece] = patches.T @ dy, a {spec.dtype} convolution's gradient of its filters.")
+    title = f"y[piece] = patches.T @ dy, a {spec.dtype} convolution's gradient of its filters."
+    return module(name, body, title, function_lines(lines))
 
 
-def tile_lines(spec: ConvolutionWeightSpec, tile: Tile) -> Iterator[str]:
+def tile_lines(spec: ConvolutionWeightSpec, tile: Tile, lines: Lines) -> Iterator[str]:
     yield f"above = {divided('cuda.blockIdx.x', 'columns')}"
     yield f"start = int32((cuda.blockIdx.x - above * columns) * {tile.columns})"
     yield f"share = {divided('above', 'rows')}"
@@ -45,7 +46,7 @@ def tile_lines(spec: ConvolutionWeightSpec, tile: Tile) -> Iterator[str]:
     yield "begin, end = int32(pixels * piece // pieces), int32(pixels * (piece + 1) // pieces)"
     yield from sum_lines(Product(spec.dtype, tile, patch_columns("M"), plain("b", False, "start", "N")))
     yield "y0 += piece * M * filters"
-    yield from result_lines(Lines(Epilogue(outputs=(spec.dtype,))), spec.dtype, tile, ())
+    yield from result_lines(lines, spec.dtype, tile, ())
 
 
 def grid(spec: ConvolutionWeightSpec, integers: Sequence[int]) -> tuple[int, int]:

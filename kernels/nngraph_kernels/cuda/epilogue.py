@@ -16,6 +16,7 @@ from nngraph_kernels.cuda.text import element, indent, read
 from nngraph_kernels.cuda.tile import own_column, own_row, pitch, quotient, remainder, rows_at_once, vector
 from nngraph_kernels.record import record
 
+MOMENTS = "done, origin, total, squares"  # of a thread's values: see `count_in`
 TOGETHER = 4  # results whose operands a thread reads before it stores any
 
 
@@ -45,6 +46,26 @@ class Lines:
         return [(i, o.access, o.dtype) for i, o in enumerate(self.layout.operands) if o.access in accesses]
 
 
+def function_lines(e: Lines) -> list[str]:
+    """The function `results` of one sum and the operands there: what is stored, and what moments are left of."""
+    body = [*e.each, f"return {', '.join(results_of(e))},"]
+    return ["@cuda.jit(device=True)", f"def results({', '.join(parameters(e))}):", *indent(body)]
+
+
+def results_of(e: Lines) -> list[str]:
+    """Variables for what is stored, and for what moments are left of."""
+    return [*e.stores, *([e.layout.moments] if e.layout.moments else [])]
+
+
+def parameters(e: Lines) -> list[str]:
+    """What the statements read, and do not assign themselves."""
+    assigned = {line.partition(" = ")[0] for line in e.each}
+    known = ["acc", *(f"v{i}" for i in range(len(e.layout.operands))), *(line.partition(" = ")[0] for line in e.once)]
+    known += [f"number{k}" for k in range(e.layout.numbers)]
+    mentioned = set(re.findall(r"\w+", "\n".join([*e.each, *results_of(e)])))
+    return [name for name in known if name in mentioned - assigned]
+
+
 def once_lines(e: Lines) -> list[str]:
     """What is the same for every result."""
     return [*(f"v{i} = {read(dtype, f'uint64(x{i})')}" for i, _, dtype in e.operands("scalar")), *e.once]
@@ -61,7 +82,7 @@ def result_lines(e: Lines, dtype: str, tile: Tile, arguments: Sequence[str]) -> 
     lines = [*arguments, *once_lines(e), *column_lines(e, tile), f"for phase in range({tile.down // at_once}):"]
     lines += indent(slab_lines(dtype, tile, at_once))
     body = [line for u in range(together) for line in value_lines(e, dtype, tile, at_once, u)]
-    body += [line for u in range(together) for line in renamed(e, u, e.each)]
+    body += [call_line(e, u) for u in range(together)]
     body += [line for u in range(together) for line in store_lines(e, u)]
     step = together * tile.threads // tile.columns
     lines += indent([f"for q in range({quotient('t', tile.columns)}, {at_once * down}, {step}):", *indent(body)])
@@ -113,28 +134,22 @@ def value_lines(e: Lines, dtype: str, tile: Tile, at_once: int, u: int) -> Itera
         yield f"v{i}_{u} = {read(kind, f'uint64(x{i}_at + there * x{i}_row)')}"
 
 
-def renamed(e: Lines, u: int, lines: Sequence[str]) -> list[str]:
-    """Lines for the u-th result: every variable that differs from result to result has a name of its own."""
-    wide = {f"v{i}" for i, *_ in e.operands("full", "row")}
-    names = {"acc", *wide, *(line.partition(" = ")[0] for line in e.each)}
-    return [re.sub(r"\b\w+\b", lambda m: f"{m[0]}_{u}" if m[0] in names else m[0], line) for line in lines]
+def call_line(e: Lines, u: int) -> str:
+    """Compute one result."""
+    wide = {"acc", *(f"v{i}" for i, *_ in e.operands("full", "row"))}
+    given = [f"{name}_{u}" if name in wide else name for name in parameters(e)]
+    return f"{', '.join(f'result{o}_{u}' for o in range(len(results_of(e))))}, = results({', '.join(given)})"
 
 
 def store_lines(e: Lines, u: int) -> list[str]:
     """Store one result; of a row or column that is not there, nothing."""
-    *values, counted = renamed(e, u, (*e.stores, e.layout.moments))
-    lines = [f"if row_{u} < M and column < N:"] if values else []
-    for o, (kind, value) in enumerate(zip(e.layout.outputs, values, strict=True)):
-        lines.append(f"    {element(kind, f'uint64(y{o}_at + row_{u} * y{o}_row)')} = {value}")
-    return lines + ([f"if row_{u} < M:", *indent(moment_lines(counted))] if counted else [])
-
-
-def moment_lines(value: str) -> list[str]:
-    """Count a value in: deviations are from the thread's first one, so that no large squares cancel."""
-    return [
-        "if done == 0:", f"    origin = {value}", f"rest = {value} - origin", "total += rest", "squares += rest * rest",
-        "done += 1",
-    ]  # fmt: skip
+    lines = [f"if row_{u} < M and column < N:"] if e.stores else []
+    for o, kind in enumerate(e.layout.outputs):
+        lines.append(f"    {element(kind, f'uint64(y{o}_at + row_{u} * y{o}_row)')} = result{o}_{u}")
+    if e.layout.moments:
+        value = f"result{len(e.stores)}_{u}"
+        lines += [f"if row_{u} < M:", f"    {MOMENTS} = count_in({value}, {MOMENTS})"]
+    return lines
 
 
 def before_piece(dtype: str) -> list[str]:

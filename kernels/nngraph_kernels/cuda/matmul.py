@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from nngraph_kernels.cpu import matmul as cpu
 from nngraph_kernels.cpu.epilogue import PIECES, Epilogue, operand_names, output_names, stride_names
 from nngraph_kernels.cpu.matmul import MatmulSpec
-from nngraph_kernels.cuda.epilogue import Lines, after_piece, before_piece, piece_bounds, result_lines
+from nngraph_kernels.cuda.epilogue import Lines, after_piece, before_piece, function_lines, piece_bounds, result_lines
 from nngraph_kernels.cuda.patches import patch_rows
 from nngraph_kernels.cuda.target import Tile, target
 from nngraph_kernels.cuda.text import arguments, divided, indent, module
@@ -72,7 +72,7 @@ def source(name: str, spec: MatmulSpec, lines: Lines) -> str:
         body += chosen(tiles, lambda tile: tile_lines(spec, tile, lines, late))
     a, b = "A.T" if spec.transpose_a else "A", "B.T" if spec.transpose_b else "B"
     title = f"out = epilogue({a} @ {b}), a batch of {spec.dtype} matrices{', A of patches' * spec.patches}."
-    return module(name, body, title)
+    return module(name, body, title, function_lines(lines))
 
 
 def argument_lines(spec: MatmulSpec, layout: Epilogue) -> tuple[list[str], list[str]]:

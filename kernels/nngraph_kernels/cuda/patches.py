@@ -10,7 +10,7 @@ Lines read the `GEOMETRY` by its names, the images' first element `a`, and `chan
 from __future__ import annotations
 
 from nngraph_kernels.cpu.patch_geometry import GEOMETRY
-from nngraph_kernels.cuda.tile import Factor, Share, Walk, place
+from nngraph_kernels.cuda.tile import Factor, Share, Walk
 
 NARROW = [*(f"{name} = int32({name})" for name in GEOMETRY), "line = int32(image_width * pixel)"]
 WINDOW = [
@@ -34,7 +34,7 @@ def patch_rows(size: str) -> Factor:
             before += first_window(f"min(top + {share.position(q)}, {size} - 1)")
             before += [f"a{q}_y = window_y", f"a{q}_x = window_x", f"a{q}_at = window_at"]
         return Walk(
-            [*before, *first_element("a_k")], [place("a", f"a{q}_at + seen_at") for q in every],
+            [*before, *first_element("a_k")], "a", [f"a{q}_at + seen_at" for q in every],
             [inside(f"a{q}_y + seen_y", f"a{q}_x + seen_x") for q in every], next_elements(share.between_k),
         )  # fmt: skip
 
@@ -50,7 +50,7 @@ def patch_columns(size: str) -> Factor:
             before += first_element(f"min(top + {share.position(q)}, {size} - 1)")
             before += [f"a{q}_y = seen_y", f"a{q}_x = seen_x", f"a{q}_at = seen_at"]
         return Walk(
-            [*before, *first_window("a_k")], [place("a", f"a{q}_at + window_at") for q in every],
+            [*before, *first_window("a_k")], "a", [f"a{q}_at + window_at" for q in every],
             [inside(f"window_y + a{q}_y", f"window_x + a{q}_x") for q in every], next_windows(share.between_k),
         )  # fmt: skip
 

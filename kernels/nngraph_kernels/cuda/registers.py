@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba import cuda
+from numba import cuda, int64, uint64
 
 device: Any = cuda.jit(device=True)
 
@@ -34,9 +34,17 @@ def zeros8(zero):
 
 
 @device
-def fetch(there, view, at, zero):
-    """An element, or zero where there is none."""
-    return view[at] if there else zero
+def fetch(there, view, start, offset, zero):
+    """The element `offset`, less than 2**32, from `start` on, or zero where there is none."""
+    return view[uint64(start + (int64(offset) & 0xFFFFFFFF))] if there else zero
+
+
+@device
+def count_in(value, done, origin, total, squares):
+    """Count a value in, after `done` others: deviations are from the first one, so that no large squares cancel."""
+    origin = origin if done > 0 else value
+    rest = value - origin
+    return done + 1, origin, total + rest, squares + rest * rest
 
 
 @device

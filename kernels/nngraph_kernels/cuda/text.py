@@ -17,8 +17,10 @@ FROM_MATH = {
 }  # fmt: skip
 FROM_REDUCE = {"reduce_sum", "reduce_max", "reduce_min", "reduce_sum_columns"}
 FROM_WINDOW = {"window"}
-FROM_REGISTERS = {f"{name}{n}" for name in ("zeros", "read", "write", "products") for n in (1, 2, 4, 8)} | {"fetch"}
-FROM_WINDOWS = {"in_image", "window_place", "next_window", "element_place", "next_element"}
+FROM_REGISTERS = {
+    "fetch", "count_in", *(f"{name}{n}" for name in ("zeros", "read", "write", "products") for n in (1, 2, 4, 8))
+}  # fmt: skip
+FROM_PATCH_PLACES = {"in_image", "window_place", "next_window", "element_place", "next_element"}
 
 
 def module(
@@ -41,7 +43,7 @@ def imports(text: str) -> list[str]:
         "nngraph_kernels.cuda.reduce": called & FROM_REDUCE,
         "nngraph_kernels.cuda.window": called & FROM_WINDOW,
         "nngraph_kernels.cuda.registers": called & FROM_REGISTERS,
-        "nngraph_kernels.cuda.windows": called & FROM_WINDOWS,
+        "nngraph_kernels.cuda.patch_places": called & FROM_PATCH_PLACES,
     }
     lines = ["from math import inf"] if re.search(r"\binf\b", text) else []
     lines.append(f"from numba import {', '.join(['cuda', *sorted(mentioned & FROM_NUMBA)])}")

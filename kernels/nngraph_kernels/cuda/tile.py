@@ -59,6 +59,8 @@ class Walk:
     ----------
     before : list of str
         Lines once a tile.
+    start : str
+        The place in memory from which places are counted.
     places, conditions : list of str
         Where the elements at one k are, and which of them are read at all if that depends; others are zeros.
     further : list of str
@@ -66,6 +68,7 @@ class Walk:
     """
 
     before: list[str]
+    start: str
     places: list[str]
     conditions: list[str]
     further: list[str]
@@ -107,11 +110,6 @@ def tile_for(dtype: str, tile: Tile) -> Tile:
     return Tile(tile.rows, tile.columns // 2, tile.depth // 2, tile.down, tile.across // 2, tile.groups)
 
 
-def place(start: str, offset: str) -> str:
-    """A place in memory, `offset` elements from `start`: fewer than 2**32, so that it is computed in 32 bits."""
-    return f"{start} + (int64({offset}) & {(1 << 32) - 1})"
-
-
 def plain(name: str, along: bool, start: str, size: str) -> Factor:
     """A matrix, a row of it after the other; the tile begins at `start` of `size` rows of A or columns of B.
 
@@ -124,11 +122,11 @@ def plain(name: str, along: bool, start: str, size: str) -> Factor:
         before = [f"{at} = {name} + batch * {name}_batch"]
         if along:
             before += [f"{name}{q}_at = int32({inside[q]} * {name}_row)" for q in every]
-            return Walk(before, [place(at, f"{name}{q}_at + {name}_k") for q in every], [""] * share.positions, [])
+            return Walk(before, at, [f"{name}{q}_at + {name}_k" for q in every], [""] * share.positions, [])
         before += [f"{name}{q}_at = int32({name}_k * {name}_row + {inside[q]})" for q in every]
         before += [f"{name}_step = int32({name}_row * {share.between_k})"]
         further = [f"{name}{q}_at = int32({name}{q}_at + {name}_step)" for q in every]
-        return Walk(before, [place(at, f"{name}{q}_at") for q in every], [""] * share.positions, further)
+        return Walk(before, at, [f"{name}{q}_at" for q in every], [""] * share.positions, further)
 
     return Factor(name, along, walk)
 
@@ -279,7 +277,7 @@ class Copy:
         for s in range(share.depths):
             for register, where, condition in zip(self.registers(s), walk.places, walk.conditions, strict=True):
                 there = f"({name}_k < end) & {condition}" if condition else f"{name}_k < end"
-                yield f"{register} = fetch({there}, {view}, uint64({where}), {self.dtype}(0))"
+                yield f"{register} = fetch({there}, {view}, {walk.start}, {where}, {self.dtype}(0))"
             yield f"{name}_k = int32({name}_k + {share.between_k})"
             yield from walk.further
 
