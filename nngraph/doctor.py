@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal
 
@@ -20,7 +21,7 @@ from nngraph.cores import available_cores
 from nngraph.emit.cache import KernelCache
 from nngraph.emit.directory import distrust, user_cache_directory
 from nngraph.emit.inventory import cached_kernels
-from nngraph.errors import NNGraphError
+from nngraph.errors import DeviceError, NNGraphError
 from nngraph.run.memory import aligned_zeros
 from nngraph.run.program import Segment, bind, pack_arguments
 from nngraph.run.tape import DRIVER_NAME, DRIVER_SOURCE, Tape
@@ -61,7 +62,7 @@ def checks() -> Iterator[Check]:
     """All checks, the quick ones first; a check that itself fails is broken."""
     parts: tuple[tuple[str, Callable[[], Iterator[Check]]], ...] = (
         ("python", python), ("packages", packages), ("processor", processor), ("cores", cores),
-        ("settings", settings), ("cache", cache), ("self-test", self_test),
+        ("settings", settings), ("cuda", cuda), ("cache", cache), ("self-test", self_test),
     )  # fmt: skip
     for name, part in parts:
         try:
@@ -111,6 +112,23 @@ def settings() -> Iterator[Check]:
     found = [f"{name}={os.environ[name]}" for name in names if os.environ.get(name)]
     if found:
         yield Check("settings", "note", "; ".join(found))
+
+
+def cuda() -> Iterator[Check]:
+    """The CUDA device, if numba-cuda is there to use one."""
+    if find_spec("numba_cuda") is None:
+        yield Check("cuda", "note", 'not used; pip install "nngraph[cuda]" for --device cuda')
+        return
+    from nngraph.run.cuda.device import device
+
+    try:
+        found = device().about()
+    except DeviceError as error:
+        yield Check("cuda", "note", str(error).removeprefix("device: "))
+        return
+    capability = ".".join(map(str, found.capability))
+    room = f"{found.free / 2**30:.1f} of {found.total / 2**30:.1f} GiB free"
+    yield Check("cuda", "ok", f"{found.name}, compute capability {capability}, driver for {found.driver}, {room}")
 
 
 def cache() -> Iterator[Check]:
