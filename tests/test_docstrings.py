@@ -7,9 +7,19 @@ from pathlib import Path
 import pytest
 
 import nngraph
+from nngraph.ir.op import REGISTRY
 
 ROOT = Path(nngraph.__file__).parent
 WITH_EXAMPLES = [path for path in sorted(ROOT.rglob("*.py")) if ">>>" in path.read_text(encoding="utf-8")]
+
+
+@pytest.fixture(autouse=True)
+def registry():
+    """One of the examples adds an op."""
+    before = dict(REGISTRY)
+    yield
+    REGISTRY.clear()
+    REGISTRY.update(before)
 
 
 @pytest.mark.parametrize("path", WITH_EXAMPLES, ids=lambda path: path.stem)

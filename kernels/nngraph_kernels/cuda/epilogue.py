@@ -49,7 +49,7 @@ class Lines:
 def function_lines(e: Lines) -> list[str]:
     """The function `results` of one sum and the operands there: what is stored, and what moments are left of."""
     body = [*e.each, f"return {', '.join(results_of(e))},"]
-    return ["@cuda.jit(device=True)", f"def results({', '.join(parameters(e))}):", *indent(body)]
+    return ["@device", f"def results({', '.join(parameters(e))}):", *indent(body)]
 
 
 def results_of(e: Lines) -> list[str]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from numba import int32, uint32
 
-from numba import cuda, int32, uint32
-
-device: Any = cuda.jit(device=True)
+from nngraph_kernels.cuda.math import device
 
 
 @device

@@ -6,11 +6,9 @@ stays short.
 
 from __future__ import annotations
 
-from typing import Any
+from numba import int64, uint64
 
-from numba import cuda, int64, uint64
-
-device: Any = cuda.jit(device=True)
+from nngraph_kernels.cuda.math import device
 
 
 @device

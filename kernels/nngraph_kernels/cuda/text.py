@@ -39,7 +39,7 @@ def imports(text: str) -> list[str]:
     called = set(re.findall(r"\b([a-z_][a-z_0-9]*)\(", text))
     mentioned = set(re.findall(r"\b([a-z]+[0-9]+)\b", text))
     sources = {
-        "nngraph_kernels.cuda.math": called & FROM_MATH,
+        "nngraph_kernels.cuda.math": (called & FROM_MATH) | ({"device"} if "@device" in text else set()),
         "nngraph_kernels.cuda.reduce": called & FROM_REDUCE,
         "nngraph_kernels.cuda.window": called & FROM_WINDOW,
         "nngraph_kernels.cuda.registers": called & FROM_REGISTERS,
