@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from nngraph.emit.cuda.source import cuda_source, grid_of
 from nngraph.ir.graph import Value
-from nngraph.ir.program import Kernel, KernelCall, Plan, Schedule
-from nngraph.ir.types import evaluate
-from nngraph.machines.binding import Binding, origins, producer, scalars
-from nngraph.run.bind import Places, copy_kernel, copy_slots, first_write, slots_of
+from nngraph.ir.program import Kernel, Plan, Schedule
+from nngraph.machines.binding import Binding, producer, scalars
+from nngraph.machines.lines import Line, in_order, scratch_bytes
+from nngraph.run.bind import Places, first_write
 from nngraph.run.cuda.device import Launch, device
 from nngraph.run.cuda.kernels import launchable
 from nngraph.run.cuda.memory import DeviceMemory
@@ -21,28 +21,6 @@ from nngraph.run.cuda.tape import Copy, CudaProgram, CudaTape
 from nngraph.run.feed import NOT_PICKED, WORD, Feed, Gather
 from nngraph.run.program import pack_arguments
 from nngraph.run.store import Store
-from nngraph_kernels.record import record
-
-
-@record(eq=False)
-class Line:
-    """A launch whose arguments have no place yet.
-
-    Attributes
-    ----------
-    kernel : Kernel
-    integers : tuple of int
-        What its number of threads depends on.
-    slots : tuple of int or float
-        The arguments in the table of words.
-    arrays : tuple of device arrays
-        Further ones.
-    """
-
-    kernel: Kernel
-    integers: tuple[int, ...]
-    slots: tuple[int | float, ...]
-    arrays: tuple[Any, ...] = ()
 
 
 class Cuda:
@@ -80,7 +58,7 @@ class Cuda:
         DeviceError
             If there is not that much on the device; nothing is allocated then.
         """
-        return self.memory.reserve(schedule, planned)
+        return self.memory.reserve(schedule, planned, scratch_bytes(schedule, planned))
 
     def bind(self, schedule: Schedule, planned: Plan, feed: Feed | None = None) -> Binding:
         """A program for one batch size; with `feed` it also loads its batches and records its scalar outputs."""
@@ -91,13 +69,14 @@ class Cuda:
         if feed:
             before = [self.load(value, places, feed, program) for value in schedule.graph.inputs]
             after = self.records(schedule, places, feed, program)
-        self.launch(program, [*before, *in_order(schedule, places, after), *self.ending(places, feed)])
+        lines = [*before, *in_order(schedule, places, after), *self.ending(places, feed)]
+        self.launch(program, lines)
         inputs = {value.name: empty(value, planned) for value in schedule.graph.inputs}
         outputs = {name: empty(value, planned) for name, value in schedule.graph.outputs}
         if feed is None:
             program.inputs += [copied(places, value, inputs[value.name]) for value in schedule.graph.inputs]
             program.outputs += [copied(places, value, outputs[name]) for name, value in schedule.graph.outputs]
-        return Binding(program, inputs, outputs, origins(schedule, before, after))
+        return Binding(program, inputs, outputs, tuple(line.origin for line in lines))
 
     def launch(self, program: CudaProgram, lines: list[Line]) -> None:
         """Give the arguments of all launches their place on the device."""
@@ -165,22 +144,6 @@ class Cuda:
         """What ends a step: steps and rows are counted."""
         rows = places.plan.batch if feed else 0
         return [Line(Kernel("feed", ("advance", "int64")), (rows,), (rows,), (self.tape.progress,))]
-
-
-def in_order(schedule: Schedule, places: Places, after: dict[int, list[Line]]) -> Iterator[Line]:
-    """The calls of a schedule, what follows each of them, and the copies of states at the end."""
-    for position, call in enumerate(schedule.calls):
-        yield line_of(call, places)
-        yield from after.get(position, ())
-    for new, old in places.plan.copies:
-        slots = copy_slots(new, old, places)
-        yield Line(copy_kernel(old.type.dtype), slots[2:], slots)
-    yield from after.get(-1, ())
-
-
-def line_of(call: KernelCall, places: Places) -> Line:
-    integers = tuple(evaluate(dim, places.plan.batch) for dim in call.integers)
-    return Line(call.kernel, integers, slots_of(call, places))
 
 
 def empty(value: Value, planned: Plan) -> np.ndarray[Any, Any]:

@@ -39,13 +39,23 @@ class Places:
     arena : int
     error : int
         Of the tape's error word.
+    scratch : int
+        Offset in the arena of what calls may write in; where the plan has it, if it is not given.
     """
 
-    def __init__(self, schedule: Schedule, plan: Plan, fixed: Mapping[Value, int], arena: int, error: int) -> None:
+    def __init__(
+        self,
+        schedule: Schedule,
+        plan: Plan,
+        fixed: Mapping[Value, int],
+        arena: int,
+        error: int,
+        scratch: int | None = None,
+    ) -> None:
         self.plan = plan
         self.arena = arena
         self.error = error
-        self.scratch = arena + plan.scratch
+        self.scratch = arena + (plan.scratch if scratch is None else scratch)
         self.aliases = schedule.aliases
         self.fixed = {**fixed, **{new: fixed[old] for new, old in plan.in_store.items()}}
 

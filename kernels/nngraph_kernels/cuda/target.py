@@ -57,6 +57,8 @@ class Target:
         belong to a block.
     many : int
         So many tiles keep the device busy.
+    piece : int
+        Terms of a long sum that are worth a block of their own where there are few tiles.
     """
 
     threads: int
@@ -67,15 +69,16 @@ class Target:
     tiny: Tile
     tall: Tile
     many: int
+    piece: int
 
 
 DEVICE: Final = Target(
-    threads=256, blocks=2048, columns=32, many=96,
+    threads=256, blocks=2048, columns=32, many=96, piece=256,
     large=Tile(128, 128, 8, 8, 8), small=Tile(32, 32, 64, 4, 4, groups=4), tiny=Tile(16, 32, 64, 4, 4, groups=8),
     tall=Tile(128, 32, 32, 4, 4),
 )  # fmt: skip
 SIMULATED: Final = Target(
-    threads=4, blocks=2, columns=2, many=4,
+    threads=4, blocks=2, columns=2, many=4, piece=12,
     large=Tile(8, 4, 4, 4, 2), small=Tile(4, 4, 4, 4, 2, groups=2), tiny=Tile(2, 4, 4, 2, 2, groups=2),
     tall=Tile(8, 4, 4, 4, 2),
 )  # fmt: skip

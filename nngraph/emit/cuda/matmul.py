@@ -5,12 +5,23 @@ from __future__ import annotations
 from nngraph.emit.cuda.statements import CudaNames
 from nngraph.ir.program import UNIFORM, MatmulEpilogueSpec
 from nngraph_kernels.cpu.epilogue import Epilogue, Operand
+from nngraph_kernels.cuda import long_product
 from nngraph_kernels.cuda import matmul as template
 from nngraph_kernels.cuda.epilogue import Lines
 
 
 def matmul_source(name: str, spec: MatmulEpilogueSpec) -> str:
     """The module of one product kernel."""
+    return template.source(name, spec.product, lines_of(spec))
+
+
+def total_source(name: str, spec: MatmulEpilogueSpec) -> str:
+    """The module of a kernel that adds up the pieces of a product."""
+    return long_product.total_source(name, spec.product, lines_of(spec))
+
+
+def lines_of(spec: MatmulEpilogueSpec) -> Lines:
+    """What is done to each sum of a product."""
     names = CudaNames(spec.statements)
     once: list[str] = []
     each: list[str] = []
@@ -21,7 +32,7 @@ def matmul_source(name: str, spec: MatmulEpilogueSpec) -> str:
         else:
             lines.append(f"s{k} = {'acc' if statement.kind == 'product' else f'v{statement.operand}'}")
     stores = tuple(f"s{k}" for k in spec.stores)
-    return template.source(name, spec.product, Lines(layout_of(spec), tuple(once), tuple(each), stores))
+    return Lines(layout_of(spec), tuple(once), tuple(each), stores)
 
 
 def layout_of(spec: MatmulEpilogueSpec) -> Epilogue:
@@ -34,3 +45,8 @@ def layout_of(spec: MatmulEpilogueSpec) -> Epilogue:
 def matmul_grid(spec: MatmulEpilogueSpec, integers: tuple[int, ...]) -> tuple[int, int]:
     """Blocks, and threads of each."""
     return template.grid(spec.product, layout_of(spec), integers)
+
+
+def total_grid(spec: MatmulEpilogueSpec, integers: tuple[int, ...]) -> tuple[int, int]:
+    """Blocks, and threads of each, for the total of pieces."""
+    return long_product.total_grid(spec.product, layout_of(spec), integers)

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from nngraph.emit.cuda.columns import columns_grid, columns_source
-from nngraph.emit.cuda.matmul import matmul_grid, matmul_source
+from nngraph.emit.cuda.matmul import matmul_grid, matmul_source, total_grid, total_source
 from nngraph.emit.cuda.rows import rows_grid, rows_source
 from nngraph.emit.source import PLACEHOLDER
 from nngraph.ir.program import Kernel
@@ -56,6 +56,7 @@ FAMILIES: dict[str, Family] = {
     "examples": Family(examples.source, examples.grid),
     "feed": Family(feed.source, feed.grid),
     "matmul": Family(matmul_source, matmul_grid),
+    "product_total": Family(total_source, total_grid),
     "convolution_weight": Family(convolution_weight.source, convolution_weight.grid),
     "transpose": Family(transpose.source, transpose.grid),
 }

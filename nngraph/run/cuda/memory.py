@@ -40,8 +40,8 @@ class DeviceMemory:
         self._behind = False  # the host's states are older than the device's
         store.fetch = self.fetch
 
-    def reserve(self, schedule: Schedule, plan: Plan) -> bool:
-        """Have room for a program's states and constants, and for its arena; whether everything has moved.
+    def reserve(self, schedule: Schedule, plan: Plan, scratch: int = 0) -> bool:
+        """Have room for a program's states and constants, its arena and scratch; whether everything has moved.
 
         Raises
         ------
@@ -51,7 +51,7 @@ class DeviceMemory:
         self._constants |= schedule.constants
         held = {**self.store.arrays, **self._constants}
         front = sum(aligned(array.nbytes) for array in held.values())
-        arena = aligned(plan.nbytes)
+        arena = aligned(plan.nbytes) + scratch
         moves = front > self.front or self.front + arena > self.nbytes
         if moves:
             front, arena = max(self.front, front), max(self.nbytes - self.front, arena)
@@ -64,7 +64,7 @@ class DeviceMemory:
         if front + arena > free:
             raise DeviceError(
                 f"device: batch size {plan.batch} needs {front + arena:,} bytes there, {front:,} for parameters and "
-                f"{plan.nbytes:,} for the arena, but {free:,.0f} are free; give a smaller batch_size"
+                f"{arena:,} for the arena, but {free:,.0f} are free; give a smaller batch_size"
             )
         self.block, self.views = None, ()  # given back first
         self.block = self.device.zeros(front + arena)
@@ -86,7 +86,7 @@ class DeviceMemory:
         """Where a program's values lie: offsets in bytes."""
         fixed = {state.old: self._offsets[state.name] for state in schedule.graph.states}
         fixed |= {value: self._offsets[value] for value in schedule.constants}
-        return Places(schedule, plan, fixed, self.front, 0)
+        return Places(schedule, plan, fixed, self.front, 0, aligned(plan.nbytes))
 
     def send(self) -> None:
         """Bring states to the device, if any was changed on the host since."""

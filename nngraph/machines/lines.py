@@ -1,0 +1,109 @@
+"""The launches of a schedule on a CUDA device, before their arguments have a place: mostly one for each call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from nngraph.emit.cuda.matmul import layout_of
+from nngraph.ir.program import FULL, Kernel, KernelCall, MatmulEpilogueSpec, Plan, Schedule, Statement
+from nngraph.ir.types import ITEM_SIZE, evaluate
+from nngraph.run.bind import Places, copy_kernel, copy_slots, slots_of
+from nngraph_kernels.cuda.long_product import pieces_of
+from nngraph_kernels.cuda.matmul import slots as product_slots
+from nngraph_kernels.record import record
+
+
+@record(eq=False)
+class Line:
+    """A launch whose arguments have no place yet.
+
+    Attributes
+    ----------
+    kernel : Kernel
+    integers : tuple of int
+        What its number of threads depends on.
+    slots : tuple of int or float
+        The arguments in the table of words.
+    arrays : tuple of device arrays
+        Further ones.
+    origin : int
+        The index of the call in the schedule, -1 if it is beside it.
+    """
+
+    kernel: Kernel
+    integers: tuple[int, ...]
+    slots: tuple[int | float, ...]
+    arrays: tuple[Any, ...] = ()
+    origin: int = -1
+
+
+def in_order(schedule: Schedule, places: Places, after: Mapping[int, Sequence[Line]]) -> Iterator[Line]:
+    """The calls of a schedule, what follows each of them, and the copies of states at the end."""
+    for position, call in enumerate(schedule.calls):
+        yield from lines_of(position, call, places)
+        yield from after.get(position, ())
+    for new, old in places.plan.copies:
+        slots = copy_slots(new, old, places)
+        yield Line(copy_kernel(old.type.dtype), slots[2:], slots)
+    yield from after.get(-1, ())
+
+
+def lines_of(position: int, call: KernelCall, places: Places) -> list[Line]:
+    """The launches of a call."""
+    line = Line(call.kernel, integers_of(call, places.plan.batch), slots_of(call, places), origin=position)
+    pieces = pieces_in(call, places.plan.batch)
+    return [line] if pieces == 1 else in_pieces(line, pieces, places.scratch)
+
+
+def integers_of(call: KernelCall, batch: int) -> tuple[int, ...]:
+    return tuple(evaluate(dim, batch) for dim in call.integers)
+
+
+def pieces_in(call: KernelCall, batch: int) -> int:
+    """How many pieces a call's sums are made in: products alone have more than one."""
+    if call.kernel.family != "matmul":
+        return 1
+    spec: MatmulEpilogueSpec = call.kernel.spec
+    return pieces_of(spec.product, layout_of(spec), integers_of(call, batch))
+
+
+def scratch_bytes(schedule: Schedule, plan: Plan) -> int:
+    """What the largest product in pieces leaves them in."""
+    return max((bytes_of(call, plan.batch) for call in schedule.calls), default=0)
+
+
+def bytes_of(call: KernelCall, batch: int) -> int:
+    pieces = pieces_in(call, batch)
+    if pieces == 1:
+        return 0
+    _, m, n, *_ = integers_of(call, batch)
+    return (pieces + 1) * m * n * ITEM_SIZE[call.kernel.spec.product.dtype]
+
+
+def in_pieces(line: Line, pieces: int, scratch: int) -> list[Line]:
+    """Products of a K-th part of both factors each, one of what is left of K, and their total with the epilogue."""
+    spec: MatmulEpilogueSpec = line.kernel.spec
+    product = spec.product
+    pointers, names = product_slots(product, layout_of(spec))
+    given = dict(zip([name for name, _ in pointers] + names, map(int, line.slots), strict=False))
+    sums = MatmulEpilogueSpec(product, (), (product.dtype,), (Statement("product", FULL, product.dtype),), (0,), 0)
+    size, item = given["M"] * given["N"], ITEM_SIZE[product.dtype]
+    depth, rest = divmod(given["K"], pieces)
+    steps = given["a_row"] if product.transpose_a else 1, 1 if product.transpose_b else given["b_row"]
+
+    def part(first: int, count: int, k: int) -> Line:
+        places = (given[name] + first * depth * step * item for name, step in zip("ab", steps, strict=True))
+        integers = (
+            count, given["M"], given["N"], k, given["a_row"], given["b_row"], *(k * step for step in steps),
+            size, given["N"],
+        )  # fmt: skip
+        slots = (scratch + first * size * item, *places, 0, *integers)
+        return Line(Kernel("matmul", sums), integers, slots, origin=line.origin)
+
+    total = {**given, "a": scratch, "K": pieces + bool(rest)}
+    slots = (*(total[name] for name, _ in pointers), *(total[name] for name in names))
+    slots += line.slots[len(slots) :]
+    integers = tuple(total[name] for name in names)
+    lines = [part(0, pieces, depth), *([part(pieces, 1, rest)] if rest else [])]
+    return [*lines, Line(Kernel("product_total", spec), integers, slots, origin=line.origin)]
