@@ -23,7 +23,8 @@ def command(
     """Predict with a run's model, or a checkpoint.
 
     A table has a row for each example: the class with the highest score, where the model tells classes apart, and
-    every unit of the outputs. Scores are the outputs as they are; a softmax is in them only if it is in the model.
+    every unit of the outputs; for images in folders, their files too. Scores are the outputs as they are; a softmax is
+    in them only if it is in the model.
 
     \b
     nngraph predict runs/flowers --data new.csv
@@ -35,8 +36,9 @@ def command(
 
     check_output(output)
     model = load_model(trained(run, "predict"), threads=threads, device=device or "cpu")
-    found = model.predict(load(data, classes=model.classes, need_targets=False), batch_size=batch_size)
+    given = load(data, classes=model.classes, need_targets=False)
+    found = model.predict(given, batch_size=batch_size)
     outputs = found if isinstance(found, dict) else {next(iter(model.signature.outputs)): found}
-    write_predictions(outputs, model.classes, output)
+    write_predictions(outputs, model.classes, output, given.files)
     if output is not None:
         click.echo(f"{len(next(iter(outputs.values()))):,} predictions in {output}")

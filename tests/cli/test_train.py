@@ -132,7 +132,7 @@ def test_evaluates_what_the_run_held_out_or_other_data(nngraph, points, tmp_path
 def test_tables_standardizing_and_names_of_classes(nngraph, points, flowers, tmp_path):
     ran = nngraph("train", points, "--data", f"{flowers}:target=kind", "--run", tmp_path / "run", "--quiet")
     assert ran.code == 0, ran.err
-    assert "held out, standardized" in ran.out
+    assert "held out, standardized" in " ".join(ran.out.split())  # lines are broken where paths are long
     assert "held-out accuracy 1.0000" in ran.out
     new = tmp_path / "new.csv"
     new.write_text("length,width\n0,10\n2000,1990\n990,1010\n")

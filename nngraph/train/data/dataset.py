@@ -41,6 +41,8 @@ class Dataset:
         One line for people.
     columns : tuple of str
         Names of the features of the only input, where it has names.
+    files : tuple of str
+        Of each sample its own file, if it has one.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Dataset:
     weights: np.ndarray | None = None
     description: str = ""
     columns: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(next(iter(self.inputs.values())))
@@ -275,4 +278,5 @@ def take(data: Dataset, rows: np.ndarray) -> Dataset:
         inputs={key: _rows(array, rows) for key, array in data.inputs.items()},
         targets={key: array[rows] for key, array in data.targets.items()},
         weights=None if data.weights is None else data.weights[rows],
+        files=tuple(data.files[int(row)] for row in rows.flat) if data.files else (),
     )

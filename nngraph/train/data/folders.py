@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,7 +64,7 @@ def load_folders(
     if empty:
         raise DataError(f"{path}: the folder {names(empty[:1])} holds no images; put some there, or remove it")
     labels, classes = encode_labels(targets, f"{path}: its folders", tuple(classes)) if targets else (None, classes)
-    return from_arrays(
+    data = from_arrays(
         {"image": _read_all(path, files, wanted, channels)},
         None if labels is None else {"label": labels},
         name=str(path),
@@ -71,6 +72,7 @@ def load_folders(
         classes=classes,
         description=f"{len(files)} images in folders of {path.name}",
     )
+    return replace(data, files=tuple(file.relative_to(path).as_posix() for file in files))
 
 
 def _size(path: Path, text: str) -> tuple[int, int] | None:

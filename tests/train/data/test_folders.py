@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from nngraph.errors import DataError
+from nngraph.train.data.dataset import take
 from nngraph.train.data.specs import load
 
 Image = pytest.importorskip("PIL.Image")
@@ -36,6 +37,8 @@ def test_a_folder_for_each_class(photos: Path):
         assert data.y.tolist() == [0, 0, 1]
         assert data.x.dtype == np.uint8
         assert np.array_equal(data.x, PIXELS[[1, 0, 2]])  # by name: 10 before 2
+        assert data.files == ("cat/10.PNG", "cat/2.png", "dog/1.bmp")
+        assert take(data, np.array([2, 0])).files == ("dog/1.bmp", "cat/10.PNG")
     assert load(str(photos), classes=("dog", "bird", "cat")).y.tolist() == [2, 2, 0]
     with pytest.raises(DataError, match="its folders: has the label 'cat' at row 0, but the classes are 'dog', 'bird'"):
         load(str(photos), classes=("dog", "bird"))
@@ -69,6 +72,7 @@ def test_images_to_predict(tmp_path: Path):
     data = load(f"{tmp_path}/new", classes=("cat", "dog"), need_targets=False)
     assert np.array_equal(data.x, PIXELS[:1])
     assert not data.targets
+    assert data.files == ("a.png",)
     save(tmp_path / "emu" / "new" / "a.png", PIXELS[1])  # in a folder that is no class of the training
     data = load(f"{tmp_path}/emu", classes=("cat", "dog"), need_targets=False)
     assert np.array_equal(data.x, PIXELS[1:2])
