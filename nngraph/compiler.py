@@ -128,7 +128,10 @@ def run_emit(c: Compilation, stop: str | None) -> None:
         kernels |= dict.fromkeys(copy_kernels(c.plan))
     if c.device == "cuda":
         from nngraph.emit.cuda.source import cuda_source
+        from nngraph.emit.cuda.support import check_families
 
+        assert c.graph
+        check_families(c.schedule, c.graph)
         c.sources = dict(map(cuda_source, kernels))  # compiled when they are first launched
         return
     named = {kernel: kernel_source(kernel) for kernel in kernels}

@@ -164,7 +164,6 @@ class Op:
     resolve: Callable[..., Mapping[str, Any]] | None = None
     flops: Callable[..., Any] | None = None
     onnx: Any = None
-    cuda: Any = None
     samples: tuple[Sample, ...] = ()
     errors: tuple[ErrorSample, ...] | Absent = ()
     view: bool = False

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from nngraph.emit.cuda.source import cuda_source, grid_of
+from nngraph.emit.cuda.support import check_sizes
 from nngraph.ir.graph import Value
 from nngraph.ir.program import Kernel, Plan, Schedule
 from nngraph.machines.binding import Binding, producer, scalars
@@ -56,8 +57,10 @@ class Cuda:
         Raises
         ------
         DeviceError
-            If there is not that much on the device; nothing is allocated then.
+            If there is not that much on the device, or a value is too large for its kernels; nothing is allocated
+            then.
         """
+        check_sizes(schedule, planned.batch)
         return self.memory.reserve(schedule, planned, scratch_bytes(schedule, planned))
 
     def bind(self, schedule: Schedule, planned: Plan, feed: Feed | None = None) -> Binding:

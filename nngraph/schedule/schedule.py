@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from nngraph.errors import DeclarationError
 from nngraph.ir.graph import Graph, Node, Value
 from nngraph.ir.program import PRODUCTS, REDUCTIONS, KernelCall, Operand, Schedule
 from nngraph.ir.types import Shape
@@ -47,6 +48,7 @@ BY_KIND: dict[str, Callable[[Region], list[KernelCall]]] = {
     "matmul": schedule_matmul,
     "convolution": schedule_convolution,
 }
+KERNELS = frozenset([*BY_KERNEL, *BY_KIND, "reduce", "fused"])
 
 
 def schedule(graph: Graph) -> Schedule:
@@ -71,7 +73,19 @@ def schedule(graph: Graph) -> Schedule:
 
 
 def calls_of(node: Node, patterns: Patterns) -> list[KernelCall]:
+    """The calls of one node.
+
+    Raises
+    ------
+    DeclarationError
+        If its op wants kernels that there are none of.
+    """
     kernel = node.op.kernel
+    if kernel is not None and kernel not in KERNELS:
+        raise DeclarationError(
+            f"node '{node.id}' (op '{node.op.name}'): kernel '{kernel}' given, one of {', '.join(sorted(KERNELS))} "
+            "expected; or give the op's record an expr, expand or decompose"
+        )
     if kernel in BY_KERNEL:
         return BY_KERNEL[kernel](node)
     kind, region = region_of(node)

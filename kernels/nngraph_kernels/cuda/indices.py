@@ -6,6 +6,11 @@ so that every result says again how wide it is.
 
 from __future__ import annotations
 
+from typing import Final
+
+# Elements of the largest value: places have 32 bits and a sign, and a loop steps past the end by all of its threads.
+LARGEST: Final = 2**31 - 2**20
+
 
 def narrow(text: str) -> str:
     """What is computed, in 32 bits."""
