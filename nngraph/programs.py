@@ -121,8 +121,13 @@ class Programs:
     def machine(self) -> Machine:
         """What the programs run on."""
         if self._machine is None:
-            self._machine = machine(self.device, self.store, self.cache, self.guard, self.seed)
+            self._machine = machine(self.device, self.store, self.cache, self.guard, self.seed, self.report)
         return self._machine
+
+    def report(self, done: int, count: int) -> None:
+        """Tell whoever wants to know how many kernels are compiled."""
+        if self.on_progress:
+            self.on_progress(done, count)
 
     @property
     def tape(self) -> Any:

@@ -7,7 +7,6 @@ run-time symbols, so that its object loads in a process that never imports Numba
 
 from __future__ import annotations
 
-import importlib.util
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,8 @@ import numba.core.compiler
 import numba.core.registry
 import numba.core.types
 from numba.core.compiler_lock import global_compiler_lock
+
+from nngraph.emit.module import load_module
 
 llvm: Any = llvmlite.binding  # untyped, like all of these
 ir: Any = llvmlite.ir
@@ -52,20 +53,9 @@ def _target_context() -> Any:
     return cpu_target.target_context.subtarget(_internal_codegen=ObjectCodegen("nngraph"))
 
 
-def load_function(path: Path) -> Any:
-    """Return the function that the file at ``path`` defines under the file's own name."""
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"not a Python file: {path}")
-    module = importlib.util.module_from_spec(spec)
-    # Not by the loader, which writes bytecode, and takes what is there for a source as old and as long.
-    exec(compile(path.read_bytes(), path, "exec"), vars(module))  # noqa: S102 the compiler's own source
-    return getattr(module, path.stem)
-
-
 def compile_object(path: Path) -> bytes:
     """Compile the kernel in the file at ``path`` and return its object code."""
-    function = load_function(path)
+    function = getattr(load_module(path), path.stem)
     with global_compiler_lock:
         library = _compile_library(function, path.stem)
         module = library._final_module

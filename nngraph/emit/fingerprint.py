@@ -36,12 +36,12 @@ class Fingerprint:
 
 def toolchain() -> Fingerprint:
     """Return the fingerprint of this process's tools and of the processor that Numba compiles for."""
-    llvmlite = _version_of("llvmlite")
+    llvmlite = version_of("llvmlite")
     target = processor(llvmlite)
     return fingerprint_of(
         {
-            "nngraph": _own_digest(),
-            "numba": _version_of("numba"),
+            "nngraph": own_digest("compile.py", "module.py", "worker.py"),
+            "numba": version_of("numba"),
             "llvmlite": llvmlite,
             "python": f"{sys.implementation.cache_tag}",
             "machine": f"{sys.platform}-{platform.machine()}",
@@ -108,15 +108,15 @@ def _file_digest(path: Path) -> bytes:
     return blake2b(path.read_bytes(), digest_size=16).digest()
 
 
-def _own_digest() -> str:
-    """Return a digest of the files here that decide how a source becomes an object."""
+def own_digest(*names: str) -> str:
+    """Return a digest of files here: those that decide how a source becomes an object."""
     digest = blake2b(digest_size=8)
-    for name in ("compile.py", "worker.py"):
-        digest.update(_file_digest(Path(__file__).with_name(name)))
+    for name in names:
+        digest.update(_file_digest(Path(__file__).parent / name))
     return digest.hexdigest()
 
 
-def _version_of(package: str) -> str:
+def version_of(package: str) -> str:
     """Return a version from the package's own file: importing Numba takes 0.4 s, importlib.metadata 20 ms."""
     spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:

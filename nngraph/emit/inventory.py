@@ -56,6 +56,8 @@ def difference_from(folder: Path, parts: Mapping[str, str]) -> str:
         own = json.loads((folder / PARTS_FILE).read_text())
     except (OSError, ValueError):
         return "a fingerprint that cannot be read"
+    if capability := own.get("capability"):
+        return f"being for CUDA devices of capability {capability}"
     return difference(own, parts)
 
 

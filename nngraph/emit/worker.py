@@ -1,4 +1,4 @@
-"""A process that compiles kernels for another: ``python -m nngraph.emit.worker``.
+"""A process that compiles kernels for another: ``python -m nngraph.emit.worker [cuda CAPABILITY]``.
 
 It reads one JSON line a kernel from its standard input, ``{"path": …}``, and answers each with one line:
 ``{"key": …, "code": …}`` in base 64, or ``{"error": …, "line": …, "traceback": …}``. It ends with its input,
@@ -19,7 +19,7 @@ from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from nngraph.emit.fingerprint import source_key
 
@@ -29,22 +29,44 @@ RETIREMENT_BYTES: Final = 1 << 30  # Numba keeps about 0.4 MB of every kernel
 _WRAPPING: Final = ("Failed in", "Failed at", "During:", "File ", "\x1b")
 
 
+class Compiler(Protocol):
+    """What makes objects of sources."""
+
+    def compile_object(self, path: Path) -> bytes:
+        """The object code of the kernel in a file."""
+        ...
+
+    def warm_up(self) -> None:
+        """Compile nothing in particular, so that all is loaded that every compilation needs."""
+        ...
+
+
 def main() -> None:
     """Answer requests until there are no more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its workers
     answers = os.fdopen(os.dup(1), "w", encoding="ascii")
     os.dup2(2, 1)  # what compilation prints must not mix with the answers
     sys.modules["scipy"] = None  # type: ignore[assignment]  # Numba would import it for BLAS: 0.4 s
-    from nngraph.emit.compile import warm_up
-
+    compiler = _compiler(sys.argv[1:])
     if not select.select([0], [], [], 0)[0]:
-        warm_up()
+        compiler.warm_up()
     with suppress(BrokenPipeError):
         for count, line in enumerate(_requests()):
-            print(json.dumps(_answer(Path(json.loads(line)["path"]))), file=answers, flush=True)
+            print(json.dumps(_answer(Path(json.loads(line)["path"]), compiler)), file=answers, flush=True)
             _collect_garbage(count)
             if _peak_bytes() > RETIREMENT_BYTES:
                 return
+
+
+def _compiler(arguments: list[str]) -> Compiler:
+    """The compiler for this processor, or for CUDA devices of a compute capability."""
+    if not arguments:
+        from nngraph.emit import compile as native
+
+        return native
+    from nngraph.emit.cuda.compile import CudaCompiler
+
+    return CudaCompiler(arguments[1])
 
 
 def _requests() -> Iterator[bytes]:
@@ -61,12 +83,10 @@ def _requests() -> Iterator[bytes]:
         pending += received
 
 
-def _answer(path: Path) -> dict[str, Any]:
-    from nngraph.emit.compile import compile_object
-
+def _answer(path: Path, compiler: Compiler) -> dict[str, Any]:
     try:
         source = path.read_text(encoding="utf-8")
-        code = compile_object(path)
+        code = compiler.compile_object(path)
         return {"key": source_key(source).hex(), "code": b64encode(code).decode("ascii")}
     except Exception as error:  # noqa: BLE001  # whatever it was, the parent tells the user
         line = getattr(getattr(error, "loc", None), "line", None)

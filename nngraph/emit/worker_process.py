@@ -64,15 +64,15 @@ class Worker:
             stream.close()
 
 
-def start_worker(cpu: str, features: str) -> Worker:
-    """Start a process that compiles for a processor, given in LLVM's words.
+def start_worker(cpu: str, features: str, *arguments: str) -> Worker:
+    """Start a process that compiles for a processor, given in LLVM's words; `arguments` are those of the worker.
 
     Its session is its own, so that a Ctrl-C at the terminal reaches this process alone; it finds the same
     modules as this process, whatever the current directory.
     """
     complaints = tempfile.TemporaryFile()  # noqa: SIM115  # the worker's `forget` closes it
     process = subprocess.Popen(
-        [_python(), "-P", "-m", "nngraph.emit.worker"],
+        [_python(), "-P", "-m", "nngraph.emit.worker", *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=complaints,

@@ -36,10 +36,12 @@ class Crew:
     ----------
     cpu, features : str
         The processor to compile for.
+    arguments : str
+        Of the workers, which compile for something else than a processor then.
     """
 
-    def __init__(self, cpu: str, features: str) -> None:
-        self._target = cpu, features
+    def __init__(self, cpu: str, features: str, *arguments: str) -> None:
+        self._target = cpu, features, *arguments
         self._workers: list[Worker] = []
         self._lock = threading.Lock()
 
@@ -146,9 +148,9 @@ def _readable(workers: list[Worker]) -> list[Worker]:
 
 
 @cache
-def crew(cpu: str, features: str) -> Crew:
+def crew(cpu: str, features: str, *arguments: str) -> Crew:
     """Return this process's workers for a target."""
-    members = Crew(cpu, features)
+    members = Crew(cpu, features, *arguments)
     _crews.append(members)
     return members
 

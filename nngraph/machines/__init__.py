@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from nngraph.emit.cache import KernelCache
+from nngraph.emit.cache import KernelCache, Progress
 from nngraph.machines.binding import Machine as Machine
 from nngraph.machines.native import Native
 from nngraph.run.store import Store
 
 
-def machine(device: str, store: Store, cache: KernelCache, guard: bool, seed: int) -> Machine:
-    """The machine for programs over one store of states.
+def machine(device: str, store: Store, cache: KernelCache, guard: bool, seed: int, on_progress: Progress) -> Machine:
+    """The machine for programs over one store of states; `on_progress` is told of kernels that it compiles itself.
 
     Raises
     ------
@@ -19,5 +19,5 @@ def machine(device: str, store: Store, cache: KernelCache, guard: bool, seed: in
     if device == "cuda":
         from nngraph.machines.cuda import Cuda  # numba-cuda, which only this asks for
 
-        return Cuda(store, seed)
+        return Cuda(store, seed, on_progress)
     return Native(store, cache, guard, seed)

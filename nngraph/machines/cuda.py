@@ -13,10 +13,10 @@ from nngraph.emit.cuda.support import check_sizes
 from nngraph.ir.graph import Value
 from nngraph.ir.program import Kernel, Plan, Schedule
 from nngraph.machines.binding import Binding, producer, scalars
+from nngraph.machines.cuda_kernels import CudaKernels
 from nngraph.machines.lines import Line, in_order, scratch_bytes
 from nngraph.run.bind import Places, first_write
 from nngraph.run.cuda.device import Launch, device
-from nngraph.run.cuda.kernels import launchable
 from nngraph.run.cuda.memory import DeviceMemory
 from nngraph.run.cuda.tape import Copy, CudaProgram, CudaTape
 from nngraph.run.feed import NOT_PICKED, WORD, Feed, Gather
@@ -32,6 +32,8 @@ class Cuda:
     store : Store
     seed : int
         Of the windows on images.
+    on_progress : callable
+        Called with the number of kernels compiled so far and in all.
 
     Raises
     ------
@@ -39,9 +41,10 @@ class Cuda:
         If there is no device.
     """
 
-    def __init__(self, store: Store, seed: int) -> None:
+    def __init__(self, store: Store, seed: int, on_progress: Callable[[int, int], None]) -> None:
         self.seed = seed
         self.device = device()
+        self.kernels = CudaKernels(self.device, on_progress)
         self.memory = DeviceMemory(self.device, store)
         self.tape = CudaTape(self.device, self.memory)
         self._there: dict[int, Any] = {}  # device arrays by the number of the host's, while that lives
@@ -85,13 +88,13 @@ class Cuda:
         """Give the arguments of all launches their place on the device."""
         words, _ = pack_arguments([line.slots for line in lines])
         table = self.device.array(words)
-        named = {line.kernel: cuda_source(line.kernel) for line in lines}
-        functions = launchable(dict(named.values()), self.device)
+        named = [cuda_source(line.kernel, tuple(array.dtype.name for array in line.arrays)) for line in lines]
+        functions = self.kernels.of(dict(named))
         common = (*self.memory.views, table, table.view(np.float64), self.tape.words)
         at = 0
         for number, line in enumerate(lines):
             blocks, threads = grid_of(line.kernel, line.integers)
-            function = functions[named[line.kernel][0]]
+            function = functions[named[number][0]]
             program.launches.append(Launch(function, blocks, threads, (*common, at, *line.arrays)))
             program.places[at] = number
             at += len(line.slots)

@@ -53,4 +53,9 @@ def grid(spec: ConvolutionWeightSpec, integers: Sequence[int]) -> tuple[int, int
     """Blocks, and threads of each."""
     pieces, groups, _, depth, columns = integers[:5]
     tiles = tiles_of(spec.dtype, moments=False)
-    return blocks_of(tiles, pieces * groups, depth, columns), tiles[0].threads
+    return blocks_of(tiles, pieces * groups, depth, columns), threads(spec)
+
+
+def threads(spec: ConvolutionWeightSpec) -> int:
+    """Threads of a block."""
+    return tiles_of(spec.dtype, moments=False)[0].threads

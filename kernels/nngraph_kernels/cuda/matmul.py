@@ -45,8 +45,13 @@ def grid(spec: MatmulSpec, layout: Epilogue, integers: Sequence[int]) -> tuple[i
     batches, (M, N) = given["batches"], (getattr(spec, name) or given[name] for name in ("M", "N"))
     tiles = tiles_of(spec.dtype, bool(layout.moments))
     if layout.moments:
-        return max(1, batches * -(-N // tiles[0].columns) * PIECES), tiles[0].threads
-    return blocks_of(tiles, batches, M, N), tiles[0].threads
+        return max(1, batches * -(-N // tiles[0].columns) * PIECES), threads(spec, layout)
+    return blocks_of(tiles, batches, M, N), threads(spec, layout)
+
+
+def threads(spec: MatmulSpec, layout: Epilogue) -> int:
+    """Threads of a block."""
+    return tiles_of(spec.dtype, bool(layout.moments))[0].threads
 
 
 def blocks_of(tiles: Sequence[Tile], batches: int, rows: int, columns: int) -> int:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+
 from nngraph_kernels import tape_layout as layout
 from nngraph_kernels.cuda.target import is_simulated
 
 PARAMETERS = "f4, f8, i4, u1, words, numbers, control, at"
+TABLES = {"words": "int64", "numbers": "float64", "control": "int64"}
 VIEWS = {"float32": ("f4", 4), "float64": ("f8", 8), "int32": ("i4", 4), "bool": ("u1", 1), "uint8": ("u1", 1)}
 FROM_NUMBA = {"float32", "float64", "int32", "int64", "uint8", "uint32", "uint64"}
 FROM_MATH = {
@@ -32,6 +35,11 @@ def module(
     head = [f'"""{title}"""', ""] if title else []
     names = "\n".join([*constants, text])
     return "\n".join([*head, *imports(names), "", *constants, *([""] if constants else []), "", text]) + "\n"
+
+
+def parameter_dtypes() -> tuple[str, ...]:
+    """Of the arrays that every kernel takes; the views of memory are called by NumPy's short names of their types."""
+    return tuple(TABLES.get(name) or np.dtype(name).name for name in PARAMETERS.split(", ")[:-1])
 
 
 def imports(text: str) -> list[str]:

@@ -50,3 +50,7 @@ def matmul_grid(spec: MatmulEpilogueSpec, integers: tuple[int, ...]) -> tuple[in
 def total_grid(spec: MatmulEpilogueSpec, integers: tuple[int, ...]) -> tuple[int, int]:
     """Blocks, and threads of each, for the total of pieces."""
     return long_product.total_grid(spec.product, layout_of(spec), integers)
+
+def matmul_threads(spec: MatmulEpilogueSpec) -> int:
+    """Threads of a block."""
+    return template.threads(spec.product, layout_of(spec))

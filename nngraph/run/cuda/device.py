@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from nngraph.errors import DeviceError
+from nngraph.run.cuda.loaded import Loaded
 from nngraph.run.cuda.simulator import one_shared_array_for_all, simulating
 from nngraph_kernels.cuda.target import SIMULATOR, is_simulated
 from nngraph_kernels.record import record
@@ -103,9 +104,33 @@ class Device:
             self.wait()
             host.reshape(-1)[...] = found
 
-    def compiled(self, function: Any) -> Any:
-        """A function as a kernel."""
-        return self._cuda.jit(function)
+    def compiled(self, function: Any, threads: int) -> Any:
+        """A function as a kernel, whose blocks have at most so many threads: it is compiled when it is first launched.
+
+        It gets no more registers than such a block can have.
+        """
+        return self._cuda.jit(function) if self.simulated else self._cuda.jit(launch_bounds=threads)(function)
+
+    def loaded(self, code: bytes, entry: str, parameters: int) -> Any:
+        """A kernel that was compiled before, or None where it cannot be loaded as it should be.
+
+        Parameters
+        ----------
+        code : bytes
+            A cubin.
+        entry : str
+            The kernel's name in it.
+        parameters : int
+            How many words it takes.
+        """
+        core: Any = import_module("cuda.core")
+        try:
+            kernel = core.ObjectCode.from_cubin(code, name=entry).get_kernel(entry)
+            if kernel.num_arguments != parameters:
+                return None
+        except Exception:  # noqa: BLE001  # whatever it is, the kernel is compiled anew then
+            return None
+        return Loaded(core, kernel)
 
     def step(self, launches: Sequence[Launch]) -> Callable[[], None]:
         """A function that launches all of these, in order: on a device as one graph."""
