@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -13,15 +12,18 @@ from nngraph.emit.cuda.support import check_sizes
 from nngraph.ir.graph import Value
 from nngraph.ir.program import Kernel, Plan, Schedule
 from nngraph.machines.binding import Binding, producer, scalars
+from nngraph.machines.cuda_data import CudaData
 from nngraph.machines.cuda_kernels import CudaKernels
 from nngraph.machines.lines import Line, in_order, scratch_bytes
 from nngraph.run.bind import Places, first_write
 from nngraph.run.cuda.device import Launch, device
 from nngraph.run.cuda.memory import DeviceMemory
+from nngraph.run.cuda.streamed import Source
 from nngraph.run.cuda.tape import Copy, CudaProgram, CudaTape
 from nngraph.run.feed import NOT_PICKED, WORD, Feed, Gather
 from nngraph.run.program import pack_arguments
 from nngraph.run.store import Store
+from nngraph_kernels.cuda.examples import STREAMED
 
 
 class Cuda:
@@ -47,7 +49,7 @@ class Cuda:
         self.kernels = CudaKernels(self.device, on_progress)
         self.memory = DeviceMemory(self.device, store)
         self.tape = CudaTape(self.device, self.memory)
-        self._there: dict[int, Any] = {}  # device arrays by the number of the host's, while that lives
+        self.data = CudaData(self.device)
 
     @property
     def arena(self) -> Any:
@@ -100,44 +102,48 @@ class Cuda:
             at += len(line.slots)
 
     def load(self, value: Value, places: Places, feed: Feed, program: CudaProgram) -> Line:
-        """What brings a batch of an input from the data on the device."""
-        examples, batch, there = feed.arrays[value.name], places.plan.batch, places.address(value)
+        """What brings a batch of an input from the data, on the device or on its way there."""
+        examples, there = feed.arrays[value.name], places.address(value)
+        batch = places.plan.batch
+        program.streamed, source = self.data.streamed(feed, value.name, batch)
+        if isinstance(examples, Gather):
+            return self.gather(examples, there, feed, program, source)
+        n = examples.size // max(1, len(examples))
+        if program.streamed and source:
+            kernel = Kernel("feed", ("load_streamed", value.type.dtype))
+            return Line(kernel, (batch, n), (there, batch, n), (source.there, program.streamed.shift))
+        kernel = Kernel("feed", ("load_batch", value.type.dtype))
         order = self.changing(feed.order, program)
-        if not isinstance(examples, Gather):
-            n = examples.size // max(1, len(examples))
-            kernel = Kernel("feed", ("load_batch", value.type.dtype))
-            return Line(kernel, (batch, n), (there, batch, n), (self.kept(examples), order))
-        rows = NOT_PICKED if examples.rows is None else examples.rows
+        return Line(kernel, (batch, n), (there, batch, n), (self.data.kept(examples), order))
+
+    def gather(self, examples: Gather, there: int, feed: Feed, program: CudaProgram, source: Source | None) -> Line:
+        """What makes a batch of stored examples."""
+        array, rows = examples.array, NOT_PICKED if examples.rows is None else examples.rows
+        picked = int(examples.rows is not None)
+        if program.streamed and source:
+            data, where, picked = source.there, program.streamed.shift, STREAMED
+        else:
+            data, where = self.data.kept(array), self.data.kept(rows)
         count = max(1, len(feed.order) // len(feed.epochs))
         integers = (
-            batch, *examples.shape, int(examples.rows is not None), count, examples.crop, int(examples.flip),
-            self.seed & WORD, self.seed >> 32,
+            program.rows, *examples.shape, picked, count, examples.crop, int(examples.flip), self.seed & WORD,
+            self.seed >> 32,
         )  # fmt: skip
-        arrays = (self.kept(examples.array), order, self.kept(rows), self.changing(feed.epochs, program))
-        return Line(examples.kernel, integers, (there, *integers), (*arrays, *map(self.kept, examples.tables)))
-
-    def kept(self, array: np.ndarray[Any, Any]) -> Any:
-        """An array on the device: one for all programs."""
-        host = array.view(np.uint8) if array.dtype == np.bool_ else array
-        return self.once(array, lambda: self.device.array(host))
-
-    def once(self, array: np.ndarray[Any, Any], make: Callable[[], Any]) -> Any:
-        """What is made for an array of the host, as long as that is there."""
-        if id(array) not in self._there:
-            self._there[id(array)] = make()
-            weakref.finalize(array, self._there.pop, id(array), None)
-        return self._there[id(array)]
+        changing = [self.changing(each, program) for each in (feed.order, feed.epochs)]
+        arrays = (data, changing[0], where, changing[1], *map(self.data.kept, examples.tables))
+        return Line(examples.kernel, integers, (there, *integers), arrays)
 
     def changing(self, array: np.ndarray[Any, Any], program: CudaProgram) -> Any:
         """An array on the device, brought there anew before each run."""
-        found = self.kept(array)
-        program.feed.append((found, array))
+        found = self.data.kept(array)
+        if not any(host is array for _, host in program.feed):
+            program.feed.append((found, array))
         return found
 
     def records(self, schedule: Schedule, places: Places, feed: Feed, program: CudaProgram) -> dict[int, list[Line]]:
         """What leaves scalar outputs in the feed's ring, by the index of the call that it follows."""
         length, columns = feed.ring.shape
-        ring = self.once(feed.ring, lambda: self.device.shared(feed.ring.size, np.float64))
+        ring = self.data.once(feed.ring, lambda: self.device.shared(feed.ring.size, np.float64))
         program.ring = (ring, feed.ring)
         found: dict[int, list[Line]] = {}
         for k, (name, value) in enumerate(scalars(schedule)):

@@ -2,7 +2,9 @@
 
 It takes arrays of its own after the arguments of every kernel: `data`, all numbers of all examples as they are stored;
 `order`, numbers of examples, of which the batch's begin at the cursor of the control block; `rows`, `epochs`, `mean`,
-`factor` and `blank`, as `nngraph_kernels.cpu.examples` has them. Its arguments are the batch and that file's integers.
+`factor` and `blank`, as `nngraph_kernels.cpu.examples` has them. Its arguments are the batch and that file's integers,
+of which `picked` may also be `STREAMED`: only the examples of steps to come are there, in their order, and the first
+of `rows` is how far their places are from the cursor's.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from nngraph_kernels.cuda.text import arguments, element, entry, indent, module
 from nngraph_kernels.examples_reference import computed_in
 
 ARRAYS = ("data", "order", "rows", "epochs", "mean", "factor", "blank")
+STREAMED = 2
 SHARE = 4  # numbers that a thread makes: an example's window is found once for them
 
 
@@ -28,7 +31,11 @@ def source(name: str, spec: ExamplesSpec) -> str:
         "i = share // parts",
         "begin = (share - i * parts) * (SHARE * THREADS)",
         f"number = {entry('order', 'cursor + i')}",
-        f"place = {entry('rows', 'number')} if picked != 0 else number",
+        "place = number",
+        f"if picked == {STREAMED}:",
+        "    place = cursor + i + rows[0]",
+        "elif picked != 0:",
+        f"    place = {entry('rows', 'number')}",
         "down, right, mirrored = int64(0), int64(0), int64(0)",
         "if crop > 0 or flip != 0:",
         "    down, right, mirrored = window(number, epoch, key0, key1, crop)",

@@ -30,6 +30,20 @@ def load_batch(name: str, dtype: str) -> str:
     return module(name, lines, arrays=("data", "order"))
 
 
+def load_streamed(name: str, dtype: str) -> str:
+    """y[i, :] = data[cursor + i + shift[0], :] where only some of the data is there: the rows of steps to come.
+
+    Integers: rows of the batch, elements of a row. Arrays: data, shift.
+    """
+    lines = [
+        *arguments([("y", dtype)], ["rows", "n"]),
+        f"start = (control[{layout.CURSOR}] + shift[0]) * n",
+        "for e in range(cuda.grid(1), rows * n, cuda.gridsize(1)):",
+        f"    {element(dtype, 'y + e')} = {entry('data', 'start + e')}",
+    ]
+    return module(name, lines, arrays=("data", "shift"))
+
+
 def record(name: str, dtype: str) -> str:
     """Adds one number to those of its step: ring[step mod length, column] = value. Array: ring.
 
@@ -65,7 +79,9 @@ def advance(name: str, dtype: str) -> str:
     return module(name, lines, arrays=("progress",))
 
 
-FAMILY: dict[str, Callable[[str, str], str]] = {"load_batch": load_batch, "record": record, "advance": advance}
+FAMILY: dict[str, Callable[[str, str], str]] = {
+    "load_batch": load_batch, "load_streamed": load_streamed, "record": record, "advance": advance,
+}  # fmt: skip
 
 
 def source(name: str, spec: Spec) -> str:
@@ -76,7 +92,7 @@ def source(name: str, spec: Spec) -> str:
 
 def grid(spec: Spec, integers: Sequence[int]) -> tuple[int, int]:
     """Blocks, and threads of each."""
-    if spec[0] != "load_batch":
+    if not spec[0].startswith("load_"):
         return 1, 1
     size, (rows, n) = target(), integers
     return blocks_for(-(-rows * n // size.threads)), size.threads

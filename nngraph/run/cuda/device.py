@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -41,6 +41,19 @@ class About:
     free: float
 
 
+class Event(Protocol):
+    """A point in what a stream has to do."""
+
+    def sync(self) -> None:
+        """Wait for it."""
+
+
+class AtOnce:
+    """What comes after it was done in the simulator, which does everything at once."""
+
+    def sync(self) -> None: ...
+
+
 class Device:
     """A CUDA device, or the simulator: made by `device`."""
 
@@ -49,6 +62,7 @@ class Device:
         self.simulated = is_simulated()
         self.name = "Numba's simulator"
         self._stream: Any = 0
+        self._copies: Any = None
         if self.simulated:
             one_shared_array_for_all()
         else:
@@ -94,8 +108,41 @@ class Device:
 
     def upload(self, block: Any, start: int, host: np.ndarray[Any, Any]) -> None:
         """Copy an array to elements of a device array of the same type, from `start` on."""
+        self._upload(block, start, host, self._stream)
+
+    def _upload(self, block: Any, start: int, host: np.ndarray[Any, Any], stream: Any) -> None:
         if host.size:
-            block[start : start + host.size].copy_to_device(np.ascontiguousarray(host).reshape(-1), stream=self._stream)
+            block[start : start + host.size].copy_to_device(np.ascontiguousarray(host).reshape(-1), stream=stream)
+
+    def room(self) -> float:
+        """Bytes that data may take: of what is free, all but a tenth of the device's memory."""
+        free, total = self.memory()
+        return free - (0 if self.simulated else total / 10)
+
+    def pinned(self, size: int, dtype: Any) -> np.ndarray[Any, Any]:
+        """An array of the host that the device copies from by itself."""
+        return self._cuda.pinned_array(size, dtype)
+
+    def bring(self, block: Any, start: int, host: np.ndarray[Any, Any], after: Event | None) -> Event:
+        """Copy a pinned array to a device array beside what is computed, once `after` has come; when it is there."""
+        if self.simulated:
+            self._upload(block, start, host, 0)
+            return AtOnce()
+        if self._copies is None:
+            self._copies = self._core.create_stream()
+        if after is not None:
+            self._copies.wait(after)
+        self._upload(block, start, host, self._copies)
+        return self._copies.record()
+
+    def hold(self, event: Event) -> None:
+        """Compute nothing more before `event`."""
+        if not self.simulated:
+            self._stream.wait(event)
+
+    def event(self) -> Event:
+        """When all that has been launched so far is done."""
+        return AtOnce() if self.simulated else self._stream.record()
 
     def download(self, block: Any, start: int, host: np.ndarray[Any, Any]) -> None:
         """Copy elements of a device array into an array, and wait for it."""
@@ -148,18 +195,10 @@ class Device:
             for launch in launches:
                 launch.function[launch.blocks, launch.threads, stream](*launch.arguments)
 
-    def mark(self) -> Callable[[], None]:
-        """A function that waits for all that has been launched so far."""
-        return nothing if self.simulated else self._stream.record().sync
-
     def wait(self) -> None:
         """Wait for all that has been launched."""
         if not self.simulated:
             self._stream.sync()
-
-
-def nothing() -> None:
-    """There is nothing to wait for."""
 
 
 @cache

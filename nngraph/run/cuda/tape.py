@@ -15,13 +15,14 @@ from typing import Any, Final
 import numpy as np
 
 from nngraph.errors import DeviceError, ExecutionError
-from nngraph.run.cuda.device import Device, Launch
+from nngraph.run.cuda.device import Device, Event, Launch
 from nngraph.run.cuda.memory import DeviceMemory
+from nngraph.run.cuda.streamed import STEPS, Step, Streamed
 from nngraph.run.program import Segment
 from nngraph.run.tape import Outcome, Reason, Running, nothing
 from nngraph_kernels import tape_layout as layout
 
-AHEAD: Final = 32  # steps that are launched before the first of them is known to be done
+AHEAD: Final = 2 * STEPS  # steps that are launched before the first of them is known to be done
 
 Copy = tuple[int, np.ndarray[Any, Any]]  # an offset in bytes on the device, and an array of the host
 
@@ -45,6 +46,8 @@ class CudaProgram:
         What is brought to the device before every run: arrays that change from run to run.
     ring : (device array, ndarray) or None
         What the program leaves numbers in, and where they belong.
+    streamed : Streamed or None
+        Data that does not fit on the device.
     """
 
     launches: list[Launch]
@@ -55,6 +58,7 @@ class CudaProgram:
     outputs: list[Copy] = field(default_factory=list[Copy])
     feed: list[tuple[Any, np.ndarray[Any, Any]]] = field(default_factory=list[Any])
     ring: tuple[Any, np.ndarray[Any, Any]] | None = None
+    streamed: Streamed | None = None
     step: Callable[[], None] | None = None
 
 
@@ -156,6 +160,8 @@ class CudaReady:
             tape.memory.written()
         tape.device.upload(tape.words, 0, tape.control)
         tape.progress[0] = tape.step
+        for streamed, steps in self._streamed():
+            streamed.begin(steps)
         stopped = self._launch()
         tape.device.wait()
         tape.device.download(tape.words, 0, tape.control)
@@ -176,26 +182,46 @@ class CudaReady:
             device.wait()
             tape.control[layout.ERROR] = 0
 
+    def _streamed(self) -> list[tuple[Streamed, list[Step]]]:
+        """What comes in pieces, with the steps that take it: where their rows begin in the order, and how many."""
+        found: dict[Streamed, list[Step]] = {}
+        cursor = int(self.tape.control[layout.CURSOR])
+        for segment in self._segments:
+            program: CudaProgram = segment.program
+            cursor = segment.cursor if segment.cursor >= 0 else cursor
+            steps = [(cursor + k * program.rows, program.rows) for k in range(segment.steps)]
+            if program.streamed:
+                found.setdefault(program.streamed, []).extend(steps)
+            cursor += segment.steps * program.rows
+        return list(found.items())
+
     def _launch(self) -> bool:
         """Launch all steps, unless the run fails or is stopped; whether it was stopped."""
-        tape, marks, number = self.tape, deque[tuple[int, Callable[[], None]]](), self.first_step
+        tape, marks, number = self.tape, deque[tuple[int, Event]](), self.first_step
         for segment in self._segments:
             if segment.cursor >= 0:
                 tape.device.upload(tape.words, layout.CURSOR, np.array([segment.cursor], np.int64))
             for _ in range(segment.steps):
                 if tape.control[layout.STOP]:
                     return True
-                assert segment.program.step
-                segment.program.step()
+                self._step(segment.program)
                 number += 1
-                marks.append((number, tape.device.mark()))
+                marks.append((number, tape.device.event()))
                 if len(marks) == AHEAD and not self._has_done(*marks.popleft(), segment.program):
                     return False
         return False
 
-    def _has_done(self, number: int, wait: Callable[[], None], program: CudaProgram) -> bool:
+    def _step(self, program: CudaProgram) -> None:
+        assert program.step
+        if program.streamed:
+            program.streamed.before()
+        program.step()
+        if program.streamed:
+            program.streamed.after()
+
+    def _has_done(self, number: int, event: Event, program: CudaProgram) -> bool:
         """Whether the step of this number, which the device is past, was done: no kernel has failed."""
-        wait()
+        event.sync()
         self.tape.control[layout.STEP] = done = self.tape.progress[0]
         self._look(program)
         return done >= number
