@@ -4,21 +4,34 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 
+from nngraph_kernels.cuda.target import ALIGNMENT as DEVICE_ALIGNMENT
+
 ALIGNMENT = 64
 
 
-def aligned(nbytes: int) -> int:
-    """`nbytes` rounded up to whole cache lines."""
-    return (nbytes + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
+def alignment_of(device: str) -> int:
+    """What offsets are multiples of: a cache line, or what a CUDA device reads at once."""
+    return DEVICE_ALIGNMENT if device == "cuda" else ALIGNMENT
+
+
+def aligned(nbytes: int, alignment: int = ALIGNMENT) -> int:
+    """`nbytes` rounded up to where something else may begin."""
+    return (nbytes + alignment - 1) // alignment * alignment
 
 
 class Allocator:
     """Hands out offsets; the arena grows where no free interval is large enough.
 
     Every operation takes logarithmic time in the number of free intervals (but for moving list items).
+
+    Parameters
+    ----------
+    alignment : int
+        What all offsets are multiples of.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, alignment: int = ALIGNMENT) -> None:
+        self.alignment = alignment
         self.nbytes = 0
         self.by_size: list[tuple[int, int]] = []
         self.starts: dict[int, int] = {}
@@ -26,7 +39,7 @@ class Allocator:
 
     def allocate(self, nbytes: int) -> int:
         """The offset of `nbytes` free bytes."""
-        size = aligned(nbytes)
+        size = aligned(nbytes, self.alignment)
         place = bisect_left(self.by_size, (size, -1))
         if place < len(self.by_size):
             found, offset = self.by_size[place]
@@ -46,7 +59,7 @@ class Allocator:
 
     def release(self, offset: int, nbytes: int) -> None:
         """Free what `allocate` gave, joining it to free neighbors."""
-        size = aligned(nbytes)
+        size = aligned(nbytes, self.alignment)
         before = self.ends.get(offset)
         if before is not None:
             self.take(before, offset - before)

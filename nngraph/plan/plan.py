@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from nngraph.ir.graph import Value
 from nngraph.ir.program import KernelCall, Placement, Plan, Schedule
-from nngraph.plan.allocator import Allocator, aligned
+from nngraph.plan.allocator import ALIGNMENT, Allocator, aligned
 from nngraph.plan.lifetimes import Lifetimes, lifetimes
 
 
-def plan(schedule: Schedule, batch: int, threads: int = 1) -> Plan:
+def plan(schedule: Schedule, batch: int, threads: int = 1, alignment: int = ALIGNMENT) -> Plan:
     """The arena for `batch` examples.
 
     Parameters
@@ -17,6 +17,8 @@ def plan(schedule: Schedule, batch: int, threads: int = 1) -> Plan:
     batch : int
     threads : int
         Each has its own scratch region at the end of the arena.
+    alignment : int
+        Of all offsets, in bytes: what suits the machine.
 
     Returns
     -------
@@ -24,18 +26,18 @@ def plan(schedule: Schedule, batch: int, threads: int = 1) -> Plan:
         Linear in the number of calls, but for the search among free intervals.
     """
     lives = lifetimes(schedule)
-    placements, allocator = place(schedule, lives, batch)
+    placements, allocator = place(schedule, lives, batch, alignment)
     sizes = {call.scratch for call in schedule.calls if call.scratch}  # few: equal calls share one
-    scratch = max((aligned(size(batch)) for size in sizes), default=0)
-    before = plan(schedule.preparation, 1, threads) if schedule.preparation else None  # it is of no batch
+    scratch = max((aligned(size(batch), alignment) for size in sizes), default=0)
+    before = plan(schedule.preparation, 1, threads, alignment) if schedule.preparation else None  # it is of no batch
     return Plan(
         batch, threads, max(allocator.nbytes + scratch * threads, before.nbytes if before else 0), placements,
         lives.in_store, tuple(lives.copies), allocator.nbytes, scratch, before,
     )  # fmt: skip
 
 
-def place(schedule: Schedule, lives: Lifetimes, batch: int) -> tuple[dict[Value, Placement], Allocator]:
-    allocator = Allocator()
+def place(schedule: Schedule, lives: Lifetimes, batch: int, alignment: int) -> tuple[dict[Value, Placement], Allocator]:
+    allocator = Allocator(alignment)
     placements: dict[Value, Placement] = {}
     dying: dict[int, list[Value]] = {}
     for value, position in lives.last.items():

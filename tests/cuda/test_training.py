@@ -95,6 +95,13 @@ def test_too_large_is_refused_before_anything_is_allocated(monkeypatch):
     assert model.programs.arena is None
 
 
+def test_values_lie_where_a_device_likes_to_read():
+    planned = {device: perceptron(device).programs.plan("train", 6) for device in ("cpu", "cuda")}
+    offsets = {device: [place.offset for place in p.placements.values()] for device, p in planned.items()}
+    assert any(offset % 256 for offset in offsets["cpu"])
+    assert not any(offset % 256 for offset in [*offsets["cuda"], planned["cuda"].scratch])
+
+
 def test_a_device_that_is_not_known():
     with pytest.raises(ng.NNGraphError, match="device: 'gpu' given, one of cpu, cuda expected"):
         perceptron("gpu")

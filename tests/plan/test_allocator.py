@@ -1,22 +1,22 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nngraph.plan.allocator import ALIGNMENT, Allocator, aligned
+from nngraph.plan.allocator import Allocator, aligned
 
 
-@given(st.lists(st.tuples(st.integers(1, 700), st.integers(0, 30))))
-def test_what_is_held_never_overlaps(requests):
+@given(st.sampled_from([64, 256]), st.lists(st.tuples(st.integers(1, 700), st.integers(0, 30))))
+def test_what_is_held_never_overlaps(alignment, requests):
     """Each request is a number of bytes and how many requests later they are given back."""
-    allocator = Allocator()
+    allocator = Allocator(alignment)
     held: dict[int, list[tuple[int, int]]] = {}
     for now, (nbytes, later) in enumerate(requests):
         for offset, size in held.pop(now, []):
             allocator.release(offset, size)
         offset = allocator.allocate(nbytes)
-        assert offset % ALIGNMENT == 0
-        assert offset + aligned(nbytes) <= allocator.nbytes
+        assert offset % alignment == 0
+        assert offset + aligned(nbytes, alignment) <= allocator.nbytes
         for other, size in (block for blocks in held.values() for block in blocks):
-            assert offset + aligned(nbytes) <= other or other + aligned(size) <= offset
+            assert offset + aligned(nbytes, alignment) <= other or other + aligned(size, alignment) <= offset
         held.setdefault(now + 1 + later, []).append((offset, nbytes))
     for blocks in held.values():
         for offset, size in blocks:

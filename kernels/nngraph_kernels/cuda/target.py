@@ -9,6 +9,7 @@ from typing import Final
 from nngraph_kernels.record import record
 
 SIMULATOR: Final = "NUMBA_ENABLE_CUDASIM"
+ALIGNMENT: Final = 256  # bytes: of values in a device's memory
 
 
 @record

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
@@ -12,8 +12,7 @@ from nngraph.ir.program import Plan, Schedule
 from nngraph.run.bind import Places
 from nngraph.run.cuda.device import Device
 from nngraph.run.store import Store
-
-ALIGNMENT: Final = 256  # bytes: what a device likes to read from
+from nngraph_kernels.cuda.target import ALIGNMENT
 
 
 class DeviceMemory:
