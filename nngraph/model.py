@@ -387,7 +387,7 @@ class Model:
 
     def source(self) -> str:
         """The source of all kernels of a training step, with the nodes that they compute in its comments."""
-        return source_text(scheduled(self.programs.compile(self.main_purpose)))
+        return source_text(scheduled(self.programs.compile(self.main_purpose)), self.programs.device)
 
     def __repr__(self) -> str:
         states = self.programs.store.states.values()

@@ -29,6 +29,20 @@ device_option = click.option(
 seed_option = click.option("--seed", type=click.IntRange(0), help="Of initial parameters, shuffling and dropout.")
 
 
+def only_processor(device: str | None, what: str) -> None:
+    """What is given as --device must be the processor.
+
+    Raises
+    ------
+    OptionError
+        If it is another.
+    """
+    if device not in (None, "cpu"):
+        raise OptionError(
+            f"--device: '{device}' given, but {what} runs kernels of the processor alone; leave --device out"
+        )
+
+
 def load_graph(path: Path) -> Graph:
     """The graph of a model file (JSON), or that a Python file declares.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nngraph.cli.arguments import model_argument
+from nngraph.cli.arguments import device_option, model_argument, only_processor
 from nngraph.cli.compilation import compilation, compiling, json_option
 from nngraph.errors import OptionError
 
@@ -25,6 +25,7 @@ TOP = 25
     "model", short_help="Where a step's time goes, kernel by kernel, and what it would take at the roofline."
 )
 @model_argument
+@device_option
 @compiling
 @click.option("--top", type=click.IntRange(1), default=TOP, show_default=True, help="Rows of the table.")
 @click.option("--trace", type=click.Path(path_type=Path, dir_okay=False), help="Write one step as a Chrome trace, for "
@@ -32,7 +33,7 @@ TOP = 25
 @json_option
 def model(
     model: Path, purpose: str | None, batch: int | None, loss: str | None, dtype: str | None, threads: int | None,
-    seed: int | None, top: int, trace: Path | None, as_json: bool,
+    seed: int | None, device: str | None, top: int, trace: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Time every kernel call of MODEL within its steps, on random inputs.
 
@@ -47,6 +48,7 @@ def model(
     nngraph bench model models/digits_mlp.json --purpose predict --batch 1
     nngraph bench model models/digits_cnn.json --trace step.json
     """
+    only_processor(device, "bench model")
     from nngraph.bench.model import profile
     from nngraph.cli.tables import show_json
     from nngraph.programs import Programs

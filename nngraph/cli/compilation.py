@@ -52,6 +52,7 @@ def compilation(
     threads: int | None = None,
     dtype: str | None = None,
     seed: int | None = None,
+    device: str | None = None,
     verify: bool = False,
 ) -> Compilation:
     """A compilation of the model in a file, of which no stage has run yet; what is not given is the model's."""
@@ -73,7 +74,7 @@ def compilation(
         graph.declaration(), cast("Purpose", chosen), objective, optimizer,
         dtype or training.get("dtype") or "float32",
         training.get("seed", 0) if seed is None else seed,
-        batch or training.get("batch_size") or BATCH, threads or available_cores(), verify,
+        batch or training.get("batch_size") or BATCH, threads or available_cores(), verify, device or "cpu",
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from nngraph.cli.arguments import model_argument
+from nngraph.cli.arguments import device_option, model_argument
 from nngraph.cli.compilation import compilation, compiling, verify_option
 from nngraph.errors import OptionError
 
@@ -25,6 +25,7 @@ NEEDED: Final = {"graph": "fuse", "schedule": "schedule", "memory": "plan", "sou
               "stage, the kernel calls, the plan of the arena, or all kernels' source.")  # fmt: skip
 @click.option("--stop-after", metavar="STAGE", help="Stop after a stage or a pass; its name may be any that the table "
               "of stages shows.")  # fmt: skip
+@device_option
 @compiling
 @verify_option
 def command(model: Path, emit: str | None, stop_after: str | None, verify: bool, **options: Any) -> None:
@@ -35,6 +36,7 @@ def command(model: Path, emit: str | None, stop_after: str | None, verify: bool,
     \b
     nngraph compile models/digits_mlp.json
     nngraph compile models/digits_mlp.json --emit source --purpose predict
+    nngraph compile models/digits_mlp.json --emit source --device cuda
     nngraph compile models/digits_mlp.json --emit graph --stop-after differentiate
     nngraph compile models/digits_mlp.json --emit memory --batch 128
     """
@@ -81,7 +83,8 @@ def show_stages(c: Compilation, stop_after: str | None) -> None:
                 break
         if stop_after == stage.name or stop_after in stage.passes:
             break
-    click.echo(f"{c.declared.graph['name']}: {c.purpose}, {c.dtype}, batch {c.batch}, {plural(c.threads, 'thread')}\n")
+    where = plural(c.threads, "thread") if c.device == "cpu" else c.device
+    click.echo(f"{c.declared.graph['name']}: {c.purpose}, {c.dtype}, batch {c.batch}, {where}\n")
     show_table(("stage", "left", ">time"), rows)
 
 
@@ -116,6 +119,8 @@ def summary(c: Compilation, stage: str) -> str:
         return f"{plural(len(c.schedule.calls), 'call')} of {plural(len(c.schedule.kernels), 'kernel')}{prepared}"
     if stage == "plan" and c.plan:
         return f"an arena of {c.plan.nbytes:,} bytes"
+    if stage == "emit" and c.device == "cuda":
+        return f"{plural(len(c.sources), 'kernel')}, compiled when a program is bound to the device"
     if stage == "emit":
         compiled = sum(c.cache.why(name).startswith("compiled") for name in c.sources)
         return f"{plural(len(c.sources), 'kernel')}: {compiled} compiled, {len(c.sources) - compiled} from the cache"
@@ -148,7 +153,7 @@ def show_calls(c: Compilation, schedule: Schedule) -> None:
     from nngraph.cli.tables import count, plural, show_list
     from nngraph.report.calls import call_rows
 
-    for row in call_rows(schedule, c.batch, c.threads):
+    for row in call_rows(schedule, c.batch, c.threads, c.device):
         click.echo(
             f"{row.number:>4}  {row.family} {row.kernel}  {plural(row.threads, 'thread')}  "
             f"{count(row.flops)} operations  {count(row.traffic)} bytes"
@@ -172,7 +177,7 @@ def show_source(c: Compilation) -> None:
     from nngraph.report.source import source_text
 
     assert c.schedule
-    click.echo(source_text(c.schedule), nl=False)
+    click.echo(source_text(c.schedule, c.device), nl=False)
 
 
 SHOW: Final = {"graph": show_graph, "schedule": show_schedule, "memory": show_memory, "source": show_source}

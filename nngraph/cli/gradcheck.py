@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nngraph.cli.arguments import device_option, only_processor
 from nngraph.cli.compilation import json_option, loss_option
 from nngraph.errors import OptionError
 
@@ -29,10 +30,11 @@ if TYPE_CHECKING:
 @click.option("--seed", type=click.IntRange(0), default=0, help="Of parameters, examples and directions.")
 @click.option("--threads", type=click.IntRange(1), default=1, help="Threads to run on.")
 @loss_option
+@device_option
 @json_option
 def command(
     models: tuple[Path, ...], batch: int, directions: int | None, full: bool, eps: float, atol: float, rtol: float,
-    seed: int, threads: int, loss: str | None, as_json: bool,
+    seed: int, threads: int, loss: str | None, device: str | None, as_json: bool,
 ) -> int:  # fmt: skip
     """Compare the gradients of each MODEL with finite differences, in float64, through its compiled kernels.
 
@@ -45,6 +47,7 @@ def command(
     nngraph gradcheck models/*.json
     nngraph gradcheck models/twenty_line_net.py --full --batch 2
     """
+    only_processor(device, "gradcheck")
     from nngraph.cli.progress import steps_progress
     from nngraph.gradcheck import check_gradients
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nngraph.cli.arguments import model_argument
+from nngraph.cli.arguments import device_option, model_argument
 from nngraph.cli.compilation import compilation, compiling, json_option
 from nngraph.errors import OptionError
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
               "is fullest.")  # fmt: skip
 @click.option("--top", type=click.IntRange(1), default=20, help="How many of the values at the peak --memory lists.")
 @json_option
+@device_option
 @compiling
 def command(model: Path, after: str | None, memory: bool, top: int, as_json: bool, **options: Any) -> None:
     """Look at MODEL, a model file or a Python file that declares a graph. It needs no data, and nothing is trained.
@@ -94,7 +95,7 @@ def show_nodes(c: Compilation, as_json: bool) -> None:
     compile_program(c, "schedule")
     assert lowered is not None
     assert c.schedule is not None
-    rows = node_rows(c.declared, lowered, c.schedule)
+    rows = node_rows(c.declared, lowered, c.schedule, c.device)
     totals = totals_of(c, rows)
     if as_json:
         outputs: Any = c.declared.graph["outputs"]

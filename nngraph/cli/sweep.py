@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from nngraph.cli.arguments import dtype_option
+from nngraph.cli.arguments import device_option, dtype_option
 from nngraph.cli.choices import seeds_of
 from nngraph.cli.training_options import choices_of, training_options
 from nngraph.errors import OptionError
@@ -26,7 +26,9 @@ from nngraph.errors import OptionError
 @click.option("--seed", type=click.IntRange(0), help="Of initial parameters, shuffling and dropout, the same for all, "
               "so that they differ in their wiring alone.  [default: that of each training]")  # fmt: skip
 @dtype_option
-@click.option("--jobs", type=click.IntRange(1), help="Trainings side by side.  [default: as many as cores]")
+@device_option
+@click.option("--jobs", type=click.IntRange(1), help="Trainings side by side.  [default: as many as cores, on a CUDA "
+              "device 1]")  # fmt: skip
 @click.option("--threads", type=click.IntRange(1), help="Threads of each.  [default: the cores shared out]")
 @click.option("--run", type=click.Path(path_type=Path), help="The study's directory; one that is there is gone on "
               "with, or added to.  [default: runs/MODEL-sweep-TIME]")  # fmt: skip

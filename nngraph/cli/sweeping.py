@@ -40,7 +40,7 @@ def sweep(study: Study, whole: Dataset, directory: Path, jobs: int | None, threa
     with ResultsFile(directory) as results:
         pending = results.pending(study)
         write_study(study, directory)
-        jobs = max(1, min(jobs or available_cores(), len(pending)))
+        jobs = max(1, min(jobs or usual_jobs(study), len(pending)))
         introduce(study, models[0], parts, len(pending), jobs)
         failures: dict[Trial, str] = {}
         try:
@@ -60,6 +60,22 @@ def sweep(study: Study, whole: Dataset, directory: Path, jobs: int | None, threa
         lines = "".join(f"{trial}: {message}\n" for trial, message in failures.items())
         raise ExecutionError(f"{lines}{len(failures)} of {len(study.trials)} trainings failed; to try them again, "
                              f"{go_on(directory)}")  # fmt: skip
+
+
+def usual_jobs(study: Study) -> int:
+    """How many trainings there are side by side if nobody says: those on a device would only wait for each other.
+
+    Raises
+    ------
+    DeviceError
+        If the device is not there.
+    """
+    if study.options.get("device", "cpu") == "cpu":
+        return available_cores()
+    from nngraph.run.cuda.device import device
+
+    device()
+    return 1
 
 
 def go_on(directory: Path) -> str:

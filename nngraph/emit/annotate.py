@@ -12,34 +12,37 @@ from typing import Any, Final
 from nngraph.ir.program import KernelCall, Operand, Statement
 
 ARGUMENT: Final = re.compile(r"= (?:pointer|integer|number)\(args, (\d+)|^# args\[(\d+)\]")
+DEVICE_ARGUMENT: Final = re.compile(r"= \(?(?:words|numbers)\[uint64\(at \+ (\d+)\)\]()")
 STATEMENT: Final = re.compile(r"([sv])(\d+)(_\w+)? = ")
-PRODUCT: Final = "def each(acc, "
+PRODUCT: Final = ("def each(acc, ", "def results(acc, ")
 COLUMN: Final = 56  # where comments begin, if the line leaves room
 
 
-def annotated(source: str, call: KernelCall) -> str:
+def annotated(source: str, call: KernelCall, device: str = "cpu") -> str:
     """`source` with a comment behind every line that a node of `call`, or one of its arguments, accounts for."""
     slots = slots_of(call)
     lines: list[str] = []
     for line in source.splitlines():
-        comment = comment_on(line.strip(), call, slots)
+        comment = comment_on(line.strip(), call, slots, device)
         lines.append(f"{line:<{COLUMN}}  # {comment}" if comment else line)
     return "\n".join(lines) + "\n"
 
 
-def comment_on(line: str, call: KernelCall, slots: list[str]) -> str | None:
-    if found := ARGUMENT.search(line):
+def comment_on(line: str, call: KernelCall, slots: list[str], device: str) -> str | None:
+    if found := (DEVICE_ARGUMENT if device == "cuda" else ARGUMENT).search(line):
         slot = int(found[1] or found[2])
         return slots[slot] if slot < len(slots) else None
     if line.startswith(PRODUCT):
         return product_of(call)
-    if (found := STATEMENT.match(line)) and is_statement(call, found[1], int(found[2])):
+    if (found := STATEMENT.match(line)) and is_statement(call, found[1], int(found[2]), device):
         return call.origins[int(found[2])]
     return None
 
 
-def is_statement(call: KernelCall, prefix: str, number: int) -> bool:
-    """Whether a variable stands for a statement: in a product's epilogue `s0` is a number."""
+def is_statement(call: KernelCall, prefix: str, number: int, device: str) -> bool:
+    """Whether a variable stands for a statement: in a product's epilogue `s0` is a number, on a device `v0` is one."""
+    if device == "cuda":
+        return number < len(call.origins) and prefix == "s"
     return number < len(call.origins) and (prefix == "v" or call.kernel.family != "matmul")
 
 

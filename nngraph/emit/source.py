@@ -43,6 +43,15 @@ WRITERS: dict[str, Callable[[str, Any], str]] = {
 PLACEHOLDER = "ng_kernel"
 
 
+def writer_for(device: str) -> Callable[[Kernel], tuple[str, str]]:
+    """What writes the kernels for a device: ``writer(kernel) -> (name, text)``."""
+    if device == "cuda":
+        from nngraph.emit.cuda.source import cuda_source  # its templates are read where they are asked for alone
+
+        return cuda_source
+    return kernel_source
+
+
 @cache
 def kernel_source(kernel: Kernel) -> tuple[str, str]:
     """The name of `kernel`'s function, which holds a hash of its text, and the text of its module."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nngraph.emit.source import kernel_source
+from nngraph.emit.source import writer_for
 from nngraph.ir.program import Operand, Schedule
 from nngraph.ir.types import evaluate
 from nngraph.run.bind import worth_sharing
@@ -32,11 +32,12 @@ class CallRow:
     traffic: int
 
 
-def call_rows(schedule: Schedule, batch: int, threads: int) -> list[CallRow]:
+def call_rows(schedule: Schedule, batch: int, threads: int, device: str = "cpu") -> list[CallRow]:
     """The calls in order, with what each does at a batch size."""
+    write = writer_for(device)
     return [
         CallRow(
-            number, kernel_source(call.kernel)[0], call.kernel.family,
+            number, write(call.kernel)[0], call.kernel.family,
             threads if threads > 1 and worth_sharing(call, batch) else 1, call.nodes,
             tuple(map(name_of, call.outputs)), tuple(map(name_of, call.inputs)),
             evaluate(call.flops, batch), evaluate(call.traffic, batch),

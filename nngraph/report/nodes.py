@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from math import prod
 
-from nngraph.emit.source import kernel_source
+from nngraph.emit.source import writer_for
 from nngraph.ir.declaration import INPUT, Declared
 from nngraph.ir.graph import Graph, Node, State
 from nngraph.ir.program import Schedule
@@ -49,7 +49,7 @@ class NodeRow:
     calls: tuple[int, ...]
 
 
-def node_rows(declared: Declared, lowered: Graph, schedule: Schedule) -> list[NodeRow]:
+def node_rows(declared: Declared, lowered: Graph, schedule: Schedule, device: str = "cpu") -> list[NodeRow]:
     """The declared nodes in order.
 
     Parameters
@@ -59,7 +59,10 @@ def node_rows(declared: Declared, lowered: Graph, schedule: Schedule) -> list[No
         What `lower` made of it: of its nodes `x` and ``x/...`` belong to the declared node `x`.
     schedule : Schedule
         Of any program of it.
+    device : {"cpu", "cuda"}
+        Whose kernels are named.
     """
+    names = {call.kernel: writer_for(device)(call.kernel)[0] for call in schedule.calls}
     ids = declared.nodes
     nodes: dict[str, list[Node]] = {id: [] for id in ids}
     states: dict[str, list[State]] = {id: [] for id in ids}
@@ -74,7 +77,8 @@ def node_rows(declared: Declared, lowered: Graph, schedule: Schedule) -> list[No
         for owner in dict.fromkeys(owner_of(id, ids) for id in call.nodes):
             if owner is not None:
                 calls[owner].append(number)
-    return [row(declared, id, nodes[id], states[id], calls[id], schedule) for id in ids]
+    named = [names[call.kernel] for call in schedule.calls]
+    return [row(declared, id, nodes[id], states[id], calls[id], named) for id in ids]
 
 
 def owner_of(id: str, declared: Iterable[str]) -> str | None:
@@ -87,12 +91,13 @@ def owner_of(id: str, declared: Iterable[str]) -> str | None:
 
 
 def row(
-    declared: Declared, id: str, nodes: list[Node], states: list[State], calls: list[int], schedule: Schedule
+    declared: Declared, id: str, nodes: list[Node], states: list[State], calls: list[int], named: list[str]
 ) -> NodeRow:
+    """One node; `named` are the kernels of all calls."""
     given = declared.nodes[id]
     parameters = [state for state in states if state.kind == "parameter"]
     statistics = [state for state in states if state.kind == "statistic"]
-    names = dict.fromkeys(kernel_source(schedule.calls[number].kernel)[0] for number in calls)
+    names = dict.fromkeys(named[number] for number in calls)
     return NodeRow(
         id, given["op"], tuple(declared.pred[id]), given.get("type", ""),
         count(parameters), count([state for state in parameters if not state.trainable]), count(statistics),

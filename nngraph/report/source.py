@@ -6,21 +6,21 @@ from collections.abc import Mapping
 from textwrap import wrap
 
 from nngraph.emit.annotate import annotated, describe
-from nngraph.emit.source import kernel_source
+from nngraph.emit.source import writer_for
 from nngraph.ir.program import Kernel, KernelCall, Schedule
 
 WIDTH = 108
 
 
-def source_text(schedule: Schedule) -> str:
-    """The source of every kernel of `schedule`, in the order of their first calls.
+def source_text(schedule: Schedule, device: str = "cpu") -> str:
+    """The source of every kernel of `schedule` for a device, in the order of their first calls.
 
     A kernel is written once, however many calls it serves; the comments in its body name the values of the first.
     """
     calls = calls_by_kernel(schedule)
-    parts = [f"# preparation of {source_text(schedule.preparation)[2:]}"] if schedule.preparation else []
+    parts = [f"# preparation of {source_text(schedule.preparation, device)[2:]}"] if schedule.preparation else []
     parts += [overview(schedule, calls)]
-    parts += [kernel_text(kernel, numbered) for kernel, numbered in calls.items()]
+    parts += [kernel_text(kernel, numbered, device) for kernel, numbered in calls.items()]
     return "\n\n".join(parts)
 
 
@@ -37,16 +37,16 @@ def overview(schedule: Schedule, calls: Mapping[Kernel, Mapping[int, KernelCall]
     return f"# graph {schedule.graph.name}: {count} calls of {kernels} kernels\n"
 
 
-def kernel_text(kernel: Kernel, calls: Mapping[int, KernelCall]) -> str:
+def kernel_text(kernel: Kernel, calls: Mapping[int, KernelCall], device: str) -> str:
     """One kernel: the note, then its module with comments."""
-    name, source = kernel_source(kernel)
+    name, source = writer_for(device)(kernel)
     first = next(iter(calls))
     lines = ["#" * WIDTH, f"# {name}, a {kernel.family} kernel"]
     for number, call in calls.items():
         lines += call_note(number, call)
     if len(calls) > 1:
         lines += ["#", f"# Comments below are those of call {first}."]
-    return "\n".join(lines) + "\n\n" + annotated(source, calls[first])
+    return "\n".join(lines) + "\n\n" + annotated(source, calls[first], device)
 
 
 def call_note(number: int, call: KernelCall) -> list[str]:
