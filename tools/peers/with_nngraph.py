@@ -27,7 +27,8 @@ class Trainer:
         self.task = task
         graph = ng.load(task.folder / "network.json")
         self.model = ng.compile(
-            graph, loss=task.loss, optimizer=task.optimizer, dtype=task.dtype, threads=task.threads
+            graph, loss=task.loss, optimizer=task.optimizer, dtype=task.dtype, threads=task.threads,
+            device=task.variant or "cpu",
         )  # fmt: skip
         self.model.set_parameters(task.parameters)
 

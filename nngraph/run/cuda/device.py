@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import cache
@@ -194,6 +195,27 @@ class Device:
         with simulating() if self.simulated else nullcontext():
             for launch in launches:
                 launch.function[launch.blocks, launch.threads, stream](*launch.arguments)
+
+    def seconds(self, launch: Callable[[], None]) -> float:
+        """How long the device is at work on what `launch` launches, by its own clock."""
+        if self.simulated:
+            begun = time.perf_counter()
+            launch()
+            return time.perf_counter() - begun
+        timed = import_module("cuda.core").EventOptions(enable_timing=True)
+        start = self._stream.record(options=timed)
+        launch()
+        end = self._stream.record(options=timed)
+        end.sync()
+        return (end - start) / 1e3
+
+    def cache_bytes(self) -> int:
+        """Size of the cache that all of the device shares."""
+        return 0 if self.simulated else int(self._core.properties.l2_cache_size)
+
+    def copy(self, target: Any, source: Any) -> None:
+        """Copy a device array to another one of its size."""
+        target.copy_to_device(source, stream=self._stream)
 
     def wait(self) -> None:
         """Wait for all that has been launched."""
