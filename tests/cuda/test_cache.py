@@ -130,7 +130,8 @@ class Picky:
         return f"compiled for {threads} threads"
 
 
-def test_what_the_device_does_not_load_is_compiled():
+def test_what_the_device_does_not_load_is_compiled(monkeypatch):
+    monkeypatch.setattr("nngraph.run.cuda.kernels.COMPILED", {})  # which other tests use too
     (gather, record) = sources()
     found = {gather: CudaObject("gather", 50, b"good"), record: CudaObject("record", 57, b"bad")}
     kernels = CudaKernels(Picky(), lambda done, count: None, Disk(found))  # type: ignore[arg-type]

@@ -51,6 +51,7 @@ def total_grid(spec: MatmulEpilogueSpec, integers: tuple[int, ...]) -> tuple[int
     """Blocks, and threads of each, for the total of pieces."""
     return long_product.total_grid(spec.product, layout_of(spec), integers)
 
+
 def matmul_threads(spec: MatmulEpilogueSpec) -> int:
     """Threads of a block."""
     return template.threads(spec.product, layout_of(spec))
