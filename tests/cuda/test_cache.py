@@ -74,11 +74,14 @@ def test_a_source_says_what_it_is_compiled_for():
     assert cuda_source(RECORD)[0] != name
 
 
-def test_a_word_is_a_word_and_an_array_is_seven():
-    class There:
-        dtype = np.dtype(np.float32)
-        __cuda_array_interface__ = {"shape": (6,), "data": (4096, False)}  # noqa: RUF012
+class There:
+    """An array on a device, as Numba has them."""
 
+    shape, dtype = (6,), np.dtype(np.float32)
+    device_ctypes_pointer = ctypes.c_void_p(4096)
+
+
+def test_a_word_is_a_word_and_an_array_is_seven():
     words = words_of([There(), 9])
     assert words[:-1] == [0, 0, 6, 4, 4096, 6, 4]
     assert isinstance(words[-1], ctypes.c_int64)
@@ -103,9 +106,12 @@ def test_a_loaded_kernel_is_launched_on_the_stream_of_a_graph():
         stream = "inner"
 
     core = Core()
-    Loaded(core, "kernel")[7, 256, "outer"]()
-    Loaded(core, "kernel")[7, 256, Graph()]()
-    assert core.launched == [("outer", (7, 256), "kernel"), ("inner", (7, 256), "kernel")]
+    Loaded(core, "kernel", 7)[7, 256, "outer"](There())
+    Loaded(core, "kernel", 7)[7, 256, Graph()](There())
+    assert [given[:3] for given in core.launched] == [("outer", (7, 256), "kernel"), ("inner", (7, 256), "kernel")]
+    assert all(len(given) == 3 + 7 for given in core.launched)
+    with pytest.raises(ValueError, match="a kernel takes 8 words, 7 given"):
+        Loaded(core, "kernel", 8)[7, 256, "outer"](There())
 
 
 class Disk:

@@ -19,18 +19,23 @@ class Loaded:
     core : module
         ``cuda.core``.
     kernel : cuda.core.Kernel
+    parameters : int
+        How many words it takes.
     """
 
-    def __init__(self, core: Any, kernel: Any) -> None:
-        self._core, self._kernel = core, kernel
+    def __init__(self, core: Any, kernel: Any, parameters: int) -> None:
+        self._core, self._kernel, self._parameters = core, kernel, parameters
 
     def __getitem__(self, configuration: tuple[int, int, Any]) -> Callable[..., None]:
         blocks, threads, stream = configuration
         config = self._core.LaunchConfig(grid=blocks, block=threads)
 
         def launch(*arguments: Any) -> None:
+            words = words_of(arguments)
+            if len(words) != self._parameters:  # it would read what is not there
+                raise ValueError(f"a kernel takes {self._parameters} words, {len(words)} given")
             # Of a graph that is being taken down it is the stream that is launched on.
-            self._core.launch(getattr(stream, "stream", stream), config, self._kernel, *words_of(arguments))
+            self._core.launch(getattr(stream, "stream", stream), config, self._kernel, *words)
 
         return launch
 
@@ -42,7 +47,6 @@ def words_of(arguments: Sequence[Any]) -> list[Any]:
         if isinstance(argument, int):
             words.append(ctypes.c_int64(argument))
             continue
-        about = argument.__cuda_array_interface__
-        (size,), nbytes = about["shape"], argument.dtype.itemsize
-        words += [0, 0, size, nbytes, about["data"][0], size, nbytes]
+        (size,), nbytes = argument.shape, argument.dtype.itemsize
+        words += [0, 0, size, nbytes, argument.device_ctypes_pointer.value, size, nbytes]
     return words
