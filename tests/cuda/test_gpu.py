@@ -7,6 +7,9 @@ import pytest
 
 import nngraph as ng
 from nngraph.errors import DeviceError
+from nngraph.machines.cuda_kernels import CudaKernels
+from nngraph.run.cuda import streamed
+from nngraph.run.cuda.device import Device
 from nngraph.train import data
 from tests import compiled
 from tests.cuda import simulated
@@ -52,6 +55,48 @@ def test_a_network_trains_as_on_the_processor(name):
     x, y = rng.normal(size=(48, *shape)), rng.integers(0, 10, 48)
     histories = [model.fit(x, y, epochs=1, batch_size=16, progress=False) for model in models]
     np.testing.assert_allclose(histories[1]["loss"], histories[0]["loss"], rtol=1e-3)
+
+
+def trained():
+    """A small training, with convolutions, dropout and validation."""
+    g = ng.Graph("small")
+    h = g.relu(g.batch_norm(g.conv2d(g.input("image", shape=(8, 8, 3)), 8, 3, bias=False)))
+    g.output(g.linear(g.dropout(g.global_average_pool(h), 0.25), 4))
+    model = ng.compile(g, loss="cross_entropy", optimizer=ng.Adam(0.01), seed=0, device="cuda")
+    rng = np.random.default_rng(0)
+    images = data.from_arrays(rng.integers(0, 256, (203, 8, 8, 3)).astype(np.uint8), rng.integers(0, 4, 203))
+    model.fit(
+        images, epochs=3, batch_size=16, validation=0.2, standardize=True, augment={"crop": 1, "flip": True},
+        progress=False,
+    )  # fmt: skip
+    return model
+
+
+def assert_same(one, other):
+    for name, array in one.parameters().items():
+        np.testing.assert_array_equal(other.parameters()[name], array, err_msg=name)
+
+
+def test_kernels_from_disk_do_what_numbas_own_do(tmp_path, monkeypatch):
+    monkeypatch.setenv("NNGRAPH_CACHE_DIR", str(tmp_path))
+    loaded = []
+    load = Device.loaded
+    monkeypatch.setattr(Device, "loaded", lambda *given: loaded.append(load(*given)) or loaded[-1])
+    models = [trained(), trained()]  # compiled, and found
+    assert loaded
+    assert None not in loaded
+    assert not models[0].programs.machine.kernels._cache.complaint
+    monkeypatch.setattr(CudaKernels, "_loaded", lambda *given: {})
+    assert_same(models[0], trained())
+    assert_same(*models)
+
+
+def test_data_in_chunks_are_the_same_to_the_bit(monkeypatch):
+    resident = trained()
+    monkeypatch.setattr(Device, "room", lambda self: 0.0)
+    assert_same(resident, trained())
+    monkeypatch.setattr(streamed, "STEPS", 2)
+    assert_same(resident, trained())
 
 
 def test_runs_are_equal_to_the_bit():

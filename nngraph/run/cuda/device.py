@@ -200,7 +200,8 @@ class Device:
             begun = time.perf_counter()
             launch()
             return time.perf_counter() - begun
-        timed = import_module("cuda.core").EventOptions(enable_timing=True)
+        options: Any = import_module("cuda.core").EventOptions
+        timed = options(**{"timing_enabled" if hasattr(options, "timing_enabled") else "enable_timing": True})
         start = self._stream.record(options=timed)
         launch()
         end = self._stream.record(options=timed)
