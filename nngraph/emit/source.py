@@ -11,6 +11,7 @@ from nngraph.emit.columns import columns_source
 from nngraph.emit.matmul import matmul_source
 from nngraph.emit.memory import channel_totals_source, memory_source, mixed_sums_source
 from nngraph.emit.rows import rows_source
+from nngraph.errors import CompilationError
 from nngraph.ir.program import Kernel
 from nngraph_kernels.cpu import depthwise, depthwise_backward, pooling
 from nngraph_kernels.cpu.channel_sums import source as channel_sums_source
@@ -55,6 +56,8 @@ def writer_for(device: str) -> Callable[[Kernel], tuple[str, str]]:
 @cache
 def kernel_source(kernel: Kernel) -> tuple[str, str]:
     """The name of `kernel`'s function, which holds a hash of its text, and the text of its module."""
+    if kernel.narrow:
+        raise CompilationError(f"kernel '{kernel.family}': numbers of 16 bits are stored on CUDA devices only")
     module = WRITERS[kernel.family](PLACEHOLDER, kernel.spec)
     name = "ng_" + hashlib.sha256(module.encode()).hexdigest()[:20]
     return name, module.replace(PLACEHOLDER, name)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from nngraph.ir.op import Op
-from nngraph.ir.types import TensorType
+from nngraph.ir.types import ITEM_SIZE, TensorType, evaluate
 from nngraph_kernels.record import record
 
 EMPTY: Mapping[str, Any] = {}
@@ -17,13 +17,33 @@ EMPTY: Mapping[str, Any] = {}
 
 @record(eq=False)
 class Value:
-    """One result of a node, or an input or state of the graph. Compared by identity; names are unique."""
+    """One result of a node, or an input or state of the graph. Compared by identity; names are unique.
+
+    Attributes
+    ----------
+    name : str
+    type : TensorType
+        What its numbers are wherever something is computed of them.
+    narrow : str
+        "bfloat16" or "float16": its numbers, of float32, are rounded to that as soon as they are made, and lie in
+        memory so; "": neither.
+    """
 
     name: str
     type: TensorType
+    narrow: str = ""
 
     def __repr__(self) -> str:
-        return f"%{self.name}: {self.type}"
+        return f"%{self.name}: {self.type}" + (f" as {self.narrow}" if self.narrow else "")
+
+    @property
+    def item_size(self) -> int:
+        """Bytes of an element in memory."""
+        return ITEM_SIZE[self.narrow or self.type.dtype]
+
+    def nbytes(self, batch: int) -> int:
+        """Bytes in memory."""
+        return evaluate(self.type.size, batch) * self.item_size
 
 
 @record(eq=False)
@@ -52,7 +72,8 @@ class State:
     name : str
         ``<node>.<parameter>`` for a parameter, ``<optimizer state>/<parameter>`` for a moment.
     kind : str
-        "parameter", "moment", "statistic", "step" or "constant"; "prepared" for what a graph's preparation makes.
+        "parameter", "moment", "statistic", "step", "scale" (of the loss) or "constant"; "prepared" for what a graph's
+        preparation makes.
     old, new : Value
         What a step reads, and what it leaves for the next one (the same value when nothing updates it).
     trainable : bool

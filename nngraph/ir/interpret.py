@@ -9,6 +9,7 @@ import numpy as np
 
 from nngraph.ir.graph import Graph, Node, Value
 from nngraph.ir.types import BATCH, Batch, evaluate
+from nngraph_kernels.storage_reference import stored
 
 
 def interpret(
@@ -50,7 +51,7 @@ def prepared(graph: Graph, states: Mapping[str, np.ndarray]) -> dict[str, np.nda
 
 
 def run(nodes: tuple[Node, ...], environment: dict[Value, np.ndarray], batch: int) -> None:
-    """Compute `nodes` in order, each result of exactly the type that it declares."""
+    """Compute `nodes` in order, each result of exactly the type that it declares; what is narrow is rounded at once."""
     for node in nodes:
         arguments = [environment[value] for value in node.inputs]
         if inner := node.attributes.get("graph"):
@@ -61,7 +62,7 @@ def run(nodes: tuple[Node, ...], environment: dict[Value, np.ndarray], batch: in
             array = np.asarray(result).astype(value.type.dtype, copy=False)
             if array.shape != value.type.numpy_shape(batch):
                 raise ValueError(f"node '{node.id}': computed shape {array.shape}, inferred {value.type}")
-            environment[value] = array
+            environment[value] = stored(array, value.narrow) if value.narrow else array
 
 
 def apply(node: Node, arguments: list[np.ndarray], batch: int) -> tuple[np.ndarray, ...]:

@@ -147,23 +147,33 @@ class Kernel:
 
     There is one object for each family and specification, so that kernels compare and hash by identity: schedules
     of many thousand calls look theirs up again and again.
+
+    Attributes
+    ----------
+    family : str
+    spec : object
+        What is computed.
+    narrow : tuple of str
+        For each output, then each input, that all calls have, then for a list of further inputs together: "bfloat16"
+        or "float16" where float32 numbers lie in memory so, "" elsewhere. Empty if nothing is narrow.
     """
 
-    __slots__ = ("family", "spec")
-    known: ClassVar[dict[tuple[str, Any], Any]] = {}
+    __slots__ = ("family", "narrow", "spec")
+    known: ClassVar[dict[tuple[str, Any, tuple[str, ...]], Any]] = {}
     family: str
     spec: Any
+    narrow: tuple[str, ...]
 
-    def __new__(cls, family: str, spec: Any) -> Self:
-        found = cls.known.get((family, spec))
+    def __new__(cls, family: str, spec: Any, narrow: tuple[str, ...] = ()) -> Self:
+        found = cls.known.get((family, spec, narrow))
         if found is None:
             fresh = super().__new__(cls)
-            fresh.family, fresh.spec = family, spec
-            found = cls.known.setdefault((family, spec), fresh)
+            fresh.family, fresh.spec, fresh.narrow = family, spec, narrow
+            found = cls.known.setdefault((family, spec, narrow), fresh)
         return found
 
     def __repr__(self) -> str:
-        return f"Kernel({self.family}, {self.spec})"
+        return f"Kernel({self.family}, {self.spec}{f', {self.narrow}' if self.narrow else ''})"
 
 
 @record

@@ -20,12 +20,15 @@ class Pass:
     ----------
     predicts : bool
         Whether it is for prediction alone, whose parameters stay as they are from call to call.
+    storage : str
+        "bfloat16" or "float16" if it is for programs that store numbers so, alone.
     """
 
     name: str
     summary: str
     run: Callable[[Graph], Graph]
     predicts: bool = False
+    storage: str = ""
 
 
 def rewrite(graph: Graph, rules: dict[str, Rule]) -> Graph:

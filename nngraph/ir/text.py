@@ -36,7 +36,7 @@ def format_node(node: Node) -> list[str]:
 
 
 def format_value(value: Value) -> str:
-    return f"%{value.name}: {value.type}"
+    return repr(value)
 
 
 def format_attribute(item: Any) -> str:

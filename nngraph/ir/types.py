@@ -8,7 +8,9 @@ from nngraph_kernels.record import record
 
 FLOATS = ("float32", "float64")
 DTYPES = (*FLOATS, "int32", "bool")
-ITEM_SIZE = {"float32": 4, "float64": 8, "int32": 4, "bool": 1}
+# How float32 numbers are kept between kernels, by the names that users give: "" as they are.
+PRECISIONS = {"full": "", "mixed": "bfloat16", "bfloat16": "bfloat16", "float16": "float16"}
+ITEM_SIZE = {"float32": 4, "float64": 8, "int32": 4, "bool": 1, "bfloat16": 2, "float16": 2}
 
 
 @record

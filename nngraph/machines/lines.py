@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from nngraph.emit.cuda.matmul import layout_of
+from nngraph.emit.cuda.matmul import factors_of, layout_of
 from nngraph.ir.program import FULL, Kernel, KernelCall, MatmulEpilogueSpec, Plan, Schedule, Statement
 from nngraph.ir.types import ITEM_SIZE, evaluate
 from nngraph.run.bind import Places, copy_kernel, copy_slots, slots_of
@@ -89,21 +89,25 @@ def in_pieces(line: Line, pieces: int, scratch: int) -> list[Line]:
     given = dict(zip([name for name, _ in pointers] + names, map(int, line.slots), strict=False))
     sums = MatmulEpilogueSpec(product, (), (product.dtype,), (Statement("product", FULL, product.dtype),), (0,), 0)
     size, item = given["M"] * given["N"], ITEM_SIZE[product.dtype]
+    narrow = line.kernel.narrow
+    factors = factors_of(spec, narrow)
+    own = ("", *narrow[len(spec.outputs) :][:2]) if narrow else ()
     depth, rest = divmod(given["K"], pieces)
     steps = given["a_row"] if product.transpose_a else 1, 1 if product.transpose_b else given["b_row"]
 
     def part(first: int, count: int, k: int) -> Line:
-        places = (given[name] + first * depth * step * item for name, step in zip("ab", steps, strict=True))
+        apart = (first * depth * step * ITEM_SIZE[lies] for step, lies in zip(steps, factors, strict=True))
+        places = (given[name] + bytes for name, bytes in zip("ab", apart, strict=True))
         integers = (
             count, given["M"], given["N"], k, given["a_row"], given["b_row"], *(k * step for step in steps),
             size, given["N"],
         )  # fmt: skip
         slots = (scratch + first * size * item, *places, 0, *integers)
-        return Line(Kernel("matmul", sums), integers, slots, origin=line.origin)
+        return Line(Kernel("matmul", sums, own), integers, slots, origin=line.origin)
 
     total = {**given, "a": scratch, "K": pieces + bool(rest)}
     slots = (*(total[name] for name, _ in pointers), *(total[name] for name in names))
     slots += line.slots[len(slots) :]
     integers = tuple(total[name] for name in names)
     lines = [part(0, pieces, depth), *([part(pieces, 1, rest)] if rest else [])]
-    return [*lines, Line(Kernel("product_total", spec), integers, slots, origin=line.origin)]
+    return [*lines, Line(Kernel("product_total", spec, narrow), integers, slots, origin=line.origin)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from nngraph.ir.rewrite import Pass
 from nngraph.optimize.canonicalize import canonicalize
 from nngraph.optimize.decompose import decompose
@@ -12,9 +14,11 @@ from nngraph.optimize.fuse import fuse
 from nngraph.optimize.merge_scaled_sums import merge_scaled_sums
 from nngraph.optimize.mix_cotangents import mix_cotangents
 from nngraph.optimize.mix_into_depthwise import mix_into_depthwise
+from nngraph.optimize.narrow import narrow
 from nngraph.optimize.prepare import prepare
 from nngraph.optimize.reuse_channel_sums import reuse_channel_sums
 from nngraph.optimize.share_subexpressions import share_subexpressions
+from nngraph_kernels.storage_reference import STORAGE
 
 PASSES: tuple[Pass, ...] = (
     Pass("mix_into_depthwise", "normalize, mix and rectify on the way into depthwise convolutions", mix_into_depthwise),
@@ -29,9 +33,20 @@ PASSES: tuple[Pass, ...] = (
     Pass("fold_scales", "multiply factors of a product's channels into its weights", fold_scales, predicts=True),
     Pass("prepare", "take out what is the same for every batch, to be computed once", prepare, predicts=True),
     Pass("fuse", "merge elementwise ops into each other, reductions and products", fuse),
+    *(
+        Pass(
+            f"narrow_to_{storage}",
+            f"keep activations and their cotangents as {storage}",
+            partial(narrow, storage=storage),
+            storage=storage,
+        )
+        for storage in STORAGE
+    ),
 )
 
 
-def passes_for(purpose: str) -> tuple[Pass, ...]:
-    """Those that a program for `purpose` goes through."""
-    return tuple(step for step in PASSES if purpose == "predict" or not step.predicts)
+def passes_for(purpose: str, storage: str = "") -> tuple[Pass, ...]:
+    """Those that a program for `purpose` goes through, which keeps numbers of 16 bits if `storage` says which."""
+    return tuple(
+        step for step in PASSES if (purpose == "predict" or not step.predicts) and step.storage in ("", storage)
+    )

@@ -44,11 +44,11 @@ def place(schedule: Schedule, lives: Lifetimes, batch: int, alignment: int) -> t
         dying.setdefault(position, []).append(value)
 
     def put(value: Value, offset: int) -> None:
-        nbytes = value.type.nbytes(batch)
+        nbytes = value.nbytes(batch)
         placements[value] = Placement(offset, nbytes, lives.first[value], lives.last[value])
 
     for value in schedule.graph.inputs:
-        put(value, allocator.allocate(value.type.nbytes(batch)))
+        put(value, allocator.allocate(value.nbytes(batch)))
     for position, call in enumerate(schedule.calls):
         taken = reuse(call, position, lives, placements)
         for operand in call.outputs:
@@ -57,7 +57,7 @@ def place(schedule: Schedule, lives: Lifetimes, batch: int, alignment: int) -> t
                 source = taken.get(value)
                 put(
                     value,
-                    placements[source].offset if source else allocator.allocate(value.type.nbytes(batch)),
+                    placements[source].offset if source else allocator.allocate(value.nbytes(batch)),
                 )
         for value in dying.get(position, ()):
             if value not in taken.values():

@@ -87,13 +87,14 @@ def memory_report(graph: Graph, schedule: Schedule, plan: Plan) -> MemoryReport:
         plan.batch, plan.threads, plan.nbytes, plan.scratch, plan.scratch_nbytes,
         plan.nbytes - plan.scratch - plan.scratch_nbytes * plan.threads, tuple(live), peak,
         live.index(peak) if live else 0, tuple(rows), sum(row.nbytes for row in rows),
-        sum(value.type.nbytes(plan.batch) for value in all_values(graph, plan)),
+        sum(value.nbytes(plan.batch) for value in all_values(graph, plan)),
         state_bytes(graph),
     )  # fmt: skip
 
 
 def row(value: Value, placement: Placement) -> ValueRow:
-    return ValueRow(value.name, str(value.type), placement.nbytes, placement.offset, placement.first, placement.last)
+    shown = str(value).partition(": ")[2]
+    return ValueRow(value.name, shown, placement.nbytes, placement.offset, placement.first, placement.last)
 
 
 def live_bytes(plan: Plan, calls: int) -> list[int]:

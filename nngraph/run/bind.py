@@ -8,7 +8,7 @@ import numpy as np
 
 from nngraph.ir.graph import Value
 from nngraph.ir.program import Kernel, KernelCall, Operand, Plan, Schedule
-from nngraph.ir.types import ITEM_SIZE, Dim, evaluate
+from nngraph.ir.types import Dim, evaluate
 from nngraph.run.memory import aligned_zeros
 from nngraph.run.program import Program, bind, pack_arguments
 from nngraph.run.store import Store
@@ -69,7 +69,7 @@ class Places:
         if operand.offset == 0 and operand.fixed == 0:
             return start
         elements = evaluate(operand.offset, self.plan.batch) + operand.fixed
-        return start + elements * ITEM_SIZE[operand.value.type.dtype]
+        return start + elements * operand.value.item_size
 
 
 class Memory(Places):

@@ -54,6 +54,7 @@ def signature(kind: str, region: Region, places: dict[Value, int]) -> Hashable:
         parts.append((node.op.name, inputs, tuple([distinct(item) for item in node.attributes.items()])))
     parts.append(tuple([places[value] for value in region.results]))
     parts += [value.type for value in places]
+    parts += [(place, value.narrow) for value, place in places.items() if value.narrow]
     return tuple(parts)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nngraph.ir.graph import Node, Value
-from nngraph.ir.types import FLOATS, ITEM_SIZE, Batch, Dim, Shape, multiply
+from nngraph.ir.types import FLOATS, Batch, Dim, Shape, multiply
 from nngraph_kernels.record import record
 
 
@@ -32,6 +32,6 @@ def spec_dtype(values: Sequence[Value]) -> str:
 
 def traffic(values: Sequence[Value]) -> Dim:
     """Bytes of all operands, once each; what grows with the batch counts, what does not is left out beside it."""
-    sizes = [multiply(value.type.size, ITEM_SIZE[value.type.dtype]) for value in values]
+    sizes = [multiply(value.type.size, value.item_size) for value in values]
     batched = sum(size.factor for size in sizes if isinstance(size, Batch))
     return Batch(batched) if batched else sum(size for size in sizes if isinstance(size, int))

@@ -9,7 +9,7 @@ import numpy as np
 
 from nngraph.errors import DeclarationError
 from nngraph.ir.graph import Graph, Node, Value
-from nngraph.ir.program import PRODUCTS, REDUCTIONS, KernelCall, Operand, Schedule
+from nngraph.ir.program import PRODUCTS, REDUCTIONS, Kernel, KernelCall, Operand, Schedule
 from nngraph.ir.types import Shape
 from nngraph.schedule import depthwise, pooling
 from nngraph.schedule.channel_sums import schedule_channel_sums, schedule_channel_totals
@@ -67,7 +67,7 @@ def schedule(graph: Graph) -> Schedule:
         elif node.op.name == "constant":
             constants[node.result] = np.asarray(node.attributes["value"], node.result.type.dtype)
         else:
-            calls += [on_memory(call, aliases) for call in calls_of(node, patterns)]
+            calls += [as_stored(on_memory(call, aliases)) for call in calls_of(node, patterns)]
     before = schedule(graph.preparation) if graph.preparation else None
     return Schedule(replace(graph, nodes=(), preparation=None), tuple(calls), aliases, constants, before)
 
@@ -127,3 +127,15 @@ def on_memory(call: KernelCall, aliases: dict[Value, Value]) -> KernelCall:
         return tuple(Operand(aliases.get(o.value, o.value), o.offset, o.fixed) for o in operands)
 
     return replace(call, outputs=resolve(call.outputs), inputs=resolve(call.inputs))
+
+
+def as_stored(call: KernelCall) -> KernelCall:
+    """`call` with a kernel that knows which of its operands lie in 16 bits; none is put where a wider one was."""
+    operands = (*call.outputs, *call.inputs)
+    if not any(operand.value.narrow for operand in operands):
+        return call
+    found = [operand.value.narrow for operand in operands]
+    if call.listed:
+        found = [*found[: -call.listed], max(found[-call.listed :])]
+    alike = tuple((o, i) for o, i in call.in_place if call.outputs[o].value.narrow == call.inputs[i].value.narrow)
+    return replace(call, kernel=Kernel(call.kernel.family, call.kernel.spec, tuple(found)), in_place=alike)

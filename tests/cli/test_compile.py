@@ -17,7 +17,7 @@ def test_a_line_for_each_stage(nngraph, small):
     ran = nngraph("compile", small, "--verify")
     assert ran.code == 0
     names = [line.split()[0] for line in ran.out.splitlines()[3:]]
-    skipped = {"optimize", *(step.name for step in PASSES if step.predicts)}
+    skipped = {"optimize", *(step.name for step in PASSES if step.predicts or step.storage)}
     assert names == [name for name in STOPS if name not in skipped]
     assert "small: train, float32, batch 16" in ran.out
     assert "  prepare " in nngraph("compile", small, "--purpose", "predict").out

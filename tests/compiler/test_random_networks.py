@@ -6,7 +6,7 @@
 import numpy as np
 import pytest
 
-from nngraph.optimize import PASSES
+from nngraph.optimize import passes_for
 from tests import compiled
 from tests import random_checks as checks
 from tests.random_graphs import draw_recipe
@@ -27,7 +27,7 @@ def trials():
         trial, dtype = checks.trial_of(draw_recipe(seed, NODES)), dtype_of(seed)
         step = checks.gradients_graph(trial.recipe, dtype)
         inference = checks.forward_graph(trial.recipe, dtype) if seed % 4 == 0 else None
-        graphs = [(step, compiled.FUSED), (step, compiled.UNFUSED), (inference, PASSES)]
+        graphs = [(step, compiled.FUSED), (step, compiled.UNFUSED), (inference, passes_for("predict"))]
         found.append((trial, *(graph and compiled.scheduled(graph, passes) for graph, passes in graphs)))
     compiled.compiled(made for one in found for made in one[1:] if made)
     return found

@@ -12,6 +12,7 @@ from nngraph.ir.program import Kernel
 from nngraph.run.cuda.device import device
 from nngraph.run.cuda.kernels import launchable
 from nngraph_kernels import tape_layout as layout
+from nngraph_kernels.cuda.text import VIEW_DTYPES
 from tests.compiled import POISON
 
 Array = np.ndarray[Any, Any]
@@ -37,7 +38,7 @@ def call(
     slots = [0 if array is None else places[id(array)] for array in pointers]
     words = np.array([0, *slots, *integers, *np.array(numbers, np.float64).view(np.int64)], np.int64)
     there = cuda.to_device(block)
-    views = [there.view(dtype) for dtype in (np.float32, np.float64, np.int32, np.uint8)]
+    views = [there.view(np.dtype(dtype)) for dtype in VIEW_DTYPES]
     table, control = cuda.to_device(words), cuda.to_device(np.zeros(layout.CONTROL_WORDS, np.int64))
     name, text = cuda_source(kernel)
     with np.errstate(all="ignore"):

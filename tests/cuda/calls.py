@@ -12,6 +12,7 @@ from nngraph.ir.program import Kernel
 from nngraph.run.cuda.device import device
 from nngraph.run.cuda.kernels import launchable
 from nngraph_kernels import tape_layout as layout
+from nngraph_kernels.cuda.text import VIEW_DTYPES
 from tests.compiled import POISON
 
 Array = np.ndarray[Any, Any]
@@ -45,7 +46,7 @@ def call(
     slots = [places[id(array)] for array in (*outputs, *inputs)]
     slots = [0, 0, *slots, *integers, *(places[id(array)] for array in listed)]
     there, words = cuda.to_device(block), cuda.to_device(np.array(slots, np.int64))
-    views = [there.view(dtype) for dtype in (np.float32, np.float64, np.int32, np.uint8)]
+    views = [there.view(np.dtype(dtype)) for dtype in VIEW_DTYPES]
     others = [cuda.to_device(array) for array in (control, *arrays)]
     name, text = cuda_source(kernel)
     function = launchable({name: text}, device())[name]

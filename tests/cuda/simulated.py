@@ -9,12 +9,14 @@ import numpy as np
 
 from nngraph.emit.cuda.source import cuda_source, grid_of
 from nngraph.ir.program import Kernel, KernelCall, Operand, Schedule
-from nngraph.ir.types import ITEM_SIZE, evaluate
+from nngraph.ir.types import evaluate
 from nngraph.plan import plan
 from nngraph.run.bind import copy_kernel
 from nngraph.run.cuda.device import device
 from nngraph.run.cuda.kernels import launchable
 from nngraph_kernels import tape_layout as layout
+from nngraph_kernels.cuda.text import VIEW_DTYPES
+from nngraph_kernels.storage_reference import decode, encode
 from tests.compiled import POISON
 
 Array = np.ndarray[Any, Any]
@@ -33,21 +35,25 @@ def execute(
     for value in held:
         at = -(-at // 256) * 256
         places[value] = at
-        at += int(np.prod(value.type.numpy_shape(batch))) * ITEM_SIZE[value.type.dtype]
+        at += value.nbytes(batch)
     places |= {new: places[old] for new, old in planned.in_store.items()}
     block = np.full(-(-at // 256) * 256, POISON, np.uint8)
 
     def view(value: Any) -> Array:
         root = made.aliases.get(value, value)
         shape = value.type.numpy_shape(batch)
-        return np.ndarray(shape, value.type.dtype, block.data, places[root])
+        return np.ndarray(shape, "uint16" if value.narrow else value.type.dtype, block.data, places[root])
+
+    def left(value: Any) -> Array:
+        return decode(view(value), value.narrow) if value.narrow else view(value).copy()
 
     for value, array in held.items():
         view(value)[...] = np.asarray(array).reshape(value.type.numpy_shape(batch))
     for value in made.graph.inputs:
-        view(value)[...] = inputs[value.name]
+        given = inputs[value.name]
+        view(value)[...] = encode(given, value.narrow) if value.narrow else given
     there = cuda.to_device(block)
-    views = [there.view(dtype) for dtype in (np.float32, np.float64, np.int32, np.uint8)]
+    views = [there.view(np.dtype(dtype)) for dtype in VIEW_DTYPES]
     control = cuda.to_device(np.zeros(layout.CONTROL_WORDS, np.int64))
 
     def run(kernel: Kernel, slots: list[int | float], integers: tuple[int, ...]) -> None:
@@ -66,7 +72,7 @@ def execute(
     def address(operand: Operand) -> int:
         root = made.aliases.get(operand.value, operand.value)
         elements = evaluate(operand.offset, batch) + operand.fixed
-        return places[root] + elements * ITEM_SIZE[operand.value.type.dtype]
+        return places[root] + elements * operand.value.item_size
 
     def launch(call: KernelCall) -> None:
         inputs = [address(o) for o in call.inputs]
@@ -83,5 +89,5 @@ def execute(
         size = evaluate(old.type.size, batch)
         run(copy_kernel(old.type.dtype), [places[old], places[made.aliases.get(new, new)], size], (size,))
     block[...] = there.copy_to_host()
-    outputs = {name: view(value).copy() for name, value in made.graph.outputs}
+    outputs = {name: left(value) for name, value in made.graph.outputs}
     return outputs, {s.name: view(s.old).copy() for s in made.graph.states}

@@ -25,6 +25,7 @@ from nngraph.run.cuda.kernels import module_of
 from nngraph.run.cuda.loaded import Loaded, words_of
 from nngraph_kernels.cpu.examples import ExamplesSpec
 from nngraph_kernels.cuda.target import SIMULATOR, target
+from nngraph_kernels.cuda.text import VIEW_DTYPES
 
 compiles = pytest.mark.skipif(find_spec("numba_cuda") is None, reason="needs numba-cuda and its compiler")
 CAPABILITY = 9, 0
@@ -69,7 +70,7 @@ def test_a_source_says_what_it_is_compiled_for():
     name, text = cuda_source(RECORD, ("float64",))
     module = module_of(name, text)
     assert module["LAUNCH_BOUNDS"] == target().threads
-    assert module["ARRAYS"] == ("float32", "float64", "int32", "uint8", "int64", "float64", "int64", "float64")
+    assert module["ARRAYS"] == (*VIEW_DTYPES, "int64", "float64", "int64", "float64")
     assert module["FURTHER"] == 1
     assert cuda_source(RECORD)[0] != name
 

@@ -60,12 +60,12 @@ def drop_dead_code(b: Builder, x: Value) -> dict[str, Value]:
     return {"y": b.add("tanh", x)}
 
 
-def layer() -> Graph:
+def layer(dtype: str = DTYPE) -> Graph:
     g = ng.Graph("layer")
     x = g.input("x", shape=(6,))
     h = g.dropout(g.relu(g.linear(x, 5, name="hidden")), rate=0.5, name="dropout")
     g.output(g.linear(h, 3, name="scores"))
-    forward = lower(g.wiring, training=True, dtype=DTYPE, seed=1)
+    forward = lower(g.wiring, training=True, dtype=dtype, seed=1)
     objective = objective_from("cross_entropy", ["scores"], regularizer={"type": "l2", "strength": 0.1})
     return differentiate(forward, objective, optimizer_from({"type": "sgd", "learning_rate": 0.5}))
 
@@ -142,4 +142,6 @@ GRAPHS: dict[str, Callable[[], Graph]] = {
     "fold_scales": lambda: built(fold_scales),
     "prepare": lambda: built(prepare),
     "fuse": layer,
+    "narrow_to_bfloat16": lambda: compiled.optimized(layer("float32")),
+    "narrow_to_float16": lambda: compiled.optimized(layer("float32")),
 }

@@ -7,32 +7,33 @@ many threads, and few channels where there are few.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from nngraph_kernels.cpu.channel_sums import OPERANDS, ChannelSumsSpec
 from nngraph_kernels.cuda.shares import blocks_for, largest_block, pairwise, power_above
 from nngraph_kernels.cuda.target import target
-from nngraph_kernels.cuda.text import arguments, element, indent, module
+from nngraph_kernels.cuda.text import arguments, element, indent, lying, module, read
 
 ROWS = 8  # that a thread reads before it counts them in
 SECTOR = 8  # channels that are read as fast alone as beside others
 GROUPS = 4  # of channels, where there are enough
 
 
-def source(name: str, spec: ChannelSumsSpec) -> str:
+def source(name: str, spec: ChannelSumsSpec, narrow: Sequence[str] = ()) -> str:
     """The source text of the kernel `name`; its slots are those of `nngraph_kernels.cpu.channel_sums`."""
     dtype = spec.dtype
-    pointers = [(pointer, dtype) for pointer in ("partial", *OPERANDS[spec.sums])]
+    names = ("partial", *OPERANDS[spec.sums])
+    dtypes = dict(zip(names, lying((dtype,) * len(names), narrow), strict=True))
     item = [
         "piece = item // groups",
         "c = (item - piece * groups) * across + lane % across",
         "start = rows * piece // pieces",
         "stop = rows * (piece + 1) // pieces",
         "r = start + lane // across",
-        *(moments(dtype) if spec.sums == "moments" else scale_shift(dtype)),
+        *(moments(dtype, dtypes) if spec.sums == "moments" else scale_shift(dtype, dtypes)),
     ]
     lines = [
-        *arguments(pointers, ["rows", "channels", "pieces"]),
+        *arguments(list(dtypes.items()), ["rows", "channels", "pieces"]),
         f"shared = cuda.shared.array(MOST, {dtype})",
         "lane, threads = cuda.threadIdx.x, cuda.blockDim.x",
         f"across = {across_text()}",
@@ -45,21 +46,21 @@ def source(name: str, spec: ChannelSumsSpec) -> str:
     return module(name, lines, constants=[f"MOST = {largest_block()}", f"ROWS = {ROWS}"])
 
 
-def moments(dtype: str) -> list[str]:
-    """Number, mean and Σ (x − mean)².
+def moments(dtype: str, dtypes: Mapping[str, str]) -> list[str]:
+    """Number, mean and Σ (x − mean)², in `dtype`, of operands that lie in memory as `dtypes` say.
 
     Deviations are taken from the mean so far, at first from the first row: no large squares cancel (Chan, Golub and
     LeVeque 1983, with the second part's mean counted from the first's). Threads' means are counted from one of them.
     """
     several = [
-        *(f"d{v} = {element(dtype, f'place + {v} * stride')} - center" for v in range(ROWS)),
+        *(f"d{v} = {read(dtypes['x'], f'place + {v} * stride')} - center" for v in range(ROWS)),
         f"total = {pairwise([f'd{v}' for v in range(ROWS)])}",
         f"square = {pairwise([f'd{v} * d{v}' for v in range(ROWS)])}",
         *counted(dtype, "ROWS"),
         "r += ROWS * depth",
     ]
     one = [
-        f"total = {element(dtype, 'x + r * channels + c')} - center",
+        f"total = {read(dtypes['x'], 'x + r * channels + c')} - center",
         "square = total * total",
         *counted(dtype, "1"),
         "r += depth",
@@ -68,7 +69,7 @@ def moments(dtype: str) -> list[str]:
         f"center, squares, number = {dtype}(0), {dtype}(0), {dtype}(0)",
         "if c < channels and r < stop:",
         *indent([
-            f"center = {element(dtype, 'x + r * channels + c')}",
+            f"center = {read(dtypes['x'], 'x + r * channels + c')}",
             "while r + (ROWS - 1) * depth < stop:",
             "    place = x + r * channels + c",
             *indent(several),
@@ -101,19 +102,19 @@ def counted(dtype: str, rows: str) -> list[str]:
     ]
 
 
-def scale_shift(dtype: str) -> list[str]:
-    """Σ dz and Σ dz (x − mean)."""
+def scale_shift(dtype: str, dtypes: Mapping[str, str]) -> list[str]:
+    """Σ dz and Σ dz (x − mean), as `moments`."""
     several = [
-        *(f"d{v} = {element(dtype, f'dz + place + {v} * stride')}" for v in range(ROWS)),
-        *(f"x{v} = {element(dtype, f'x + place + {v} * stride')} - center" for v in range(ROWS)),
+        *(f"d{v} = {read(dtypes['dz'], f'dz + place + {v} * stride')}" for v in range(ROWS)),
+        *(f"x{v} = {read(dtypes['x'], f'x + place + {v} * stride')} - center" for v in range(ROWS)),
         f"total += {pairwise([f'd{v}' for v in range(ROWS)])}",
         f"product += {pairwise([f'd{v} * x{v}' for v in range(ROWS)])}",
         "r += ROWS * depth",
     ]
     one = [
-        f"d0 = {element(dtype, 'dz + r * channels + c')}",
+        f"d0 = {read(dtypes['dz'], 'dz + r * channels + c')}",
         "total += d0",
-        f"product += d0 * ({element(dtype, 'x + r * channels + c')} - center)",
+        f"product += d0 * ({read(dtypes['x'], 'x + r * channels + c')} - center)",
         "r += depth",
     ]
     return [

@@ -26,14 +26,16 @@ def capacity(dtype: str) -> int:
     return TILE_BYTES // VIEWS[dtype][1]
 
 
-def source(name: str, spec: DepthwiseSpec) -> str:
+def source(name: str, spec: DepthwiseSpec, narrow: Sequence[str] = ()) -> str:
     """The source text of the kernel `name`; its slots are those of `nngraph_kernels.cpu.depthwise.arguments`."""
     names, dtype = arguments(spec), spec.block.dtype
-    lines = frame.slots(dtype, names, POINTERS, spec.square)
+    kinds = frame.kinds(dtype, names[:POINTERS], narrow)
+    lines = frame.slots(kinds, dtype, names, POINTERS, spec.square)
     if not spec.mixed:
         body = strip_lines(*spec.square) if spec.square else result_lines(dtype, mixed=False)
-        return module(name, while_loops([*lines, *body], wide={"e", "item"}), constants=frame.constants([]))
-    lines += tile_lines(spec)
+        lines = frame.as_stored([*lines, *body], kinds)
+        return module(name, while_loops(lines, wide={"e", "item"}), constants=frame.constants([]))
+    lines = frame.as_stored([*lines, *tile_lines(spec)], kinds)
     called = ["groups", "tile_of"]
     return module(
         name,
@@ -77,7 +79,7 @@ def strip_lines(size: int, stride: int) -> list[str]:
     for i in range((STRIP - 1) * stride + size):
         reads.append(f"row = image_at + {clamped(f'h + {i}', 'height', 'row_size')}")
         reads.append(f"inside = {inside(f'h + {i}', 'height')}")
-        reads += [f"v{k} = {load(f'row + column{k}')}" for k in range(size)]
+        reads += [f"v{k} = {load(f'row + column{k}', 'x')}" for k in range(size)]
         reads += [masked(f"v{k}", f"inside & seen{k}") for k in range(size)]
         reads += taps(size, stride, i)
     return [
@@ -119,14 +121,14 @@ def result_stores(condition: str) -> list[str]:
     for q in range(STRIP):
         lines += [
             f"if {condition.format(q=q)}:",
-            "    " + store(f"result_at + int32({q} * result_row_size)", f"sum{q}"),
+            "    " + store(f"result_at + int32({q} * result_row_size)", f"sum{q}", "y"),
         ]
     return lines
 
 
 def result_lines(dtype: str, mixed: bool) -> list[str]:
     """Convolve with any window: a thread a result."""
-    pixel = frame.mix_lines(dtype, 1) if mixed else [f"r0 = {load('x + image_at + row0')}"]
+    pixel = frame.mix_lines(dtype, 1) if mixed else [f"r0 = {load('x + image_at + row0', 'x')}"]
     return [
         "for e in range(cuda.grid(1), images * result_size, cuda.gridsize(1)):",
         *indent([
@@ -143,7 +145,7 @@ def result_lines(dtype: str, mixed: bool) -> list[str]:
             "                row0 = int32(h * row_size + w * channels + c)",
             *indent(indent(indent(indent(pixel)))),
             f"                sum0 += r0 * {load('weight + int32((ky * columns + kx) * channels + c)')}",
-            store("y + e", "sum0"),
+            store("y + e", "sum0", "y"),
         ]),
     ]  # fmt: skip
 
@@ -247,6 +249,6 @@ def window_lines() -> list[str]:
             "oy = int32(first_y + dy)",
             "ox = int32(first_x + dx)",
             "if channel < channels and ox < result_width and oy < result_height:",
-            "    " + store("y + image * result_size + int32(oy * result_row_size + ox * channels + c)", "sum0"),
+            "    " + store("y + image * result_size + int32(oy * result_row_size + ox * channels + c)", "sum0", "y"),
         ]),
     ]  # fmt: skip

@@ -31,16 +31,18 @@ from nngraph_kernels.cuda.text import indent, module, place
 ROOM = 16  # sums of each thread in shared memory
 
 
-def source(name: str, spec: DepthwiseBackwardSpec) -> str:
+def source(name: str, spec: DepthwiseBackwardSpec, narrow: Sequence[str] = ()) -> str:
     """The source text of the kernel `name`; its slots are those of `nngraph_kernels.cpu.depthwise_backward`."""
     names, pointers = arguments(spec), len(POINTERS[spec.wanted])
-    lines = frame.slots(spec.block.dtype, names, pointers, spec.square)
+    kinds = frame.kinds(spec.block.dtype, names[:pointers], narrow)
+    lines = frame.slots(kinds, spec.block.dtype, names, pointers, spec.square)
     if spec.square:
         lines += [f"shift = int32(top & {spec.square[1] - 1})", f"strips = {strips('height + shift')}"]
     if spec.wanted == "data":
         lines += strip_lines(*spec.square) if spec.square else pixel_lines()
+        lines = frame.as_stored(lines, kinds)
         return module(name, while_loops(lines, wide={"e", "item"}), constants=frame.constants([]))
-    lines += piece_lines(spec)
+    lines = frame.as_stored([*lines, *piece_lines(spec)], kinds)
     return module(
         name,
         while_loops(lines, wide={"e", "item"}),
@@ -81,7 +83,7 @@ def strip_lines(size: int, stride: int) -> list[str]:
 def stored(q: int) -> list[str]:
     """One pixel of a strip, if there is such a row."""
     where = f"image_at + int32((h + {q}) * row_size + w * channels + c)"
-    return [f"if {inside(f'h + {q}', 'height')}:", "    " + store(where, f"dr{q}")]
+    return [f"if {inside(f'h + {q}', 'height')}:", "    " + store(where, f"dr{q}", "dx")]
 
 
 def pixel_lines() -> list[str]:
@@ -91,7 +93,7 @@ def pixel_lines() -> list[str]:
         *indent([
             *decode("e", ("c", "channels"), ("w", "width"), ("h", "height"), ("image", "")),
             *data_lines(),
-            store("dx + e", "dr0"),
+            store("dx + e", "dr0", "dx"),
         ]),
     ]  # fmt: skip
 
@@ -157,7 +159,7 @@ def further_walks(spec: DepthwiseBackwardSpec) -> list[str]:
             "for u in range(worker, units, workers):",
             *indent([
                 *strip(),
-                *(f"d{q} = {load(f'dp + image_at + row{q}')}" for q in range(STRIP)),
+                *(f"d{q} = {load(f'dp + image_at + row{q}', 'dp')}" for q in range(STRIP)),
                 *(masked(f"d{q}", inside(f"h + {q}", "height")) for q in range(STRIP)),
                 *centered_lines(dtype, STRIP, "i - low", "low", "high"),
             ]),
@@ -183,7 +185,7 @@ def mixed_strip(dtype: str) -> list[str]:
 
 
 def taken_strip() -> list[str]:
-    lines = [f"r{q} = {load(f'x + image_at + row{q}')}" for q in range(STRIP)]
+    lines = [f"r{q} = {load(f'x + image_at + row{q}', 'x')}" for q in range(STRIP)]
     return lines + [masked(f"r{q}", inside(f"h + {q}", "height")) for q in range(STRIP)]
 
 
@@ -192,7 +194,7 @@ def masked_strip() -> list[str]:
     lines = [f"d{q} = dr{q} if r{q} > zero else zero" for q in range(STRIP)]
     for q in range(STRIP):
         lines.append(f"if (channel < channels) & {inside(f'h + {q}', 'height')}:")
-        lines.append("    " + store(f"dp + image_at + row{q}", f"d{q}"))
+        lines.append("    " + store(f"dp + image_at + row{q}", f"d{q}", "dp"))
         lines.append(f"sum_dp += d{q}")
     return lines
 
@@ -224,7 +226,7 @@ def pixel_sums(spec: DepthwiseBackwardSpec) -> list[str]:
         "image = int32(image + first)",
         "image_at = image * image_size",
         "row0 = int32(h * row_size + w * channels + c)",
-        *(mixed_pixel(dtype) if mixed else [f"r0 = {load('x + image_at + row0')}"]),
+        *(mixed_pixel(dtype) if mixed else [f"r0 = {load('x + image_at + row0', 'x')}"]),
         "for t in range(low, int32(min(high, taps))):",
         *indent([
             *quotient_lines("ky", "kx", "t", "columns"),
@@ -252,8 +254,8 @@ def mixed_pixel(dtype: str) -> list[str]:
             "d0 = dr0 if r0 > zero else zero",
             "sum_dp += d0",
             "if channel < channels:",
-            "    " + store("dp + image_at + row0", "d0"),
+            "    " + store("dp + image_at + row0", "d0", "dp"),
         ]),
         "else:",
-        f"    d0 = {load('dp + image_at + row0')}",
+        f"    d0 = {load('dp + image_at + row0', 'dp')}",
     ]  # fmt: skip

@@ -9,20 +9,37 @@ instead, and what was read replaced by 0 afterwards, so that no branch stands be
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 
 from nngraph_kernels.cuda.depthwise_layout import STRIP, THREADS
 from nngraph_kernels.cuda.indices import narrow
-from nngraph_kernels.cuda.text import VIEWS, arguments, indent
+from nngraph_kernels.cuda.text import VIEWS, arguments, indent, read, write
 
 OF_THE_CPU = {"bundle", "slots", "row", "lead", "groups", "share"}  # how rows lie in its scratch memory
 LIST = ("value", "mean", "factor", "offset")
+TENSORS = {"x", "y", "dx", "dy", "dp", "value"}  # that may lie in 16 bits
+ACCESS = r"([a-z]+)_data\[uint64\(([^\[\]]*)\)\]"
+NAMED = re.compile(r"\b" + ACCESS)
+STORED = re.compile(r"( *)" + ACCESS + r" = (.*)")
 
 
-def slots(dtype: str, names: Sequence[str], pointers: int, square: tuple[int, int] | None) -> list[str]:
+def kinds(dtype: str, names: Sequence[str], narrow: Sequence[str]) -> dict[str, str]:
+    """As what each pointer's tensor lies in memory, and the listed values: see `narrow` of a `Kernel`."""
+    known = [*(name for name in names if name != "scratch"), "value"]
+    found = {name: own for name, own in zip(known, narrow, strict=False) if own}
+    if not found.keys() <= TENSORS:
+        raise ValueError(f"{', '.join(sorted(found.keys() - TENSORS))}: numbers of {dtype} expected, {found} given")
+    return dict.fromkeys(known, dtype) | found
+
+
+def slots(
+    kinds: Mapping[str, str], dtype: str, names: Sequence[str], pointers: int, square: tuple[int, int] | None
+) -> list[str]:
     """The call's arguments by name, the window too where it is a constant."""
-    given = [(name if name != "scratch" else "", dtype) for name in names[:pointers]]
+    given = [(name, kinds[name]) if name != "scratch" else ("", dtype) for name in names[:pointers]]
     lines = [f"data = {VIEWS[dtype][0]}", f"zero = {dtype}(0)", "nought = int32(0)", *arguments(given, [])]
+    lines += [f"value_shift = {VIEWS[kinds['value']][1].bit_length() - 1}"]
     for slot, name in enumerate(names[pointers:], pointers):
         lines += [f"{name} = {narrow(f'words[at + {slot}]')}"] if name not in OF_THE_CPU else []
     if square:
@@ -43,13 +60,29 @@ def constants(called: Sequence[str], **numbers: int) -> list[str]:
     return lines + [f"{name} = {number}" for name, number in {"THREADS": THREADS, **numbers}.items()]
 
 
-def load(where: str) -> str:
-    """A number of a tensor; Numba need not look whether the place counts from the end."""
-    return f"data[uint64({where})]"
+def load(where: str, tensor: str = "") -> str:
+    """A number of a tensor; Numba need not look whether the place counts from the end.
+
+    Those that may lie in 16 bits are named: `as_stored` writes out how they are read.
+    """
+    return f"{tensor}_data[uint64({where})]" if tensor else f"data[uint64({where})]"
 
 
-def store(where: str, value: str) -> str:
-    return f"data[uint64({where})] = {value}"
+def store(where: str, value: str, tensor: str = "") -> str:
+    return f"{load(where, tensor)} = {value}"
+
+
+def as_stored(lines: Sequence[str], kinds: Mapping[str, str]) -> list[str]:
+    """The lines with what reads and writes each named tensor as it lies in memory."""
+
+    def loads(text: str) -> str:
+        return NAMED.sub(lambda found: read(kinds[found[1]], found[2]), text)
+
+    def line(text: str) -> str:
+        found = STORED.fullmatch(text)
+        return found[1] + write(kinds[found[2]], found[3], loads(found[4])) if found else loads(text)
+
+    return [line(text) for text in lines]
 
 
 def parts() -> list[str]:
@@ -71,7 +104,8 @@ def channel_lines() -> list[str]:
 
 def listed(what: str, dtype: str) -> str:
     """Where one of a value's tensors begins."""
-    return f"(words[uint64(slot + {LIST.index(what)})] >> {2 if dtype == 'float32' else 3})"
+    shift = "value_shift" if what == "value" else VIEWS[dtype][1].bit_length() - 1
+    return f"(words[uint64(slot + {LIST.index(what)})] >> {shift})"
 
 
 def each_value(lines: Sequence[str], first: str = "nought", last: str = "values") -> list[str]:
@@ -97,7 +131,7 @@ def mix_lines(dtype: str, count: int) -> list[str]:
         *each_value([
             f"a = {load('s + i')} * {load(listed('factor', dtype) + ' + c')}",
             f"value = {listed('value', dtype)} + image_at",
-            *(f"p{q} += {load(f'value + row{q}')} * a" for q in range(count)),
+            *(f"p{q} += {load(f'value + row{q}', 'value')} * a" for q in range(count)),
         ]),
         *(f"r{q} = zero if p{q} < zero else p{q}" for q in range(count)),
     ]  # fmt: skip

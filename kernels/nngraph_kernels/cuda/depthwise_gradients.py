@@ -30,7 +30,7 @@ def strip_gradients(size: int, stride: int, data: bool, weight: bool) -> list[st
         place = f"base + {line}" if line >= 0 else f"base - {-line}"
         lines.append(f"inside = {inside(place, 'result_height')}")
         lines.append(f"row = result_at + {clamped(place, 'result_height', 'result_row_size')}")
-        lines += [f"v{k} = {load(f'row + column{k}')}" for k in range(size)]
+        lines += [f"v{k} = {load(f'row + column{k}', 'dy')}" for k in range(size)]
         lines += [masked(f"v{k}", f"inside & seen{k}") for k in range(size)]
         met = [(q, i, j) for q, i in meetings if q - i == line * stride for j in range(size)]
         lines += [f"dr{q} += v{j} * k{i}{j}" for q, i, j in met if data]
@@ -49,7 +49,7 @@ def meeting_lines() -> list[str]:
             f"oy = {quotient('reach_y', 'down')}",
             f"ox = {quotient('reach_x', 'across')}",
             "if oy * down == reach_y and ox * across == reach_x and oy < result_height and ox < result_width:",
-            f"    v = {load('dy + image * result_size + int32(oy * result_row_size + ox * channels + c)')}",
+            f"    v = {load('dy + image * result_size + int32(oy * result_row_size + ox * channels + c)', 'dy')}",
         ]),
     ]  # fmt: skip
 
@@ -72,7 +72,7 @@ def centered_lines(dtype: str, count: int, slot: str, first: str, last: str) -> 
         f"value = {listed('value', dtype)} + image_at",
         f"own = uint32(({slot}) * THREADS + thread)",
         "centered_sum = shared[own]",
-        *(f"centered_sum += d{q} * ({load(f'value + row{q}')} - mean)" for q in range(count)),
+        *(f"centered_sum += d{q} * ({load(f'value + row{q}', 'value')} - mean)" for q in range(count)),
         "shared[own] = centered_sum",
     ], first, last)  # fmt: skip
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from nngraph_kernels.cpu.epilogue import PIECES, Epilogue
 from nngraph_kernels.cuda.target import Tile
-from nngraph_kernels.cuda.text import element, indent, read
+from nngraph_kernels.cuda.text import element, indent, read, write
 from nngraph_kernels.cuda.tile import own_column, own_row, pitch, quotient, remainder, rows_at_once, vector
 from nngraph_kernels.record import record
 
@@ -145,7 +145,7 @@ def store_lines(e: Lines, u: int) -> list[str]:
     """Store one result; of a row or column that is not there, nothing."""
     lines = [f"if row_{u} < M and column < N:"] if e.stores else []
     for o, kind in enumerate(e.layout.outputs):
-        lines.append(f"    {element(kind, f'uint64(y{o}_at + row_{u} * y{o}_row)')} = result{o}_{u}")
+        lines.append("    " + write(kind, f"uint64(y{o}_at + row_{u} * y{o}_row)", f"result{o}_{u}"))
     if e.layout.moments:
         value = f"result{len(e.stores)}_{u}"
         lines += [f"if row_{u} < M:", f"    {MOMENTS} = count_in({value}, {MOMENTS})"]

@@ -17,7 +17,7 @@ from nngraph_kernels.cuda.epilogue import Lines, function_lines, once_lines, par
 from nngraph_kernels.cuda.matmul import blocks_of, slots, tiles_of
 from nngraph_kernels.cuda.shares import blocks_for
 from nngraph_kernels.cuda.target import target
-from nngraph_kernels.cuda.text import arguments, divided, element, indent, module, read
+from nngraph_kernels.cuda.text import arguments, divided, element, indent, module, read, write
 
 FEWEST: Final = 4  # pieces that are worth another launch
 TOGETHER: Final = 8  # of them that a thread reads before it adds any
@@ -70,4 +70,4 @@ def element_lines(dtype: str, lines: Lines) -> Iterator[str]:
     results = [f"result{o}" for o in range(len(results_of(lines)))]
     yield f"{', '.join(results)}, = results({', '.join(parameters(lines))})"
     for o, kind in enumerate(lines.layout.outputs):
-        yield f"{element(kind, f'y{o} + row * y{o}_row + column')} = {results[o]}"
+        yield write(kind, f"y{o} + row * y{o}_row + column", results[o])

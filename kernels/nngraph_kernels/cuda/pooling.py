@@ -12,17 +12,18 @@ from nngraph_kernels.cpu.pooling import GEOMETRY, PoolingSpec
 from nngraph_kernels.cuda.indices import decode, quotient
 from nngraph_kernels.cuda.loops import while_loops
 from nngraph_kernels.cuda.target import target
-from nngraph_kernels.cuda.text import VIEWS, arguments, indent, module
+from nngraph_kernels.cuda.text import arguments, indent, lying, module, read, write
 
 IMAGES, HEIGHT, WIDTH, CHANNELS, ROWS, COLUMNS = range(6)  # places in `GEOMETRY`
 
 
-def source(name: str, spec: PoolingSpec) -> str:
+def source(name: str, spec: PoolingSpec, narrow: Sequence[str] = ()) -> str:
     """The source text of the forward kernel `name`; its slots are those of `nngraph_kernels.cpu.pooling`."""
     largest = spec.kind == "max"
-    take = "found = maximum(found, data[row + j * channels])" if largest else "found += data[row + j * channels]"
+    y, x = lying((spec.dtype,) * 2, narrow)
+    pixel = read(x, "row + j * channels")
     lines = [
-        *head(spec, ("y", "x")),
+        *arguments([("y", y), ("x", x)], GEOMETRY),
         "for e in range(cuda.grid(1), images * rows * columns * channels, cuda.gridsize(1)):",
         *indent([
             *decode("e", ("c", "channels"), ("ox", "columns"), ("oy", "rows"), ("image", "")),
@@ -33,19 +34,21 @@ def source(name: str, spec: PoolingSpec) -> str:
             "for i in range(last_y - first_y):",
             "    row = place + i * width * channels",
             "    for j in range(last_x - first_x):",
-            f"        {take}",
+            f"        found = maximum(found, {pixel})" if largest else f"        found += {pixel}",
             *([] if largest else ["found *= " + share(spec.dtype)]),
-            "data[y + e] = found",
+            write(y, "y + e", "found"),
         ]),
     ]  # fmt: skip
     return module(name, while_loops(lines, wide={"e", "item"}))
 
 
-def backward_source(name: str, spec: PoolingSpec) -> str:
+def backward_source(name: str, spec: PoolingSpec, narrow: Sequence[str] = ()) -> str:
     """The source text of the backward kernel `name`."""
     largest = spec.kind == "max"
+    pointers = ("dx", "x", "dy") if largest else ("dx", "dy")
+    dtypes = dict(zip(pointers, lying((spec.dtype,) * len(pointers), narrow), strict=True))
     lines = [
-        *head(spec, ("dx", "x", "dy") if largest else ("dx", "dy")),
+        *arguments(list(dtypes.items()), GEOMETRY),
         "for e in range(cuda.grid(1), images * height * width * channels, cuda.gridsize(1)):",
         *indent([
             *decode("e", ("c", "channels"), ("w", "width"), ("h", "height"), ("image", "")),
@@ -57,19 +60,13 @@ def backward_source(name: str, spec: PoolingSpec) -> str:
             "    for ox in range(start_x, stop_x):",
             *indent(indent([
                 *span("ox", "x", "width"),
-                "value = data[dy + ((image * rows + oy) * columns + ox) * channels + c]",
-                *(winner(spec.dtype) if largest else ["total += value * " + share(spec.dtype)]),
+                f"value = {read(dtypes['dy'], 'dy + ((image * rows + oy) * columns + ox) * channels + c')}",
+                *(winner(spec.dtype, dtypes["x"]) if largest else ["total += value * " + share(spec.dtype)]),
             ])),
-            "data[dx + e] = total",
+            write(dtypes["dx"], "dx + e", "total"),
         ]),
     ]  # fmt: skip
     return module(name, while_loops(lines, wide={"e", "item"}))
-
-
-def head(spec: PoolingSpec, pointers: Sequence[str]) -> list[str]:
-    """The arguments, and the view that holds the numbers."""
-    slots = arguments([(name, spec.dtype) for name in pointers], GEOMETRY)
-    return [*slots, f"data = {VIEWS[spec.dtype][0]}"]
 
 
 def span(place: str, axis: str, limit: str) -> list[str]:
@@ -97,14 +94,14 @@ def share(dtype: str) -> str:
     return f"({dtype}(1) / {dtype}({taps}))"
 
 
-def winner(dtype: str) -> list[str]:
-    """Adds `value` if this is the first of the largest pixels of the window, or its first NaN."""
+def winner(dtype: str, x: str) -> list[str]:
+    """Adds `value` if this is the first of the largest pixels of the window, or its first NaN; `x` lie as that type."""
     return [
         f"best = {dtype}(-inf)",
         "won = (first_y * width + first_x) == h * width + w",
         "for i in range(first_y, last_y):",
         "    for j in range(first_x, last_x):",
-        "        pixel_here = data[x + ((image * height + i) * width + j) * channels + c]",
+        f"        pixel_here = {read(x, 'x + ((image * height + i) * width + j) * channels + c')}",
         "        if not pixel_here <= best and best == best:",
         "            best = pixel_here",
         "            won = i == h and j == w",

@@ -12,7 +12,7 @@ from dataclasses import field
 
 from nngraph_kernels.cpu.rows import COMBINE, Pointer
 from nngraph_kernels.cuda.target import target
-from nngraph_kernels.cuda.text import arguments, element, indent, module
+from nngraph_kernels.cuda.text import arguments, indent, module, write
 from nngraph_kernels.record import record
 
 IDENTITY = {"sum": "0", "max": "-inf", "min": "inf"}
@@ -179,7 +179,7 @@ def position_lines(rows: Rows) -> list[str]:
 
 
 def store(p: Pointer, where: str, value: str) -> str:
-    return f"{element(p.dtype, where)} = {value}"
+    return write(p.dtype, where, value)
 
 
 def identity(kind: str, dtype: str) -> str:

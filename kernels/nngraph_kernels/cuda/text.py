@@ -9,17 +9,23 @@ import numpy as np
 
 from nngraph_kernels import tape_layout as layout
 from nngraph_kernels.cuda.target import is_simulated
+from nngraph_kernels.storage_reference import STORAGE
 
-PARAMETERS = "f4, f8, i4, u1, words, numbers, control, at"
+PARAMETERS = "f4, f8, i4, u1, u2, words, numbers, control, at"
 TABLES = {"words": "int64", "numbers": "float64", "control": "int64"}
-VIEWS = {"float32": ("f4", 4), "float64": ("f8", 8), "int32": ("i4", 4), "bool": ("u1", 1), "uint8": ("u1", 1)}
-FROM_NUMBA = {"float32", "float64", "int32", "int64", "uint8", "uint32", "uint64"}
+VIEW_DTYPES = ("float32", "float64", "int32", "uint8", "uint16")  # of the first parameters
+VIEWS = {
+    "float32": ("f4", 4), "float64": ("f8", 8), "int32": ("i4", 4), "bool": ("u1", 1), "uint8": ("u1", 1),
+    "bfloat16": ("u2", 2), "float16": ("u2", 2),
+}  # fmt: skip
+FROM_NUMBA = {"float32", "float64", "int32", "int64", "uint8", "uint16", "uint32", "uint64"}
 FROM_MATH = {
     "exp", "expm1", "log", "log1p", "power", "tanh", "sigmoid", "erf", "softplus", "cos", "sqrt", "floor", "fma",
     "absolute", "maximum", "minimum", "select", "uniform_float32", "uniform_float64",
 }  # fmt: skip
 FROM_REDUCE = {"reduce_sum", "reduce_max", "reduce_min", "reduce_sum_columns"}
 FROM_WINDOW = {"window"}
+FROM_STORAGE = {f"{way}_{storage}" for way in ("from", "to") for storage in STORAGE}
 FROM_REGISTERS = {
     "fetch", "count_in", *(f"{name}{n}" for name in ("zeros", "read", "write", "products") for n in (1, 2, 4, 8))
 }  # fmt: skip
@@ -50,6 +56,7 @@ def imports(text: str) -> list[str]:
         "nngraph_kernels.cuda.math": (called & FROM_MATH) | ({"device"} if "@device" in text else set()),
         "nngraph_kernels.cuda.reduce": called & FROM_REDUCE,
         "nngraph_kernels.cuda.window": called & FROM_WINDOW,
+        "nngraph_kernels.cuda.storage": called & FROM_STORAGE,
         "nngraph_kernels.cuda.registers": called & FROM_REGISTERS,
         "nngraph_kernels.cuda.patch_places": called & FROM_PATCH_PLACES,
     }
@@ -80,7 +87,7 @@ def place(slot: int | str, dtype: str) -> str:
 
 
 def element(dtype: str, where: str) -> str:
-    """One element of a view, for reading or writing."""
+    """One element of a view, for reading or writing; of numbers of 16 bits the bits."""
     return entry(VIEWS[dtype][0], where)
 
 
@@ -90,8 +97,23 @@ def entry(array: str, where: str) -> str:
 
 
 def read(dtype: str, where: str) -> str:
-    """The value of one element."""
-    return element(dtype, where) + (" != 0" if dtype == "bool" else "")
+    """The value of one element: the one place that knows how each type lies in memory, with `write`."""
+    return loaded(dtype, element(dtype, where)) + (" != 0" if dtype == "bool" else "")
+
+
+def loaded(dtype: str, bits: str) -> str:
+    """The number that something read from memory is."""
+    return f"from_{dtype}({bits})" if dtype in STORAGE else bits
+
+
+def write(dtype: str, where: str, value: str) -> str:
+    """Store a value as one element."""
+    return f"{element(dtype, where)} = " + (f"to_{dtype}({value})" if dtype in STORAGE else value)
+
+
+def lying(dtypes: Sequence[str], narrow: Sequence[str]) -> list[str]:
+    """As what the operands of these types lie in memory: see `nngraph.ir.program.Kernel`."""
+    return [own or dtype for dtype, own in zip(dtypes, narrow, strict=True)] if narrow else list(dtypes)
 
 
 def shared_array(name: str, size: int, dtype: str) -> str:

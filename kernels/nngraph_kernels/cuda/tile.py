@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from nngraph_kernels.cuda.target import Tile, target
-from nngraph_kernels.cuda.text import element, indent, shared_array
+from nngraph_kernels.cuda.text import VIEWS, indent, loaded, shared_array
 from nngraph_kernels.record import record
 
 ITEM_BYTES = {"float32": 4, "float64": 8}
@@ -86,11 +86,14 @@ class Factor:
         Whether elements that lie side by side are neighbors along k.
     walk : callable
         ``walk(share) -> Walk``.
+    lies : str
+        As what its numbers lie in memory, the product's type if empty.
     """
 
     name: str
     along: bool
     walk: Callable[[Share], Walk]
+    lies: str = ""
 
 
 @record
@@ -273,11 +276,12 @@ class Copy:
     def read(self) -> Iterator[str]:
         """From memory into registers; zeros beyond the last k."""
         name, walk, share = self.factor.name, self.factor.walk(self.share), self.share
-        view, _, _ = element(self.dtype, "").partition("[")
+        lies = self.factor.lies or self.dtype
+        view, zero = VIEWS[lies][0], f"{self.dtype if lies == self.dtype else 'uint16'}(0)"
         for s in range(share.depths):
             for register, where, condition in zip(self.registers(s), walk.places, walk.conditions, strict=True):
                 there = f"({name}_k < end) & {condition}" if condition else f"{name}_k < end"
-                yield f"{register} = fetch({there}, {view}, {walk.start}, {where}, {self.dtype}(0))"
+                yield f"{register} = {loaded(lies, f'fetch({there}, {view}, {walk.start}, {where}, {zero})')}"
             yield f"{name}_k = int32({name}_k + {share.between_k})"
             yield from walk.further
 

@@ -9,17 +9,18 @@ from collections.abc import Sequence
 
 from nngraph_kernels.cpu.transpose import ARGUMENTS, TransposeSpec
 from nngraph_kernels.cuda.target import target
-from nngraph_kernels.cuda.text import arguments, divided, element, indent, module, shared_array
+from nngraph_kernels.cuda.text import arguments, divided, indent, lying, module, read, shared_array, write
 
 BLOCKS = 1 << 20  # at most
 
 
-def source(name: str, spec: TransposeSpec) -> str:
+def source(name: str, spec: TransposeSpec, narrow: Sequence[str] = ()) -> str:
     """The source text of the kernel `name`."""
     size = target()
+    dtypes = lying([spec.dtype] * 2, narrow)
     side, together = size.columns, size.threads // size.columns
     lines = [
-        *arguments([(pointer, spec.dtype) for pointer in ARGUMENTS[:2]], ARGUMENTS[2:]),
+        *arguments(list(zip(ARGUMENTS[:2], dtypes, strict=True)), ARGUMENTS[2:]),
         shared_array("square", side * (side + 1), spec.dtype),
         f"across = cuda.threadIdx.x % {side}",
         f"down = cuda.threadIdx.x // {side}",
@@ -35,11 +36,11 @@ def source(name: str, spec: TransposeSpec) -> str:
             "y_at = y + batch * y_batch + c * y_row + r + across",
             f"for i in range(down, {side}, {together}):",
             "    if r + i < rows and c + across < columns:",
-            f"        square[i * {side + 1} + across] = {element(spec.dtype, 'uint64(x_at + i * x_row)')}",
+            f"        square[i * {side + 1} + across] = {read(dtypes[1], 'uint64(x_at + i * x_row)')}",
             "cuda.syncthreads()",
             f"for i in range(down, {side}, {together}):",
             "    if c + i < columns and r + across < rows:",
-            f"        {element(spec.dtype, 'uint64(y_at + i * y_row)')} = square[across * {side + 1} + i]",
+            "        " + write(dtypes[0], "uint64(y_at + i * y_row)", f"square[across * {side + 1} + i]"),
             "cuda.syncthreads()",
         ]),
     ]  # fmt: skip

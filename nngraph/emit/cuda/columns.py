@@ -9,10 +9,10 @@ from nngraph_kernels.cuda import columns as template
 from nngraph_kernels.cuda.text import read
 
 
-def columns_source(name: str, spec: ColumnsSpec) -> str:
+def columns_source(name: str, spec: ColumnsSpec, narrow: tuple[str, ...] = ()) -> str:
     """The module of a column kernel."""
-    names = CudaNames(spec.statements)
-    outputs, inputs = pointers_of(spec)
+    names = CudaNames(spec.statements, spec.stores, narrow)
+    outputs, inputs = pointers_of(spec, narrow)
     lines: dict[int, list[str]] = {UNIFORM: [], ROW: [], FULL: []}
     fold = ("", "", "", "")
     for k, statement in enumerate(spec.statements):

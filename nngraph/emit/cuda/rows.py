@@ -10,9 +10,9 @@ from nngraph_kernels.cuda import rows as template
 from nngraph_kernels.cuda.text import read
 
 
-def rows_source(name: str, spec: RowsSpec) -> str:
+def rows_source(name: str, spec: RowsSpec, narrow: tuple[str, ...] = ()) -> str:
     """The module of a row kernel."""
-    return template.source(name, RowWriter(spec).rows())
+    return template.source(name, RowWriter(spec, narrow).rows())
 
 
 def rows_grid(spec: RowsSpec, integers: tuple[int, ...]) -> tuple[int, int]:
@@ -24,11 +24,11 @@ def rows_grid(spec: RowsSpec, integers: tuple[int, ...]) -> tuple[int, int]:
 class RowWriter:
     """Distributes a body's statements over the places of the template."""
 
-    def __init__(self, spec: RowsSpec) -> None:
+    def __init__(self, spec: RowsSpec, narrow: tuple[str, ...] = ()) -> None:
         self.spec = spec
-        self.names = CudaNames(spec.statements)
+        self.names = CudaNames(spec.statements, spec.stores, narrow)
         self.phase_of = phases_of(spec.statements)
-        self.outputs, self.inputs = pointers_of(spec)
+        self.outputs, self.inputs = pointers_of(spec, narrow)
         self.last = max(self.phase_of, default=0)
 
     def rows(self) -> template.Rows:

@@ -48,11 +48,18 @@ def most_threads(spec: Any) -> int:
 class Family:
     """What a family of kernels needs.
 
-    A writer of texts, ``grid(spec, integers) -> (blocks, threads)``, and ``threads(spec)``: the most of them that
-    `grid` asks for. A kernel is compiled for so many, and gets no more registers than a block of them can have.
+    Attributes
+    ----------
+    source : callable
+        ``source(name, spec, narrow) -> text``; `narrow`, of `Kernel`, is left out where nothing lies in 16 bits.
+    grid : callable
+        ``grid(spec, integers) -> (blocks, threads)``.
+    threads : callable
+        ``threads(spec)``: the most of them that `grid` asks for. A kernel is compiled for so many, and gets no more
+        registers than a block of them can have.
     """
 
-    source: Callable[[str, Any], str]
+    source: Callable[..., str]
     grid: Callable[[Any, Integers], tuple[int, int]]
     threads: Callable[[Any], int] = usual_threads
 
@@ -87,7 +94,8 @@ def cuda_source(kernel: Kernel, further: tuple[str, ...] = ()) -> tuple[str, str
     The module also says what the function is compiled for: at most so many threads of a block, and the types of all
     its arrays, the last ones those of `further` arrays, which only kernels that feed a training loop take.
     """
-    module = FAMILIES[kernel.family].source(PLACEHOLDER, kernel.spec) + compiled_for(kernel, further)
+    narrow = (kernel.narrow,) if kernel.narrow else ()
+    module = FAMILIES[kernel.family].source(PLACEHOLDER, kernel.spec, *narrow) + compiled_for(kernel, further)
     name = "ng_" + hashlib.sha256(module.encode()).hexdigest()[:20]
     return name, module.replace(PLACEHOLDER, name)
 

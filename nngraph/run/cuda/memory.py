@@ -13,6 +13,7 @@ from nngraph.run.bind import Places
 from nngraph.run.cuda.device import Device
 from nngraph.run.store import Store
 from nngraph_kernels.cuda.target import ALIGNMENT
+from nngraph_kernels.cuda.text import VIEW_DTYPES
 
 
 class DeviceMemory:
@@ -22,7 +23,7 @@ class DeviceMemory:
     ----------
     block : device array of uint8
     views : tuple of device arrays
-        The block as float32, float64, int32 and uint8: what kernels get.
+        The block as each of `VIEW_DTYPES`: what kernels get.
     front, nbytes : int
         Where the arena begins, and where it ends.
     """
@@ -67,7 +68,7 @@ class DeviceMemory:
             )
         self.block, self.views = None, ()  # given back first
         self.block = self.device.zeros(front + arena)
-        self.views = tuple(self.block.view(kind) for kind in (np.float32, np.float64, np.int32, np.uint8))
+        self.views = tuple(self.block.view(np.dtype(kind)) for kind in VIEW_DTYPES)
         self.front, self.nbytes = front, front + arena
         self._offsets, self._used, self._sent = {}, 0, -1
 
