@@ -15,6 +15,7 @@ from nngraph.errors import OptionError
 from nngraph.ir.declaration import Declared
 from nngraph.ir.graph import Graph
 from nngraph.ir.program import Kernel, Plan, Schedule
+from nngraph.ir.types import PRECISIONS
 from nngraph.ir.verify import verify
 from nngraph.lower.lower import lower
 from nngraph.ops.optimizer import Optimizer
@@ -47,6 +48,8 @@ class Compilation:
     checked : bool
         Verify the graph after every pass.
     device : {"cpu", "cuda"}
+    precision : {"full", "bfloat16", "float16"}
+        As what float32 numbers are kept between kernels; 16 bits are for the device "cuda".
     graph : Graph
         After "lower" and each later stage and pass, what it left.
     """
@@ -61,6 +64,7 @@ class Compilation:
     threads: int = 1
     checked: bool = False
     device: str = "cpu"
+    precision: str = "full"
     cache: KernelCache = field(default_factory=user_cache)
     on_progress: Progress | None = None
     graph: Graph | None = None
@@ -96,11 +100,12 @@ def run_differentiate(c: Compilation, stop: str | None) -> None:
     if c.purpose in ("loss", "evaluate"):
         c.graph = evaluation(c.graph, c.objective, training=c.purpose in TRAINING)
     else:
-        c.graph = differentiate(c.graph, c.objective, c.optimizer if c.purpose == "train" else None)
+        optimizer = c.optimizer if c.purpose == "train" else None
+        c.graph = differentiate(c.graph, c.objective, optimizer, scaled=c.precision == "float16")
 
 
 def run_optimize(c: Compilation, stop: str | None) -> None:
-    passes = passes_for(c.purpose)
+    passes = passes_for(c.purpose, PRECISIONS[c.precision])
     for step in PASSES:
         assert c.graph
         if step in passes:

@@ -28,6 +28,7 @@ from nngraph.train.early_stopping import EarlyStopping
 from nngraph.train.evaluation import ROWS, evaluate
 from nngraph.train.examples import Given, dataset_of
 from nngraph.train.fit import Settings, Validation, functions_of, parts_of, stopping_of
+from nngraph.train.gradients import loss_and_gradients
 from nngraph.train.history import History
 from nngraph.train.loop import Callback
 from nngraph.train.prediction import Answer, Predictor, predict
@@ -56,6 +57,7 @@ def compile(
     device: str = "cpu",
     threads: int | None = None,
     dtype: str = "float32",
+    precision: str = "full",
     seed: int = 0,
     regularizer: Any = None,
 ) -> Model:
@@ -74,6 +76,9 @@ def compile(
         By default as many as the process may use. Results do not depend on it.
     dtype : {"float32", "float64"}
         What "float" is.
+    precision : {"full", "mixed", "bfloat16", "float16"}
+        As what activations and their cotangents of float32 are kept, on "cuda"; "mixed" is "bfloat16". Arithmetic,
+        parameters, statistics and losses stay in float32; with "float16" the loss is scaled on the way back.
     seed : int
         Of initial parameters, the order of the data, and dropout.
     regularizer : Regularizer or mapping, optional
@@ -91,7 +96,7 @@ def compile(
     DeclarationError
         If the graph cannot be lowered.
     """
-    checks.check_options(device, threads, dtype, seed)
+    precision = checks.check_options(device, threads, dtype, seed, precision)
     declared = graph.declaration()
     forward = lower(declared, dtype=dtype, seed=seed)
     if not forward.outputs:
@@ -105,11 +110,13 @@ def compile(
         objective = objective_from(loss, [name for name, _ in forward.outputs], regularizer=regularizer)
         targets_of(forward, objective)  # raises where a loss does not fit its output
     chosen = None if optimizer is None else optimizer_from(optimizer).checked(forward.states)
-    programs = Programs(declared, objective, chosen, dtype=dtype, seed=seed, threads=threads, device=device)
+    programs = Programs(declared, objective, chosen, dtype, seed, threads, device=device, precision=precision)
     return Model(graph, programs, forward)
 
 
-def load_model(path: str | PathLike[str], *, threads: int | None = None, device: str = "cpu") -> Model:
+def load_model(
+    path: str | PathLike[str], *, threads: int | None = None, device: str = "cpu", precision: str | None = None
+) -> Model:
     """A model from a checkpoint, ready to predict, and to be trained on.
 
     Parameters
@@ -119,6 +126,8 @@ def load_model(path: str | PathLike[str], *, threads: int | None = None, device:
         training ended with.
     threads, device
         As for `compile`.
+    precision : str, optional
+        As for `compile`; by default what the model was trained with, where the device has it, else "full".
 
     Raises
     ------
@@ -127,13 +136,13 @@ def load_model(path: str | PathLike[str], *, threads: int | None = None, device:
     """
     from nngraph.declare.load import parse
 
-    file = checkpoint_in(Path(path))
-    kept = read(file)
+    kept = read(file := checkpoint_in(Path(path)))
     config = kept.config
+    trained = config.get("precision", "full") if device == "cuda" else "full"
     model = compile(
         parse(kept.graph, f"{file}: "), loss=config.get("loss"), optimizer=config.get("optimizer"),
-        device=device, threads=threads, dtype=config.get("dtype", "float32"), seed=config.get("seed", 0),
-        regularizer=config.get("regularizer"),
+        device=device, threads=threads, dtype=config.get("dtype", "float32"), precision=precision or trained,
+        seed=config.get("seed", 0), regularizer=config.get("regularizer"),
     )  # fmt: skip
     restore(model.trainee, kept, file)
     return model
@@ -336,12 +345,7 @@ class Model:
         """
         need_objective(self.trainee, "loss_and_gradients")
         data = dataset_of(self.signature, inputs, targets, sample_weight, "loss_and_gradients", self.classes)
-        given = prepared(self.trainee, data)[0]
-        outputs = self.programs.call("gradients", given.part(0, given.count), given.count)
-        states = self.programs.store.states
-        named = {name.removeprefix("gradient/"): x for name, x in outputs.items() if name.startswith("gradient/")}
-        gradients = {name: np.array(states[name].to_public(x), order="C") for name, x in named.items()}
-        return float(outputs["loss"]), gradients
+        return loss_and_gradients(self.programs, prepared(self.trainee, data)[0])
 
     def parameters(self) -> dict[str, np.ndarray]:
         """Copies of the parameters by ``<node>.<parameter>``, in the public layouts."""

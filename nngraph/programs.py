@@ -86,6 +86,8 @@ class Programs:
     guard : bool
         Put pages without access around the arena (for tests).
     device : {"cpu", "cuda"}
+    precision : {"full", "bfloat16", "float16"}
+        As what float32 numbers are kept between kernels.
     """
 
     declared: Declared
@@ -97,6 +99,7 @@ class Programs:
     checked: bool = False
     guard: bool = False
     device: str = "cpu"
+    precision: str = "full"
     cache: KernelCache = field(default_factory=user_cache)
     on_progress: Progress | None = None
     store: Store = field(init=False)
@@ -144,7 +147,8 @@ class Programs:
         if purpose not in self.compiled:
             c = Compilation(
                 self.declared, purpose, self.objective, self.optimizer, self.dtype, self.seed, checked=self.checked,
-                threads=self.thread_count, device=self.device, cache=self.cache, on_progress=self.on_progress,
+                threads=self.thread_count, device=self.device, precision=self.precision, cache=self.cache,
+                on_progress=self.on_progress,
             )  # fmt: skip
             self.compiled[purpose] = compile_program(c, planned=False)
             c.graph = None  # of no more use, and much larger than the schedule

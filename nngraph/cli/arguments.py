@@ -26,6 +26,11 @@ device_option = click.option(
     "--device", type=click.Choice(["cpu", "cuda"]), help="What to run on; cuda needs a GPU and nngraph[cuda].  "
     "[default: cpu]",
 )  # fmt: skip
+precision_option = click.option(
+    "--precision", type=click.Choice(["full", "mixed", "bfloat16", "float16"]),
+    help="As what activations and their cotangents are kept on cuda: as computed, or in 16 bits; mixed is bfloat16.  "
+    "[default: a run's own, or full]",
+)  # fmt: skip
 seed_option = click.option("--seed", type=click.IntRange(0), help="Of initial parameters, shuffling and dropout.")
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nngraph.cli.arguments import device_option, threads_option, trained
+from nngraph.cli.arguments import device_option, precision_option, threads_option, trained
 from nngraph.errors import OptionError
 
 if TYPE_CHECKING:
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 @click.option("--batch-size", type=click.IntRange(1), default=1024, help="Examples in a batch; changes no result.")
 @threads_option
 @device_option
-def command(run: Path, data: str | None, batch_size: int, threads: int | None, device: str | None) -> None:
+@precision_option
+def command(
+    run: Path, data: str | None, batch_size: int, threads: int | None, device: str | None, precision: str | None
+) -> None:
     """Evaluate a run's model, or a checkpoint.
 
     A run's directory stands for the model that its training ended with; its best epoch's is best.safetensors.
@@ -33,7 +36,8 @@ def command(run: Path, data: str | None, batch_size: int, threads: int | None, d
     from nngraph.cli.training import described
     from nngraph.model import load_model
 
-    model = load_model(trained(run, "evaluate"), threads=threads, device=device or "cpu")
+    path = trained(run, "evaluate")
+    model = load_model(path, threads=threads, device=device or "cpu", precision=precision)
     examples, title = chosen_data(model, run, data)
     found = model.evaluate(examples, batch_size=batch_size)
     click.echo(f"{title}: {described(found)} ({len(examples):,} examples)")

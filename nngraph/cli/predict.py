@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from nngraph.cli.arguments import device_option, threads_option, trained
+from nngraph.cli.arguments import device_option, precision_option, threads_option, trained
 
 
 @click.command(short_help="A trained model's outputs for new data.")
@@ -17,9 +17,11 @@ from nngraph.cli.arguments import device_option, threads_option, trained
 @click.option("--batch-size", type=click.IntRange(1), default=1024, help="Examples in a batch; changes no result.")
 @threads_option
 @device_option
+@precision_option
 def command(
-    run: Path, data: str, output: Path | None, batch_size: int, threads: int | None, device: str | None
-) -> None:
+    run: Path, data: str, output: Path | None, batch_size: int, threads: int | None, device: str | None,
+    precision: str | None,
+) -> None:  # fmt: skip
     """Predict with a run's model, or a checkpoint.
 
     A table has a row for each example: the class with the highest score, where the model tells classes apart, and
@@ -35,7 +37,8 @@ def command(
     from nngraph.train.data.specs import load
 
     check_output(output)
-    model = load_model(trained(run, "predict"), threads=threads, device=device or "cpu")
+    path = trained(run, "predict")
+    model = load_model(path, threads=threads, device=device or "cpu", precision=precision)
     given = load(data, classes=model.classes, need_targets=False)
     found = model.predict(given, batch_size=batch_size)
     outputs = found if isinstance(found, dict) else {next(iter(model.signature.outputs)): found}

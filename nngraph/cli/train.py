@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from nngraph.cli.arguments import device_option, dtype_option, seed_option, threads_option
+from nngraph.cli.arguments import device_option, dtype_option, precision_option, seed_option, threads_option
 from nngraph.cli.choices import seeds_of
 from nngraph.cli.training_options import choices_of, training_options
 from nngraph.errors import OptionError
@@ -23,6 +23,7 @@ from nngraph.errors import OptionError
 @dtype_option
 @threads_option
 @device_option
+@precision_option
 @click.option("--run", type=click.Path(path_type=Path), help="The run's directory.  [default: runs/MODEL-TIME]")
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with an interrupted run, exactly "
               "as if it had not been; only --epochs, --threads and --device may be given "

@@ -51,6 +51,7 @@ class Options:
     dtype: str = "float32"
     threads: int | None = None
     device: str = "cpu"
+    precision: str = "full"
     held_out: float = 0.2
     split_seeds: tuple[int, ...] = (0,)
     validation_split: float | None = None
@@ -186,10 +187,13 @@ def model_for(graph: Graph, options: Options, path: Path, resume: bool) -> Model
     from nngraph.train.run_directory import LAST
 
     if resume and (path / LAST).is_file():
-        return load_model(path / LAST, threads=options.threads, device=options.device)
+        return load_model(
+            path / LAST, threads=options.threads, device=options.device, precision=options.precision
+        )  # fmt: skip
     return compile(
         graph, loss=options.loss, optimizer=optimizer_of(options), regularizer=options.regularizer,
-        threads=options.threads, device=options.device, dtype=options.dtype, seed=options.seed,
+        threads=options.threads, device=options.device, dtype=options.dtype, precision=options.precision,
+        seed=options.seed,
     )  # fmt: skip
 
 
@@ -248,10 +252,11 @@ def introduction(model: Model, options: Options, parts: Parts) -> None:
     config = config_of(model.trainee)
     threads, device = model.programs.thread_count, options.device
     where = f"{threads} thread{'s' if threads > 1 else ''}" if device == "cpu" else device
+    kept = f" kept as {config['precision']}" if config["precision"] != "full" else ""
     size = sum(array.size for array in model.parameters().values())
     show_titled(
         "model",
-        f"{model.graph.name}: {size:,} parameters, {config['dtype']}, {where}, seed {config['seed']}",
+        f"{model.graph.name}: {size:,} parameters, {config['dtype']}{kept}, {where}, seed {config['seed']}",
     )
     introduce_training(model, options, parts)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from nngraph.differentiate.gradients import gradients, zeros
+from nngraph.differentiate.loss_scale import guarded, loss_scale, unscaled
 from nngraph.differentiate.objective import Appended, Objective, append_objective, float_of
 from nngraph.differentiate.updates import append_updates
 from nngraph.ir.builder import Builder
@@ -12,7 +13,9 @@ from nngraph.ir.graph import Graph, State, Value
 from nngraph.ops.optimizer import Optimizer
 
 
-def differentiate(graph: Graph, objective: Objective, optimizer: Optimizer | None = None) -> Graph:
+def differentiate(
+    graph: Graph, objective: Objective, optimizer: Optimizer | None = None, *, scaled: bool = False
+) -> Graph:
     """Append loss, gradients and, with an optimizer, the updates.
 
     Parameters
@@ -22,6 +25,8 @@ def differentiate(graph: Graph, objective: Objective, optimizer: Optimizer | Non
     objective : Objective
     optimizer : Optimizer, optional
         One whose schedule is in steps.
+    scaled : bool
+        Whether cotangents are of the loss times a dynamic scale, a state that the step changes: see `loss_scale`.
 
     Returns
     -------
@@ -34,12 +39,17 @@ def differentiate(graph: Graph, objective: Objective, optimizer: Optimizer | Non
     b = continued(graph, training=True)
     made = append_objective(b, graph, objective)
     trainable = [state for state in graph.states if state.kind == "parameter" and state.trainable]
-    found = gradients(b, made.loss, [state.old for state in trainable])
+    scale = loss_scale(b) if scaled else None
+    wanted = [state.old for state in trainable]
+    found = gradients(b, made.loss, wanted, scale.scale.old if scale else None)
+    found = unscaled(b, scale, found) if scale else found
     if optimizer is None:
         outputs = tuple((f"gradient/{state.name}", gradient_of(b, state, found)) for state in trainable)
-        return assemble(graph, b, made, unchanged(graph.states), outputs)
+        own = (scale.scale,) if scale else ()
+        return assemble(graph, b, made, (*unchanged(graph.states), *own), outputs)
     named = {state.name: found[state.old] for state in trainable if state.old in found}
-    return assemble(graph, b, made, append_updates(b, named, optimizer), ())
+    states = append_updates(b, named, optimizer)
+    return assemble(graph, b, made, guarded(b, scale, found.values(), states) if scale else states, ())
 
 
 def evaluation(graph: Graph, objective: Objective, *, training: bool = False) -> Graph:

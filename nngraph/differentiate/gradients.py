@@ -11,8 +11,8 @@ from nngraph.ir.op import Absent, call_facet
 from nngraph.ir.types import FLOATS
 
 
-def gradients(b: Builder, loss: Value, wanted: Collection[Value]) -> dict[Value, Value]:
-    """Append the nodes that compute the derivatives of `loss`, a scalar, with respect to `wanted`.
+def gradients(b: Builder, loss: Value, wanted: Collection[Value], scale: Value | None = None) -> dict[Value, Value]:
+    """Append the nodes that compute the derivatives of `loss`, a scalar, times `scale`, with respect to `wanted`.
 
     Nodes that are made for node n are called ``gradient/<n>/...``; where several cotangents meet, their sum
     is called ``gradient/<value>``.
@@ -24,7 +24,7 @@ def gradients(b: Builder, loss: Value, wanted: Collection[Value]) -> dict[Value,
     """
     if loss not in dependents(b.nodes, wanted):
         return {}
-    return pull_back(b, {loss: b.constant(1.0, loss.type.dtype)}, wanted)
+    return pull_back(b, {loss: b.constant(1.0, loss.type.dtype) if scale is None else scale}, wanted)
 
 
 def pull_back(b: Builder, given: Mapping[Value, Value], wanted: Collection[Value]) -> dict[Value, Value]:

@@ -1,7 +1,8 @@
 """Checkpoints: a model in one safetensors file, in public layouts, its graph and configuration in the metadata.
 
 Parameters and running statistics have their own names; whatever else training needs to go on has a prefix that no
-id can have: ``moment:`` and ``counter:`` for the optimizer's states, ``training:`` for the epoch under way.
+id can have: ``moment:`` and ``counter:`` for the optimizer's states, ``scale:`` for that of the loss, ``training:`` for
+the epoch under way.
 """
 
 from __future__ import annotations
@@ -17,13 +18,14 @@ from typing import Any
 
 import numpy as np
 
+from nngraph.differentiate.loss_scale import NAMES as SCALES
 from nngraph.errors import CheckpointError
 from nngraph.run.store import Store
 from nngraph.train.position import Position
 from nngraph_kernels.record import record
 
 FORMAT, VERSION = "nngraph-checkpoint", 1
-PREFIXES = {"parameter": "", "statistic": "", "moment": "moment:", "step": "counter:"}
+PREFIXES = {"parameter": "", "statistic": "", "moment": "moment:", "step": "counter:", "scale": "scale:"}
 ROWS = "training:rows"
 STANDARDIZER = "standardizer/"
 FIELDS = ("version", "graph", "config", "classes", "epoch", "history", "crc32")
@@ -84,8 +86,13 @@ def states_of(store: Store, optimizer: bool, instead: Mapping[str, np.ndarray] |
             array = store.arrays[name] if instead is None or name not in instead else instead[name]
             found[PREFIXES[state.kind] + name] = np.array(state.to_public(array), order="C")
     if optimizer:  # what has been loaded and not been needed yet
-        found |= {PREFIXES["step" if name == "step" else "moment"] + name: x for name, x in store.waiting.items()}
+        found |= {PREFIXES[waiting_kind(name)] + name: x for name, x in store.waiting.items()}
     return found
+
+
+def waiting_kind(name: str) -> str:
+    """The kind of a state that is not made yet; moments have the names of parameters in theirs."""
+    return "step" if name == "step" else "scale" if name in SCALES else "moment"
 
 
 def assign_states(store: Store, given: Mapping[str, np.ndarray], path: Path) -> None:

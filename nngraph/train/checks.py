@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from nngraph.errors import DataError, OptionError
 from nngraph.ir.graph import State
+from nngraph.ir.types import PRECISIONS
 from nngraph.ops.specification import suggestion
 
 DEVICES = ("cpu", "cuda")
@@ -21,7 +22,8 @@ def is_int(x: Any) -> bool:
     return isinstance(x, int | np.integer) and not isinstance(x, bool)
 
 
-def check_options(device: str, threads: Any, dtype: str, seed: Any) -> None:
+def check_options(device: str, threads: Any, dtype: str, seed: Any, precision: str = "full") -> str:
+    """Raise where one is outside of what is accepted; the precision by its own name, "mixed" being another one's."""
     if device not in DEVICES:
         raise OptionError(f"device: {device!r} given, one of {', '.join(DEVICES)} expected")
     if threads is not None and not (is_int(threads) and threads >= 1):
@@ -30,6 +32,23 @@ def check_options(device: str, threads: Any, dtype: str, seed: Any) -> None:
         raise OptionError(f"dtype: {dtype!r} given, one of {', '.join(DTYPES)} expected")
     if not (is_int(seed) and 0 <= seed < SEEDS):
         raise OptionError(f"seed: {seed!r} given, a whole number from 0 to 2**63 - 1 expected")
+    check_precision(precision, device, dtype)
+    return PRECISIONS[precision] or precision
+
+
+def check_precision(precision: Any, device: str, dtype: str) -> None:
+    """One that there is, on a device that has it."""
+    if not isinstance(precision, str) or precision not in PRECISIONS:
+        raise OptionError(f"precision: {precision!r} given, one of {', '.join(PRECISIONS)} expected")
+    if not PRECISIONS[precision]:
+        return
+    if dtype != "float32":
+        raise OptionError(f"precision: '{precision}' given with dtype '{dtype}'; it keeps float32 numbers, give that")
+    if device != "cuda":
+        raise OptionError(
+            f"precision: '{precision}' given, which device '{device}' does not have; give device 'cuda', or "
+            "precision 'full'"
+        )
 
 
 def check_count(name: str, given: Any) -> int:

@@ -13,6 +13,7 @@ from nngraph.run.cuda.device import device
 from nngraph.run.cuda.kernels import launchable
 from nngraph.run.program import pack_arguments
 from nngraph_kernels import tape_layout as layout
+from nngraph_kernels.cuda.text import VIEW_DTYPES
 from nngraph_kernels.cpu.matmul import MatmulSpec
 from nngraph_kernels.cuda.long_product import pieces_of
 from tests.cuda.test_matmul import argument, plain, slots
@@ -51,7 +52,7 @@ def run(lines, arrays):
     from numba import cuda
 
     there = cuda.to_device(np.concatenate([np.frombuffer(padded(array), np.uint8) for array in arrays]))
-    views = [there.view(dtype) for dtype in (np.float32, np.float64, np.int32, np.uint8)]
+    views = [there.view(np.dtype(dtype)) for dtype in VIEW_DTYPES]
     control = cuda.to_device(np.zeros(layout.CONTROL_WORDS, np.int64))
     words, _ = pack_arguments([line.slots for line in lines])
     table, at = cuda.to_device(words), 0
