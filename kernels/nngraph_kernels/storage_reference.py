@@ -18,7 +18,7 @@ def encode(x: Array, storage: str) -> Array:
     """
     x = np.asarray(x, np.float32)
     if storage == "float16":
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             return x.astype(np.float16).view(np.uint16)
     bits = x.view(np.uint32)
     rounded = (bits + (np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1)))) >> np.uint32(16)
@@ -28,7 +28,8 @@ def encode(x: Array, storage: str) -> Array:
 def decode(bits: Array, storage: str) -> Array:
     """The float32 numbers that 16 bits stand for."""
     if storage == "float16":
-        return bits.view(np.float16).astype(np.float32)
+        with np.errstate(invalid="ignore"):  # NumPy minds NaNs that signal
+            return bits.view(np.float16).astype(np.float32)
     return (bits.astype(np.uint32) << np.uint32(16)).view(np.float32)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nngraph.errors import VerificationError
 from nngraph.ir.graph import Graph, Node, Value
+from nngraph_kernels.storage_reference import STORAGE
 
 
 def verify(graph: Graph) -> None:
@@ -13,7 +14,8 @@ def verify(graph: Graph) -> None:
     ------
     VerificationError
         If a value is used before it is made, made twice or named twice, an id stands twice, a result's type
-        is not what its op infers, a state changes its type, or none of the kind "prepared" is made.
+        is not what its op infers, what is narrow is not float32, a state changes its type, or none of the kind
+        "prepared" is made.
     """
     known: set[Value] = set()
     names: set[str] = set()
@@ -23,6 +25,8 @@ def verify(graph: Graph) -> None:
             raise VerificationError(f"{where}: value '{value.name}' is defined twice")
         if value.name in names:
             raise VerificationError(f"{where}: two values are named '{value.name}'")
+        if value.narrow and (value.type.dtype != "float32" or value.narrow not in STORAGE):
+            raise VerificationError(f"{where}: {value}; float32 as one of {', '.join(STORAGE)} expected")
         known.add(value)
         names.add(value.name)
 

@@ -231,9 +231,10 @@ class Loop:
             self.programs.check(outcome, sweep.purpose, bound)
         what = "loss" if sweep is self.training else "validation loss"
         step = f", step {self.position.step + 1}" if sweep is self.training else ""
+        wider = "give precision 'bfloat16', which has a wider range, " if self.programs.precision == "float16" else ""
         raise ExecutionError(
-            f"epoch {self.position.epoch + 1}{step}: the {what} is not finite; lower the learning rate, clip the "
-            "gradients, or look for extreme values in the data"
+            f"epoch {self.position.epoch + 1}{step}: the {what} is not finite; {wider}lower the learning rate, "
+            "clip the gradients, or look for extreme values in the data"
         )
 
 

@@ -13,9 +13,10 @@ from nngraph.run.cuda.device import device
 from nngraph.run.cuda.kernels import launchable
 from nngraph.run.program import pack_arguments
 from nngraph_kernels import tape_layout as layout
-from nngraph_kernels.cuda.text import VIEW_DTYPES
 from nngraph_kernels.cpu.matmul import MatmulSpec
 from nngraph_kernels.cuda.long_product import pieces_of
+from nngraph_kernels.cuda.text import VIEW_DTYPES
+from nngraph_kernels.storage_reference import encode, stored
 from tests.cuda.test_matmul import argument, plain, slots
 from tests.kernels.test_matmul import LAYOUTS, assert_close, operands, product
 
@@ -74,25 +75,33 @@ def places(arrays):
     return list(np.cumsum([0, *(len(padded(array)) for array in arrays)])[:-1])
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
 @pytest.mark.parametrize(("transpose_a", "transpose_b"), LAYOUTS)
 @pytest.mark.parametrize("K", [48, 50])
 def test_pieces_and_their_total(dtype, transpose_a, transpose_b, K):
-    """The first output lies over the operand that is read where it is written; the pieces are poisoned before."""
+    """The first output lies over the operand that is read where it is written; the pieces are poisoned before.
+
+    With "bfloat16" the factors, and the operand beside each row, lie in 16 bits.
+    """
+    narrow = ("", "", dtype, dtype, "", dtype, "", "") if dtype == "bfloat16" else ()
+    dtype = "float32" if narrow else dtype
     spec, random = fused(dtype, transpose_a, transpose_b), np.random.default_rng(K)
     a, b = operands(spec.product, 1, M, N, K)
     x = [random.normal(size=shape).astype(dtype) for shape in ((M, N), (M, 1), (1, N), (1, 1))]
+    if narrow:
+        a, b, x[1] = (stored(array, "bfloat16") for array in (a, b, x[1]))
     y1, scratch = np.full((M, N), np.nan, dtype), np.full((5, M, N), np.nan, dtype)
     sum_of = product(spec.product, a, b)[0]
     expected = sum_of * x[3] - x[0]
-    arrays = [x[0], y1, a, b, *x[1:], scratch]
+    held = [encode(array, "bfloat16") if narrow else array for array in (a, b, x[1])]
+    arrays = [x[0], y1, *held, *x[2:], scratch]
     at = dict(zip(["y0", "y1", "a", "b", "x1", "x2", "x3", "partial"], map(int, places(arrays)), strict=True))
     at |= {"x0": at["y0"], "": 0}
     given = {"batches": 1, "M": M, "N": N, "K": K, "a_row": a.shape[2], "b_row": b.shape[2]}
     given |= {"y0_row": N, "y1_row": N, "x0_row": N, "x1_row": 1}
     pointers, names = slots(spec.product, layout_of(spec))
     integers = tuple(given.get(name, 0) for name in names)
-    line = Line(Kernel("matmul", spec), integers, (*(at[name] for name, _ in pointers), *integers, 0.5))
+    line = Line(Kernel("matmul", spec, narrow), integers, (*(at[name] for name, _ in pointers), *integers, 0.5))
     run(in_pieces(line, 4, at["partial"]), arrays)
     assert_close(x[0], expected, K)
     assert_close(y1, expected + 0.5 * x[1] * x[2], K)

@@ -120,3 +120,10 @@ def test_a_preparation_is_verified_too():
     w = Value("w", TensorType((3,)))
     before = graph([], [exp("a", w, TensorType((4,)))], [], [State("w", "parameter", w, w, 0.0)])
     refused(Graph("g", (), (), (), (), before), "node 'a': holds")
+
+
+def test_only_float32_is_narrow():
+    narrow = Value("n", TYPE, "bfloat16")
+    verify(graph([narrow], [exp("a", narrow)]))
+    refused(graph([Value("n", TensorType((BATCH, 3), "int32"), "bfloat16")]), "as bfloat16; float32 as one of bfloat16")
+    refused(graph([Value("n", TYPE, "float8")]), "inputs: %n: float32.* as float8; float32 as one of")
