@@ -10,10 +10,10 @@ from nngraph.ir.interpret import interpret
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(12, 4)).astype("f"), RNG.integers(0, 3, 12).astype(np.int32)
-IMAGES = RNG.normal(size=(4, 6, 6, 3)).astype("f")
+IMAGES = RNG.normal(size=(3, 5, 5, 2)).astype("f")
 SIXTEEN = ("bfloat16", "float16")
 # Sums in another order now and then become another number of 16 bits: a step, of 2**-8 or 2**-11, in few of them.
-TOLERANCE = {"bfloat16": 1e-2, "float16": 2e-3}
+TOLERANCE = {"bfloat16": 1e-2, "float16": 1e-3}
 precisions = pytest.mark.parametrize("precision", SIXTEEN)
 
 
@@ -27,8 +27,8 @@ def perceptron(precision="full", device="cuda", **options):
 
 def wired(precision="full"):
     g = ng.Graph("wired")
-    h = g.max_pool(g.relu(g.conv2d(g.input("x", shape=(6, 6, 3)), 4, 3, bias=False)), 2, stride=1)
-    h = g.randwire(g.batch_norm(h), 5, ng.WS(4, 2, 0.75, seed=1))
+    h = g.max_pool(g.relu(g.conv2d(g.input("x", shape=(5, 5, 2)), 4, 3, bias=False)), 2, stride=1)
+    h = g.randwire(g.batch_norm(h), 5, ng.WS(3, 2, 0.75, seed=1))
     g.output(g.linear(g.global_average_pool(g.relu(h)), 3))
     optimizer = ng.SGD(0.1, momentum=0.9)
     return ng.compile(g, loss="cross_entropy", optimizer=optimizer, device="cuda", precision=precision)
@@ -54,6 +54,7 @@ def assert_near(found, expected, tolerance):
 @precisions
 @pytest.mark.parametrize(("make", "inputs"), [(perceptron, X[:4]), (wired, IMAGES)], ids=["perceptron", "wired"])
 def test_steps_are_those_of_the_interpreter(make, inputs, precision):
+    tolerance = TOLERANCE[precision] * (1 if make is perceptron else 4)  # gradients of normalized sums nearly cancel
     model = make(precision)
     graph = graph_of(model)
     assert {v.narrow for v in graph.values()} == {"", precision}
@@ -62,10 +63,10 @@ def test_steps_are_those_of_the_interpreter(make, inputs, precision):
     for _ in range(3):
         outputs, states = interpret(graph, given, model.programs.store.arrays)
         found = model.programs.call("train", given, len(inputs))
-        assert_near(found, outputs, TOLERANCE[precision])
-        assert_near(model.programs.store.arrays, states, TOLERANCE[precision])
+        assert_near(found, outputs, tolerance)
+        assert_near(model.programs.store.arrays, states, tolerance)
     wide, _ = interpret(graph_of(make()), given, states)
-    assert_near(model.programs.call("train", given, len(inputs)), wide, 5 * TOLERANCE[precision])
+    assert_near(model.programs.call("train", given, len(inputs)), wide, 5 * tolerance)
 
 
 @precisions
@@ -127,14 +128,14 @@ def test_what_is_no_fault_of_the_scale_is_no_secret():
 @precisions
 def test_a_run_goes_on_bit_for_bit(precision, tmp_path):
     whole, part = perceptron(precision), perceptron(precision)
-    whole.fit(X, Y, epochs=4, batch_size=5, progress=False)
-    part.fit(X, Y, epochs=2, batch_size=5, progress=False)
+    whole.fit(X, Y, epochs=2, batch_size=5, progress=False)
+    part.fit(X, Y, epochs=1, batch_size=5, progress=False)
     part.save(tmp_path / "part.safetensors")
     rest = ng.load_model(tmp_path / "part.safetensors", device="cuda")
     assert rest.programs.precision == precision
     rest.save(tmp_path / "again.safetensors")  # what waits for the training step is saved too
     rest = ng.load_model(tmp_path / "again.safetensors", device="cuda")
-    rest.fit(X, Y, epochs=2, batch_size=5, progress=False)
+    rest.fit(X, Y, epochs=1, batch_size=5, progress=False)
     for name, array in whole.programs.store.arrays.items():
         np.testing.assert_array_equal(rest.programs.store.arrays[name], array, err_msg=name)
     plain = ng.load_model(tmp_path / "part.safetensors")  # parameters are as exact as any
