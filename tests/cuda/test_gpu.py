@@ -12,7 +12,7 @@ from nngraph.run.cuda import streamed
 from nngraph.run.cuda.device import Device
 from nngraph.train import data
 from tests import compiled
-from tests.cuda import simulated
+from tests.cuda import simulated, test_narrow
 from tests.ops import cases
 from tests.ops.test_every_kernel import SAMPLES, case_graph, dtypes
 
@@ -43,16 +43,26 @@ def test_kernel_is_the_reference(op, sample, dtype):
         cases.assert_close(found[name], array, TOLERANCE[dtype])
 
 
+@pytest.mark.parametrize(("op", "sample", "storage"), test_narrow.cases())
+def test_kernel_of_16_bits_is_the_reference(op, sample, storage):
+    test_narrow.check(op, sample, storage)
+
+
 MODELS = ["digits_mlp", "deep_mlp", "cnn_small", "randwire_cifar"]
+
+
+def examples(model):
+    """48 of random numbers, and their labels."""
+    rng = np.random.default_rng(0)
+    (shape,) = [value.shape for value in model.signature.inputs.values()]
+    return rng.normal(size=(48, *shape)), rng.integers(0, 10, 48)
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_a_network_trains_as_on_the_processor(name):
     graph = ng.load(f"models/{name}.json")
-    rng = np.random.default_rng(0)
     models = [ng.compile(graph, seed=0, device=device) for device in ("cpu", "cuda")]
-    (shape,) = [value.shape for value in models[0].signature.inputs.values()]
-    x, y = rng.normal(size=(48, *shape)), rng.integers(0, 10, 48)
+    x, y = examples(models[0])
     histories = [model.fit(x, y, epochs=1, batch_size=16, progress=False) for model in models]
     np.testing.assert_allclose(histories[1]["loss"], histories[0]["loss"], rtol=1e-3)
 
@@ -97,6 +107,16 @@ def test_data_in_chunks_are_the_same_to_the_bit(monkeypatch):
     assert_same(resident, trained())
     monkeypatch.setattr(streamed, "STEPS", 2)
     assert_same(resident, trained())
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+@pytest.mark.parametrize("name", ["deep_mlp", "randwire_cifar"])
+def test_a_network_trains_in_16_bits_nearly_as_in_32(name, precision):
+    graph = ng.load(f"models/{name}.json")
+    models = [ng.compile(graph, seed=0, device="cuda", precision=given) for given in ("full", precision)]
+    x, y = examples(models[0])
+    histories = [model.fit(x, y, epochs=2, batch_size=16, progress=False) for model in models]
+    np.testing.assert_allclose(histories[1]["loss"], histories[0]["loss"], rtol=0.05)
 
 
 def test_runs_are_equal_to_the_bit():

@@ -67,6 +67,11 @@ def cases():
 
 @pytest.mark.parametrize(("op", "sample", "storage"), cases())
 def test_kernel_is_the_reference(op, sample, storage):
+    check(op, sample, storage)
+
+
+def check(op, sample, storage):
+    """Run the op's kernels on numbers of 16 bits."""
     _, graph, inputs = case_graph(op, sample, "float32")
     graph = narrowed(compiled.optimized(graph), storage)
     if not any(value.narrow for value in graph.values()):
