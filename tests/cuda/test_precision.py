@@ -163,3 +163,20 @@ def test_precisions_that_cannot_be_had(options, message):
 
 def test_mixed_is_bfloat16():
     assert perceptron("mixed").programs.precision == "bfloat16"
+
+
+@precisions
+def test_large_gradients_of_a_maximum(precision):
+    """Its gradient goes to those that are equal to it, of which there is one; the scale of the loss is too large."""
+
+    def model(given):
+        g = ng.Graph("largest")
+        h = g.exp(g.linear(g.input("x", shape=(4,)), 9, name="h"))
+        g.output(g.linear(g.concat([g.multiply(h, g.max(h, axis=-1, keepdims=True)), h]), 2))
+        return ng.compile(g, loss="mean_squared_error", device="cuda", precision=given)
+
+    targets = np.ones((12, 2), "f")
+    narrow = model(precision)
+    found, wide = (made.loss_and_gradients(X, targets)[1] for made in (narrow, model("full")))
+    assert_near(found, wide, 10 * TOLERANCE[precision])
+    assert narrow.programs.store.arrays.get("loss_scale", START) == START  # which is as it was
