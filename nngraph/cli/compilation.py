@@ -53,12 +53,14 @@ def compilation(
     dtype: str | None = None,
     seed: int | None = None,
     device: str | None = None,
+    precision: str | None = None,
     verify: bool = False,
 ) -> Compilation:
     """A compilation of the model in a file, of which no stage has run yet; what is not given is the model's."""
     from nngraph.compiler import Compilation
     from nngraph.cores import available_cores
     from nngraph.ops.optimizer import optimizer_from
+    from nngraph.train.checks import check_options
 
     graph = load_graph(path)
     training = graph.training
@@ -70,11 +72,12 @@ def compilation(
             "--loss cross_entropy"
         )
     optimizer = optimizer_from(training.get("optimizer") or "adam").resolve(TOTAL_STEPS, TOTAL_STEPS)
+    own, where = dtype or training.get("dtype") or "float32", device or "cpu"
+    chosen_seed: int = training.get("seed", 0) if seed is None else seed
+    kept = check_options(where, threads, own, chosen_seed, precision or "full")
     return Compilation(
-        graph.declaration(), cast("Purpose", chosen), objective, optimizer,
-        dtype or training.get("dtype") or "float32",
-        training.get("seed", 0) if seed is None else seed,
-        batch or training.get("batch_size") or BATCH, threads or available_cores(), verify, device or "cpu",
+        graph.declaration(), cast("Purpose", chosen), objective, optimizer, own, chosen_seed,
+        batch or training.get("batch_size") or BATCH, threads or available_cores(), verify, where, kept,
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from nngraph.cli.arguments import device_option, model_argument
+from nngraph.cli.arguments import device_option, model_argument, precision_option
 from nngraph.cli.compilation import compilation, compiling, verify_option
 from nngraph.errors import OptionError
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from nngraph.compiler import Compilation
     from nngraph.ir.program import Schedule
 
-NEEDED: Final = {"graph": "fuse", "schedule": "schedule", "memory": "plan", "source": "schedule"}
+NEEDED: Final = {"graph": "optimize", "schedule": "schedule", "memory": "plan", "source": "schedule"}
 
 
 @click.command(short_help="Run the compiler, all of it or up to a stage.")
@@ -26,6 +26,7 @@ NEEDED: Final = {"graph": "fuse", "schedule": "schedule", "memory": "plan", "sou
 @click.option("--stop-after", metavar="STAGE", help="Stop after a stage or a pass; its name may be any that the table "
               "of stages shows.")  # fmt: skip
 @device_option
+@precision_option
 @compiling
 @verify_option
 def command(model: Path, emit: str | None, stop_after: str | None, verify: bool, **options: Any) -> None:
@@ -69,10 +70,11 @@ def show_stages(c: Compilation, stop_after: str | None) -> None:
     """Run stage after stage, pass after pass, and print what each left and how long it took."""
     from nngraph.cli.tables import duration, plural, show_table
     from nngraph.compiler import PIPELINE
+    from nngraph.ir.types import PRECISIONS
     from nngraph.optimize import passes_for
 
     rows: list[tuple[str, str, str]] = []
-    passes = [step.name for step in passes_for(c.purpose)]
+    passes = [step.name for step in passes_for(c.purpose, PRECISIONS[c.precision])]
     for stage in PIPELINE:
         for name in stage.passes or (stage.name,):
             if name in passes or not stage.passes:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nngraph.cli.arguments import device_option, model_argument
+from nngraph.cli.arguments import device_option, model_argument, precision_option
 from nngraph.cli.compilation import compilation, compiling, json_option
 from nngraph.errors import OptionError
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 @click.option("--top", type=click.IntRange(1), default=20, help="How many of the values at the peak --memory lists.")
 @json_option
 @device_option
+@precision_option
 @compiling
 def command(model: Path, after: str | None, memory: bool, top: int, as_json: bool, **options: Any) -> None:
     """Look at MODEL, a model file or a Python file that declares a graph. It needs no data, and nothing is trained.

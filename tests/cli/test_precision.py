@@ -33,3 +33,16 @@ def test_the_processor_has_one(nngraph, small):
 def test_all_are_offered():
     (option,) = precision_option(lambda: None).__click_params__
     assert list(option.type.choices) == list(PRECISIONS)
+
+
+def test_what_it_comes_to_is_seen_without_a_device(nngraph, small):
+    options = ("--device", "cuda", "--batch", 512, "--memory", "--json")
+    sizes = [nngraph("inspect", small, *options, "--precision", given).json["arena"] for given in ("full", "mixed")]
+    assert sizes[1] < sizes[0]
+    cuda = ("--device", "cuda", "--precision", "bfloat16")
+    assert " as bfloat16" in nngraph("compile", small, "--emit", "graph", *cuda).out
+    assert "to_bfloat16(" in nngraph("compile", small, "--emit", "source", *cuda).out
+    stages = nngraph("compile", small, *cuda).out
+    assert "narrow_to_bfloat16" in stages
+    assert "narrow_to_float16" not in stages
+    assert nngraph("inspect", small, "--precision", "mixed").code == 2
