@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from nngraph.errors import ExecutionError as ExecutionError
     from nngraph.errors import NNGraphError as NNGraphError
     from nngraph.errors import OptionError as OptionError
+    from nngraph.interchange import import_onnx as import_onnx
     from nngraph.ir.op import Absent as Absent
     from nngraph.ir.op import Attribute as Attribute
     from nngraph.ir.op import ErrorSample as ErrorSample
@@ -88,6 +89,7 @@ PUBLIC: dict[str, tuple[str, ...]] = {
         "CheckpointError", "CompilationError", "DataError", "DeclarationError", "Errors", "ExecutionError",
         "NNGraphError", "OptionError",
     ),
+    "nngraph.interchange": ("import_onnx",),
     "nngraph.ir.op": ("Absent", "Attribute", "ErrorSample", "Op", "Parameter", "Sample", "register_op",),
     "nngraph.model": ("Model", "compile", "load_model"),
     "nngraph.ops.initializer": (

@@ -270,13 +270,24 @@ class Model:
     def save(self, path: str | PathLike[str], *, optimizer: bool = True) -> None:
         """Write a checkpoint: one safetensors file, parameters in public layouts, the graph in its metadata.
 
+        With `optimizer` its moments are in it too, so that training can go on from it.
+        """
+        write(Path(path), checkpoint_of(self.trainee, self.trainee.position, optimizer))
+
+    def export(self, path: str | PathLike[str], to: str | None = None, **options: Any) -> None:
+        """Write what the model predicts with as a file for other programs.
+
         Parameters
         ----------
         path : path
-        optimizer : bool
-            Whether the optimizer's moments are in it, so that training can go on from it.
+        to : {"onnx"}, optional
+            By default what the path's suffix says.
+        **options
+            Of onnx: ``opset`` (17 to 21) and ``layout`` ("nhwc" or "nchw", of images that enter or leave).
         """
-        write(Path(path), checkpoint_of(self.trainee, self.trainee.position, optimizer))
+        from nngraph.export.targets import export
+
+        export(self.trainee, Path(path), to, options)
 
     def predict(self, inputs: Given | Dataset, *, batch_size: int = ROWS) -> Answer:
         """The outputs for `inputs`, dropout and the like switched off.
@@ -358,15 +369,8 @@ class Model:
     def set_parameters(self, given: Mapping[str, ArrayLike]) -> None:
         """Set parameters and running statistics, all or some.
 
-        Parameters
-        ----------
-        given : mapping of str to array_like
-            By ``<node>.<parameter>``, in the public layouts.
-
-        Raises
-        ------
-        DataError
-            If a name is unknown, or a shape or a value is not right; then none is set.
+        `given` is by ``<node>.<parameter>``, in the public layouts. DataError where a name is unknown, or a shape or a
+        value not right; then none is set.
         """
         self.programs.store.assign(checks.check_parameters(self.programs.store.states, given))
 

@@ -1,4 +1,4 @@
-"""What may import what: errors < ir < ops < stages < compiler < programs < (train, export, ...) < model < cli."""
+"""What may import what: errors < ir < ops < stages < compiler < programs < (train, ...) < export < model < cli."""
 
 import ast
 import subprocess
@@ -20,8 +20,10 @@ LAYERS = [
     [*STAGES],
     ["compiler", "domains", "machines"],
     ["programs"],
-    ["train", "export", "report", "gradcheck", "bench", "doctor"],
+    ["train", "report", "gradcheck", "bench", "doctor"],
+    ["export"],
     ["model"],
+    ["interchange"],
     ["cli"],
     ["__main__"],
 ]

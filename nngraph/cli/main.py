@@ -10,6 +10,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from keyword import iskeyword
 from typing import Any, Final
 
 import click
@@ -26,6 +27,8 @@ COMMANDS: Final = {
     "inspect": "A model's nodes, shapes, parameters, work and memory in tables.",
     "ops": "The operators that networks are made of.",
     "compile": "Run the compiler, all of it or up to a stage, and show what it makes.",
+    "export": "Write a model for other programs.",
+    "import": "Read a model of another program.",
     "gradcheck": "Compare a model's gradients with finite differences.",
     "bench": "Measure kernels against what this machine can do.",
     "cache": "What is in the cache of compiled kernels, and why a kernel was compiled.",
@@ -40,6 +43,11 @@ def debug_option() -> click.Option:
     return click.Option([DEBUG], is_flag=True, expose_value=False, help="Show the traceback of an error.")
 
 
+def module_of(command: str) -> str:
+    """The module of a command; words of Python's have an underscore at their end."""
+    return f"{command}_" if iskeyword(command) else command
+
+
 class LazyGroup(click.Group):
     """Commands by name, imported when they are asked for."""
 
@@ -49,7 +57,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"nngraph.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"nngraph.cli.{module_of(cmd_name)}").command
         for each in (command, *getattr(command, "commands", {}).values()):
             if all(DEBUG not in option.opts for option in each.params):
                 each.params.append(debug_option())

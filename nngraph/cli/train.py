@@ -24,6 +24,8 @@ from nngraph.errors import OptionError
 @threads_option
 @device_option
 @precision_option
+@click.option("--weights", type=click.Path(), metavar="RUN|CHECKPOINT", help="Begin with the parameters "
+              "of the same graph: those of an imported model, or of an earlier run.")  # fmt: skip
 @click.option("--run", type=click.Path(path_type=Path), help="The run's directory.  [default: runs/MODEL-TIME]")
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with an interrupted run, exactly "
               "as if it had not been; only --epochs, --threads and --device may be given "

@@ -38,6 +38,8 @@ class Options:
         None: where the data comes from a file, or is of bytes.
     augment : mapping or None
         Options of `nngraph.Augment`.
+    weights : str or None
+        A checkpoint or a run, whose parameters training begins with.
     """
 
     data: str = "digits"
@@ -59,6 +61,7 @@ class Options:
     augment: dict[str, Any] | None = None
     patience: int | None = None
     class_weight: str | None = None
+    weights: str | None = None
 
 
 def options_of(*sources: Mapping[str, Any]) -> Options:
@@ -190,11 +193,34 @@ def model_for(graph: Graph, options: Options, path: Path, resume: bool) -> Model
         return load_model(
             path / LAST, threads=options.threads, device=options.device, precision=options.precision
         )  # fmt: skip
-    return compile(
+    model = compile(
         graph, loss=options.loss, optimizer=optimizer_of(options), regularizer=options.regularizer,
         threads=options.threads, device=options.device, dtype=options.dtype, precision=options.precision,
         seed=options.seed,
     )  # fmt: skip
+    if options.weights is not None:
+        begin_with(model, Path(options.weights))
+    return model
+
+
+def begin_with(model: Model, path: Path) -> None:
+    """Give a new model the parameters and running statistics of a checkpoint.
+
+    Raises
+    ------
+    OptionError
+        If the checkpoint has not all of them, or others.
+    """
+    from nngraph.train.checkpoint import read
+    from nngraph.train.run_directory import checkpoint_in
+
+    file = checkpoint_in(path)
+    found = {name: array for name, array in read(file).states.items() if ":" not in name}
+    own = {**model.parameters(), **model.statistics()}
+    for name in [*(own.keys() - found.keys()), *(found.keys() - own.keys())]:
+        where = f"{file} has none" if name in own else f"model '{model.graph.name}' has none"
+        raise OptionError(f"--weights: '{name}': {where}; give a checkpoint of the same graph")
+    model.set_parameters(found)
 
 
 def optimizer_of(options: Options) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from nngraph.errors import did_you_mean
@@ -24,12 +24,17 @@ class Builder:
         What "float" inputs and parameters are.
     seed : int
         The model's seed, one half of the key of every random stream.
+    keep : callable or None
+        Composites that it holds of stay one node; the others, by default all, become what they expand into.
     """
 
-    def __init__(self, *, training: bool = True, dtype: str = "float32", seed: int = 0) -> None:
+    def __init__(
+        self, *, training: bool = True, dtype: str = "float32", seed: int = 0, keep: Callable[[Op], bool] | None = None
+    ) -> None:
         self.training = training
         self.dtype = dtype
         self.seed = seed
+        self.keep = keep
         self.nodes: list[Node] = []
         self.states: dict[str, State] = {}
         self.prefix = ""
@@ -110,11 +115,17 @@ class Builder:
         attributes = {k: a.default for k, a in op.attributes.items() if not a.required} | attributes
         if attributes.get("dtype") == "float":
             attributes["dtype"] = self.dtype
-        if op.expand:
+        if op.expand and (
+            op.parameters or not self.keeps(op)
+        ):  # who calls with parameters has them in a list of its own
             expanded: Any = op.expand(self, *values, **attributes)
             return cast("tuple[Value, ...]", expanded if isinstance(expanded, tuple) else (expanded,))
         types = op.result_types([value.type for value in values], attributes)
         return self.append(op, values, types, attributes, id)
+
+    def keeps(self, op: Op) -> bool:
+        """Whether nodes of this composite are not expanded."""
+        return self.keep is not None and self.keep(op)
 
     def name_result(self, id: str, result: Value, start: int) -> Value:
         """Give the node that makes `result` the id of the composite that was expanded into all nodes since `start`.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -27,7 +27,14 @@ class Lowering:
     inputs: list[Value] = field(default_factory=list[Value])
 
 
-def lower(declared: Declared, *, training: bool = False, dtype: str = "float32", seed: int = 0) -> Graph:
+def lower(
+    declared: Declared,
+    *,
+    training: bool = False,
+    dtype: str = "float32",
+    seed: int = 0,
+    keep: Callable[[Op], bool] | None = None,
+) -> Graph:
     """Lower a declared graph.
 
     Parameters
@@ -40,6 +47,8 @@ def lower(declared: Declared, *, training: bool = False, dtype: str = "float32",
         What "float" is: "float32" or "float64".
     seed : int
         Half of the key of every random stream.
+    keep : callable, optional
+        Which composites stay one node, for who translates graphs; the parameters are among such a node's inputs.
 
     Returns
     -------
@@ -52,7 +61,7 @@ def lower(declared: Declared, *, training: bool = False, dtype: str = "float32",
     DeclarationError
         If a node cannot be lowered.
     """
-    builder = Builder(training=training, dtype=dtype, seed=seed)
+    builder = Builder(training=training, dtype=dtype, seed=seed, keep=keep)
     builder.taken = dict.fromkeys(declared.nodes, 1)
     state = Lowering(declared, builder)
     for id in ordered(declared):
@@ -97,7 +106,7 @@ def lower_node(state: Lowering, id: str, given: Mapping[str, Any]) -> Value:
         if op.parameters:
             found = call_facet(op, "parameters", *types, **own)
             inputs += parameter_values(state.builder, state.declared.nodes, id, found, types)
-        if op.expand:
+        if op.expand and not state.builder.keeps(op):
             return expand(state.builder, op, id, inputs, own)
         return append(state.builder, op, id, inputs, own, result)
     except ValueError as error:

@@ -13,7 +13,9 @@ from nngraph.ir.builder import Builder
 from nngraph.ir.graph import Node, Value
 from nngraph.ir.op import Attribute, Op, Sample
 from nngraph.ops.elementwise import UNARY, distinct
-from nngraph.ops.records import BACKWARD, elementwise
+from nngraph.ops.onnx import patterns as onnx_patterns
+from nngraph.ops.onnx.direct import same
+from nngraph.ops.records import BACKWARD, TRAINING_ONLY, elementwise
 
 TWO = (Sample(((3, 5), (3, 5))), Sample(((2, 3, 17), (2, 3, 17))))
 
@@ -42,7 +44,7 @@ def backward(
     """The derivative of an activation as one node, of the cotangent and what the formula reads."""
     return elementwise(
         f"{name}_backward", summary, "activation", expr, reference,
-        samples=samples, vjp=BACKWARD, internal=True, **facets,
+        samples=samples, vjp=BACKWARD, internal=True, onnx=TRAINING_ONLY, **facets,
     )  # fmt: skip
 
 
@@ -70,12 +72,16 @@ def erf_reference(x: np.ndarray) -> np.ndarray:
     return np.vectorize(math.erf, otypes=[float])(x).astype(x.dtype)
 
 
-sigmoid = activation("sigmoid", "1 / (1 + e⁻ˣ)", e.sigmoid, sigmoid_reference, vjp=from_result("sigmoid"))
+sigmoid = activation(
+    "sigmoid", "1 / (1 + e⁻ˣ)", e.sigmoid, sigmoid_reference, vjp=from_result("sigmoid"), onnx=same("Sigmoid", 1, 13)
+)
 sigmoid_backward = backward(
     "sigmoid", "dy y (1 − y), y being the sigmoid", lambda dy, y: dy * (y * (1.0 - y)),
     lambda dy, y: dy * (y - y**2), operands=("dy", "y"),
 )  # fmt: skip
-tanh = activation("tanh", "the hyperbolic tangent of x", e.tanh, np.tanh, vjp=from_result("tanh"))
+tanh = activation(
+    "tanh", "the hyperbolic tangent of x", e.tanh, np.tanh, vjp=from_result("tanh"), onnx=same("Tanh", 1, 13)
+)
 tanh_backward = backward(
     "tanh", "dy (1 − y²), y being the hyperbolic tangent", lambda dy, y: dy * (1.0 - y * y),
     lambda dy, y: dy - dy * y**2, operands=("dy", "y"),
@@ -85,6 +91,7 @@ relu = activation(
     "relu", "max(0, x)", lambda x: e.select(x <= 0.0, 0.0, x), lambda x: np.maximum(x, 0),
     samples=distinct(*UNARY),
     vjp=lambda b, node, dy: (b.add("where", b.add("greater", node.result, 0.0), dy, 0.0),),
+    onnx=onnx_patterns.RELU,
 )  # fmt: skip
 
 SLOPE = {"slope": Attribute("float", "the factor of negative x", 0.01)}
@@ -98,6 +105,7 @@ leaky_relu = activation(
     vjp=lambda b, node, dy: (
         from_result if node.attributes["slope"] >= 0 else from_input
     )("leaky_relu")(b, node, dy),
+    onnx=same("LeakyRelu", 1, 16, {"slope": ("alpha", 0.01)}),
 )  # fmt: skip
 leaky_relu_backward = backward(
     "leaky_relu", "dy where y > 0, slope · dy elsewhere", lambda dy, y,
@@ -115,6 +123,7 @@ elu = activation(
     lambda x, alpha=1.0: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))),
     attributes=ALPHA, samples=distinct(*(Sample(((3, 17),), alpha) for alpha in ALPHAS)),
     vjp=from_result("elu"),
+    onnx=same("Elu", 1, 22, {"alpha": ("alpha", 1.0)}),
 )  # fmt: skip
 elu_backward = backward(
     "elu", "dy where y > 0, dy (y + α) elsewhere",
@@ -124,7 +133,12 @@ elu_backward = backward(
 )  # fmt: skip
 
 silu = activation(
-    "silu", "x σ(x)", lambda x: x * e.sigmoid(x), lambda x: x * sigmoid_reference(x), vjp=from_input("silu")
+    "silu",
+    "x σ(x)",
+    lambda x: x * e.sigmoid(x),
+    lambda x: x * sigmoid_reference(x),
+    vjp=from_input("silu"),
+    onnx=onnx_patterns.SILU,
 )
 silu_backward = backward(
     "silu", "dy σ(x) (1 + x (1 − σ(x)))", lambda dy, x: scaled_silu_backward_expr(dy, x, 1.0),
@@ -133,6 +147,7 @@ silu_backward = backward(
 softplus = activation(
     "softplus", "log(1 + eˣ)", lambda x: e.apply("softplus", x), lambda x: np.logaddexp(0, x).astype(x.dtype),
     vjp=lambda b, node, dy: (b.add("multiply", dy, b.add("sigmoid", node.inputs[0])),),
+    onnx=same("Softplus", 1, 22),
 )  # fmt: skip
 
 
@@ -200,6 +215,7 @@ def gelu_backward_reference(dy: np.ndarray, x: np.ndarray, form: str = "exact") 
 gelu = activation(
     "gelu", "x Φ(x), Φ being the normal distribution", gelu_expr, gelu_reference, attributes=FORM,
     samples=tuple(Sample(((3, 17),), form) for form in FORMS), vjp=from_input("gelu"),
+    onnx=onnx_patterns.GELU,
 )  # fmt: skip
 gelu_backward = backward(
     "gelu", "dy times the derivative of gelu at x", gelu_backward_expr, gelu_backward_reference,

@@ -17,7 +17,9 @@ from nngraph.ir.graph import Node, Value
 from nngraph.ir.op import Attribute, ErrorSample, Op, Parameter, Sample, register_op
 from nngraph.ir.types import Batch, TensorType, multiply
 from nngraph.ops.channel_sums import SAMPLES, THREE, THREE_ERRORS, channels_of, expect_like, rows_of
-from nngraph.ops.records import BACKWARD, elementwise
+from nngraph.ops.onnx import normalization as onnx_normalization
+from nngraph.ops.onnx.direct import FORMULA
+from nngraph.ops.records import BACKWARD, TRAINING_ONLY, elementwise
 
 UNARY_ERRORS = (
     ErrorSample(((3, 5),), {}, "float input", ("int32",)), ErrorSample(((5,),), {}, "at least 2 axes"),
@@ -51,6 +53,7 @@ scale_shift = elementwise(
         ErrorSample(((3, 5), (5,), (4,), (5,)), {}, "'factor': float32[5]"),
         ErrorSample(((5,), (5,), (5,), (5,)), {}, "at least 2 axes"),
     ),
+    onnx=FORMULA,
 )  # fmt: skip
 
 
@@ -75,6 +78,7 @@ scale_shift_backward = register_op(
         scale_shift_backward_infer, scale_shift_backward_reference, vjp=BACKWARD,
         decompose=scale_shift_backward_decompose, internal=True, flops=lambda dz, x, mean: multiply(x.size, 4),
         samples=THREE, errors=THREE_ERRORS,
+        onnx=TRAINING_ONLY,
     )
 )  # fmt: skip
 
@@ -106,6 +110,7 @@ batch_moments = register_op(
         ("x",), batch_moments_infer, batch_moments_reference, vjp=batch_moments_vjp,
         decompose=batch_moments_decompose, internal=True, flops=lambda x: multiply(x.size, 4), samples=SAMPLES,
         errors=UNARY_ERRORS,
+        onnx=TRAINING_ONLY,
     )
 )  # fmt: skip
 
@@ -171,5 +176,6 @@ batch_norm = register_op(
         parameters=batch_norm_parameters, expand=batch_norm_expand, flops=lambda x, **_: multiply(x.size, 8),
         samples=(Sample(((3, 5),)), Sample(((2, 3, 4, 17),), {"momentum": 0.5, "epsilon": 1e-3})),
         errors=(*UNARY_ERRORS, ErrorSample(((3, 5),), {"momentum": 1.5}, "between 0 and 1")),
+        onnx=onnx_normalization.BATCH_NORM,
     )
 )  # fmt: skip

@@ -12,7 +12,7 @@ import numpy as np
 
 from nngraph.ir.op import Absent, ErrorSample, Op, Sample, register_op
 from nngraph.ir.types import Batch, Dim, TensorType, format_shape, multiply, size_of
-from nngraph.ops.records import expect_float, expect_rank
+from nngraph.ops.records import TRAINING_ONLY, expect_float, expect_rank
 
 PIECES = 32  # in which sums over all pixels are made, whatever the number of threads
 AFTERWARDS = Absent("made after differentiation")
@@ -67,6 +67,7 @@ moment_sums = register_op(
             ErrorSample(((3, 5),), {}, "float input", ("int32",)), ErrorSample(((5,),), {}, "at least 2 axes"),
             ErrorSample(((3, Batch()),), {}, "last axis of known size"),
         ),
+        onnx=TRAINING_ONLY,
     )
 )  # fmt: skip
 
@@ -103,6 +104,7 @@ finish_moments = register_op(
         "normalization", ("partial",), finish_moments_infer, finish_moments_reference,
         vjp=AFTERWARDS, kernel="channel_totals", internal=True, flops=lambda partial: multiply(partial.size, 3),
         samples=tuple(Sample(((PIECES, 3, c),), {}, ((0.5, 2.0),)) for c in (1, 7, 16, 78)), errors=PARTIAL_ERRORS,
+        onnx=TRAINING_ONLY,
     )
 )  # fmt: skip
 
@@ -137,6 +139,7 @@ scale_shift_sums = register_op(
         ("dz", "x", "mean"), scale_shift_sums_infer, scale_shift_sums_reference,
         vjp=AFTERWARDS, kernel="channel_sums", internal=True, flops=lambda dz, x, mean: multiply(x.size, 4),
         samples=THREE, errors=THREE_ERRORS,
+        onnx=TRAINING_ONLY,
     )
 )  # fmt: skip
 
@@ -157,5 +160,6 @@ finish_sums = register_op(
         finish_sums_infer, finish_sums_reference,
         vjp=AFTERWARDS, kernel="channel_totals", internal=True, flops=lambda partial: partial.size,
         samples=tuple(Sample(((PIECES, 2, c),)) for c in (1, 7, 16, 78)), errors=PARTIAL_ERRORS,
+        onnx=TRAINING_ONLY,
     )
 )  # fmt: skip

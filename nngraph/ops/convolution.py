@@ -12,7 +12,8 @@ from nngraph.ir.graph import Node, Value
 from nngraph.ir.op import Attribute, ErrorSample, Op, Parameter, Sample, register_op
 from nngraph.ir.types import Batch, Dim, Shape, TensorType, format_shape, multiply
 from nngraph.ops.depthwise import convolve_channels
-from nngraph.ops.records import BACKWARD
+from nngraph.ops.onnx import convolution as onnx_convolution
+from nngraph.ops.records import BACKWARD, TRAINING_ONLY
 from nngraph.ops.windows import (
     DILATION,
     PADDING,
@@ -112,6 +113,7 @@ convolution = register_op(
             ErrorSample(((2, 4, 4, 3), (3, 3, 2, 4)), {}, "filters of 3 / 1 channels"),
             ErrorSample(((2, 4, 4, 3), (5, 3, 3, 4)), {}, "a window of (5, 3)"),
         ),
+        onnx=onnx_convolution.CORE,
     )
 )  # fmt: skip
 
@@ -173,6 +175,7 @@ convolution_backward_weight = register_op(
         "convolution_backward_weight", "the gradient of a convolution with respect to its filters", "convolution",
         ("x", "dy"), weight_infer, weight_reference, {**SLIDING, **KERNEL_SIZE}, vjp=BACKWARD,
         decompose=weight_decompose, flops=weight_flops, internal=True, samples=WEIGHT_SAMPLES, errors=WEIGHT_ERRORS,
+        onnx=TRAINING_ONLY,
     )
 )  # fmt: skip
 
@@ -197,6 +200,7 @@ convolution_weight_sums = register_op(
         kernel="convolution_weight", internal=True, flops=lambda x, dy, pieces, **given: weight_flops(x, dy, **given),
         samples=tuple(Sample(s.shapes, {**s.attributes, "pieces": 2 * k + 1}) for k, s in enumerate(WEIGHT_SAMPLES)),
         errors=tuple(ErrorSample(e.shapes, {**e.attributes, "pieces": 2}, e.message) for e in WEIGHT_ERRORS),
+        onnx=TRAINING_ONLY,
     )
 )  # fmt: skip
 
@@ -317,5 +321,6 @@ conv2d = register_op(
             ErrorSample((IMAGE,), {"filters": 4, "kernel_size": 3}, "float input", ("int32",)),
             ErrorSample(((2, Batch(), 5, 3),), {"filters": 4, "kernel_size": 3}, "batch as first axis"),
         ),
+        onnx=onnx_convolution.CONV2D,
     )
 )  # fmt: skip

@@ -18,7 +18,7 @@ from nngraph.ir.op import Attribute, ErrorSample, Op, Sample, register_op
 from nngraph.ir.types import Dim, TensorType, format_shape, multiply, strides_of
 from nngraph.ops.convolution import SLIDING, filters_of
 from nngraph.ops.movement import Copy, Movement
-from nngraph.ops.records import BACKWARD
+from nngraph.ops.records import BACKWARD, TRAINING_ONLY
 from nngraph.ops.windows import Pair, Sides, Window, channels_of, image_size, result_shape, sum_of_patches
 from nngraph_kernels.record import record
 
@@ -144,6 +144,7 @@ convolution_backward_data = register_op(
             Sample(((1, 1, 1, 3), (1, 1, 2, 3)), {"stride": (3, 3), "padding": ((-2, 0), (-1, 0)), "size": (3, 4)}),
         ),
         errors=(ErrorSample(((2, 3, 3, 4), (3, 3, 2, 4)), {"size": (3, 3)}, "a gradient of (2, 1, 1, 4)"),),
+        onnx=TRAINING_ONLY,
     )
 )  # fmt: skip
 
@@ -201,6 +202,7 @@ turned_filters = register_op(
                 "axis 0: 2 taps from 1 in steps of 2",
             ),
         ),
+        onnx=TRAINING_ONLY,
     )
 )  # fmt: skip
 
@@ -252,5 +254,6 @@ interleave = register_op(
                 ((2, 2, 3, 3),), {"starts": ((1, 0),), "stride": (2, 1), "size": (3, 3)}, "(1, 3) pixels from (1, 0)"
             ),
         ),
+        onnx=TRAINING_ONLY,
     )
 )  # fmt: skip

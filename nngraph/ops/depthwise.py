@@ -10,6 +10,7 @@ from nngraph.ir.builder import Builder
 from nngraph.ir.graph import Node, Value
 from nngraph.ir.op import Attribute, ErrorSample, Op, Parameter, Sample, register_op
 from nngraph.ir.types import Batch, Dim, Shape, TensorType, format_shape, multiply
+from nngraph.ops.onnx import convolution as onnx_convolution
 from nngraph.ops.windows import (
     DILATION,
     PADDING,
@@ -87,6 +88,7 @@ depthwise_convolution = register_op(
             ErrorSample(((2, 4, 4, 3), (5, 3, 1, 3)), {}, "a window of 5×3 pixels"),
             ErrorSample(((4, 4, 3), (3, 3, 1, 3)), {}, "images (batch, height, width, channels)"),
         ),
+        onnx=onnx_convolution.CORE,
     )
 )  # fmt: skip
 
@@ -185,6 +187,7 @@ depthwise_conv2d = register_op(
             Sample((IMAGE,), {"kernel_size": 3, "stride": 2, "padding": (1, 2), "dilation": 2, "multiplier": 2}),
         ),
         errors=errors(),
+        onnx=onnx_convolution.DEPTHWISE,
     )
 )  # fmt: skip
 
@@ -234,5 +237,6 @@ separable_conv = register_op(
             Sample((IMAGE,), {"filters": 5, "kernel_size": 2, "padding": "valid", "multiplier": 3, "bias": False}),
         ),
         errors=(*errors(filters=4), ErrorSample((IMAGE,), {"filters": 0, "kernel_size": 3}, "of at least 1 expected")),
+        onnx=onnx_convolution.SEPARABLE,
     )
 )  # fmt: skip

@@ -13,7 +13,7 @@ from nngraph.ir.op import Attribute, ErrorSample, Op, Sample, register_op
 from nngraph.ir.types import Dim, TensorType, format_shape, multiply
 from nngraph.ops.depthwise import SAME, SLIDING, array_window, held_window
 from nngraph.ops.mixing import PIECES
-from nngraph.ops.records import BACKWARD
+from nngraph.ops.records import BACKWARD, TRAINING_ONLY
 from nngraph.ops.windows import Pair, Window, channels_of, patches, result_shape, sum_of_patches, window_of
 
 
@@ -51,6 +51,7 @@ depthwise_convolution_backward_data = register_op(
         kernel="depthwise_data", internal=True, samples=DATA_SAMPLES,
         flops=lambda dy, weight, **_: multiply(dy.size, 2 * weight.shape[0] * weight.shape[1]),
         errors=(ErrorSample(((2, 4, 4, 3), (3, 3, 1, 3)), {"size": (4, 4)}, "a gradient of (2, 2, 2, 3)"),),
+        onnx=TRAINING_ONLY,
     )
 )  # fmt: skip
 
@@ -90,6 +91,7 @@ depthwise_convolution_backward_weight = register_op(
         "the gradient of a depthwise convolution with respect to its weight", "convolution", ("x", "dy"),
         weight_infer, weight_reference, WEIGHT, vjp=BACKWARD, decompose=weight_decompose, flops=weight_flops,
         internal=True, samples=WEIGHT_SAMPLES, errors=WEIGHT_ERRORS,
+        onnx=TRAINING_ONLY,
     )
 )  # fmt: skip
 
@@ -113,5 +115,6 @@ depthwise_weight_sums = register_op(
         "depthwise_weight_sums", "the gradient of a depthwise convolution's weight, in pieces of the batch",
         "convolution", ("x", "dy"), sums_infer, sums_reference, WEIGHT, vjp=BACKWARD, kernel="depthwise_weight",
         flops=weight_flops, internal=True, samples=WEIGHT_SAMPLES, errors=WEIGHT_ERRORS,
+        onnx=TRAINING_ONLY,
     )
 )  # fmt: skip

@@ -8,6 +8,7 @@ from nngraph.ir.builder import Builder
 from nngraph.ir.graph import Value
 from nngraph.ir.op import Attribute, ErrorSample, Op, Sample, register_op
 from nngraph.ir.types import TensorType
+from nngraph.ops.onnx import normalization as onnx_normalization
 from nngraph.ops.records import expect_float
 from nngraph.ops.source import uniform
 
@@ -54,5 +55,6 @@ dropout = register_op(
             ErrorSample(((3, 5),), {"rate": 0.5}, "float input", ("int32",)),
             ErrorSample(((3, 5),), {}, "'rate' missing"),
         ),
+        onnx=onnx_normalization.DROPOUT,
     )
 )  # fmt: skip

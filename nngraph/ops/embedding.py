@@ -10,7 +10,8 @@ from nngraph.ir.builder import Builder
 from nngraph.ir.graph import Node, Value
 from nngraph.ir.op import Attribute, ErrorSample, Op, Parameter, Sample, register_op
 from nngraph.ir.types import Dim, TensorType, format_shape
-from nngraph.ops.records import BACKWARD, expect_integer, expect_rank
+from nngraph.ops.onnx import embedding as onnx_embedding
+from nngraph.ops.records import BACKWARD, TRAINING_ONLY, expect_integer, expect_rank
 
 
 def gather_infer(table: TensorType, index: TensorType) -> TensorType:
@@ -47,6 +48,7 @@ gather = register_op(
             ErrorSample(((7, 5), (4,)), {}, "int32 input"),
             ErrorSample(((), (4,)), {}, "at least 1 axes", ("float32", "int32")),
         ),
+        onnx=onnx_embedding.GATHER,
     )
 )  # fmt: skip
 
@@ -78,6 +80,7 @@ scatter_add = register_op(
             Sample(((33,), (33,)), {"size": 5}, (5, (-2, 2))),
         ),
         errors=(ErrorSample(((4,), (3, 5)), {"size": 3}, "one update for each index", ("int32", "float32")),),
+        onnx=TRAINING_ONLY,
     )
 )  # fmt: skip
 
@@ -108,5 +111,6 @@ embedding = register_op(
             ErrorSample(((4,),), {"vocabulary": 7, "units": 5}, "int32 input"),
             ErrorSample(((4,),), {"vocabulary": 0, "units": 5}, "'vocabulary'", ("int32",)),
         ),
+        onnx=onnx_embedding.EMBEDDING,
     )
 )  # fmt: skip

@@ -9,6 +9,7 @@ import numpy as np
 from nngraph.ir.graph import Graph
 from nngraph.ir.op import Absent, Attribute, Op, register_op
 from nngraph.ir.types import TensorType
+from nngraph.ops.records import AFTER_EXPORT
 
 
 def infer(*types: TensorType, graph: Graph, **_: Any) -> tuple[TensorType, ...]:
@@ -29,5 +30,6 @@ fused = register_op(
         },
         vjp=Absent("made after differentiation"), kernel="fused", internal=True,
         errors=Absent("made by the compiler only"),
+        onnx=AFTER_EXPORT,
     )
 )  # fmt: skip

@@ -9,6 +9,7 @@ from nngraph.ir.graph import Value
 from nngraph.ir.op import Attribute, ErrorSample, Op, Parameter, Sample, register_op
 from nngraph.ir.types import Batch, TensorType, format_shape, multiply, size_of
 from nngraph.ops.channel_sums import channels_of
+from nngraph.ops.onnx import normalization as onnx_normalization
 
 
 def infer(x: TensorType, groups: int, epsilon: float = 1e-5) -> TensorType:
@@ -61,5 +62,6 @@ group_norm = register_op(
             ErrorSample(((6,),), {"groups": 2}, "at least 2 axes"),
             ErrorSample(((2, Batch(), 6),), {"groups": 2}, "batch as first axis"),
         ),
+        onnx=onnx_normalization.GROUP_NORM,
     )
 )  # fmt: skip

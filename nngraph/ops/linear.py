@@ -10,6 +10,7 @@ from nngraph.ir.builder import Builder
 from nngraph.ir.graph import Node, Value
 from nngraph.ir.op import Attribute, ErrorSample, Op, Parameter, Sample, register_op
 from nngraph.ir.types import Batch, Dim, TensorType, broadcast_shapes, format_shape, multiply, size_of
+from nngraph.ops.onnx import linear as onnx_linear
 from nngraph.ops.records import expect_float, expect_rank, unbroadcast
 
 TRANSPOSES = {
@@ -94,6 +95,7 @@ matmul = register_op(
             ErrorSample(((3, 5), (5, 7)), {}, "float input", ("int32", "int32")),
             ErrorSample(((Batch(), 5), (Batch(), 5)), {"transpose_b": True}, "batch cannot appear twice"),
         ),
+        onnx=onnx_linear.MATMUL,
     )
 )  # fmt: skip
 
@@ -147,5 +149,6 @@ linear = register_op(
             ErrorSample(((3, 5),), {"units": 4}, "float input", ("int32",)),
             ErrorSample(((Batch(),),), {"units": 4}, "last axis of known size"),
         ),
+        onnx=onnx_linear.LINEAR,
     )
 )  # fmt: skip

@@ -13,10 +13,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nngraph.ir.builder import Builder
+from nngraph.ir.exchange import Onnx
 from nngraph.ir.graph import Value
-from nngraph.ir.op import ErrorSample, Op, Sample, register_op
+from nngraph.ir.op import Absent, ErrorSample, Op, Sample, register_op
 from nngraph.ir.types import TensorType, format_shape
 from nngraph.ops.normalization import log_softmax_reference
+from nngraph.ops.onnx import loss as onnx_loss
+from nngraph.ops.records import EXPANDED
 from nngraph.ops.specification import Specification, attributes_of, family, from_spec, option
 from nngraph_kernels.record import record
 
@@ -246,6 +249,7 @@ def loss_op(
     expand: Callable[..., Value],
     reference: Callable[..., Any],
     *samples: Sample,
+    onnx: Onnx | Absent = EXPANDED,
 ) -> Op:
     """Register the op of `kind`, whose attributes are the options of `kind`."""
 
@@ -261,7 +265,7 @@ def loss_op(
     return register_op(
         Op(
             kind.type, summary, "loss", ("scores", "target"), infer, reference, attributes_of(kind, Loss),
-            expand=expand, flops=lambda scores, target, **_: scores.size, samples=samples,
+            expand=expand, flops=lambda scores, target, **_: scores.size, samples=samples, onnx=onnx,
             errors=(
                 ErrorSample(((4,), (4,)), {}, "(batch, units)"), ErrorSample(((4, 5), (4, 3)), {}, "target"),
             ),
@@ -277,6 +281,7 @@ cross_entropy = loss_op(
     Sample(((4, 5), (4, 1)), {}, ((-2, 2), 5)),
     Sample(((2, 3, 5), (2, 3, 1)), {"label_smoothing": 0.1}, ((-2, 2), 5)),
     Sample(((4, 5), (4, 5)), {"targets": "one_hot"}, ((-2, 2), (0, 1))),
+    onnx=onnx_loss.CROSS_ENTROPY,
 )  # fmt: skip
 multiclass_hinge = loss_op(
     MulticlassHinge, "Σ over wrong classes of max(0, s_j − s_y + margin)",

@@ -7,7 +7,7 @@ import numpy as np
 from nngraph.ir.op import Absent, Op, Sample, register_op
 from nngraph.ir.types import Dim, TensorType, format_shape, multiply
 from nngraph.ops.mixing import scaled_infer, scaled_reference, scaled_sum
-from nngraph.ops.records import BACKWARD
+from nngraph.ops.records import BACKWARD, TRAINING_ONLY
 
 VECTORS = ("mean", "factor", "slope", "base")
 
@@ -49,5 +49,6 @@ mixed_cotangent = register_op(
             sample((5, 4, 32), (0, 1), (2, 3)), sample((35, 78), (1, 2)),
         ),
         errors=Absent("made by the compiler only"),
+        onnx=TRAINING_ONLY,
     )
 )  # fmt: skip

@@ -18,7 +18,7 @@ from nngraph.ops import depthwise, depthwise_backward
 from nngraph.ops.depthwise import SAME, SLIDING, held_window
 from nngraph.ops.depthwise_backward import PIECES, expect_gradient, in_pieces
 from nngraph.ops.mixing import alike
-from nngraph.ops.records import BACKWARD
+from nngraph.ops.records import AFTER_EXPORT, BACKWARD, TRAINING_ONLY
 from nngraph.ops.windows import channels_of, window_of
 
 EACH = 4  # x, mean, factor and offset of each value
@@ -85,6 +85,7 @@ mixed_depthwise = register_op(
         "mixing", ("s", "weight", "normalized..."), infer, reference, SLIDING,
         vjp=Absent("made after differentiation, which has seen the ops that it stands for"),
         kernel="mixed_depthwise", flops=flops, internal=True, samples=SAMPLES, errors=ERRORS,
+        onnx=AFTER_EXPORT,
     )
 )  # fmt: skip
 
@@ -139,5 +140,6 @@ mixed_depthwise_backward = register_op(
             ErrorSample(((2, 4, 4, 3), *ERRORS[1].shapes[:-1], (3,)), {}, "a gradient of (2, 2, 2, 3)"),
             *(ErrorSample(((2, 2, 2, 3), *e.shapes), e.attributes, e.message) for e in ERRORS),
         ),
+        onnx=TRAINING_ONLY,
     )
 )  # fmt: skip

@@ -12,7 +12,7 @@ import numpy as np
 
 from nngraph.ir.op import Absent, Attribute, Op, Sample, register_op
 from nngraph.ir.types import TensorType, format_shape, multiply
-from nngraph.ops.records import BACKWARD
+from nngraph.ops.records import BACKWARD, TRAINING_ONLY
 
 PLACES = {"places": Attribute("integers", "for each triple, which weight and which row of the centered sums")}
 
@@ -42,6 +42,7 @@ mixed_weights_gradient = register_op(
             Sample(((c,), (k, c), *((c,),) * (2 * k))) for k, c in ((1, 1), (2, 3), (3, 17), (5, 16), (2, 78))
         ),
         errors=Absent("made by the compiler only"),
+        onnx=TRAINING_ONLY,
     )
 )  # fmt: skip
 
@@ -81,5 +82,6 @@ mixed_sums = register_op(
             sums_sample(16, (1, 2)), sums_sample(78, (4, 5), (4, 5)),
         ),
         errors=Absent("made by the compiler only"),
+        onnx=TRAINING_ONLY,
     )
 )  # fmt: skip

@@ -12,7 +12,8 @@ from nngraph.ir.graph import Node, Value
 from nngraph.ir.op import Attribute, ErrorSample, Op, Parameter, Sample, register_op
 from nngraph.ir.types import Dim, TensorType, multiply
 from nngraph.ops.channel_sums import PIECES
-from nngraph.ops.records import BACKWARD, expect_float
+from nngraph.ops.onnx import mixing as onnx_mixing
+from nngraph.ops.records import BACKWARD, TRAINING_ONLY, expect_float
 from nngraph.ops.source import uniform
 
 
@@ -62,6 +63,7 @@ mix = register_op(
             ErrorSample(((3,), (3, 5), (3, 5)), {}, "one for each input"),
             ErrorSample(((1,), (3, 5)), {}, "float input", ("int32", "int32")),
         ),
+        onnx=onnx_mixing.MIX,
     )
 )  # fmt: skip
 
@@ -107,6 +109,7 @@ scaled_sum = register_op(
             ErrorSample(((3,), (2, 5), (3,)), {"places": (0,)}, "3 values given"),
             ErrorSample(((3,), (2, 5), (3,), (2, 6)), {"places": (0, 1)}, "inputs of one shape"),
         ),
+        onnx=TRAINING_ONLY,
     )
 )  # fmt: skip
 
@@ -138,6 +141,7 @@ inner_products = register_op(
         "inner_products", "for each x the sum over all elements of dy x", "mixing", ("dy", "x..."),
         products_infer, products_reference, vjp=products_vjp, decompose=products_decompose, internal=True,
         flops=lambda dy, *tensors: multiply(dy.size, 2 * len(tensors)), samples=ALIKE, errors=ALIKE_ERRORS,
+        onnx=TRAINING_ONLY,
     )
 )  # fmt: skip
 
@@ -157,6 +161,7 @@ inner_product_pieces = register_op(
         "inner_product_pieces", "the sums of dy x over 32 parts of the elements, for each x", "mixing",
         ("dy", "x..."), pieces_infer, pieces_reference, vjp=BACKWARD, kernel="inner_products", internal=True,
         flops=lambda dy, *tensors: multiply(dy.size, 2 * len(tensors)), samples=ALIKE, errors=ALIKE_ERRORS,
+        onnx=TRAINING_ONLY,
     )
 )  # fmt: skip
 
@@ -215,6 +220,7 @@ weighted_sum = register_op(
             *ALIKE_ERRORS, ErrorSample(((3, 5),) * 2, {"edge_dropout": 1.5}, "between 0 and 1"),
             ErrorSample(((3, 5), (3, 5)), {}, "inputs of one shape", ("float32", "float64")),
         ),
+        onnx=onnx_mixing.WEIGHTED_SUM,
     )
 )  # fmt: skip
 
@@ -235,5 +241,6 @@ average = register_op(
         lambda *tensors: np.mean(tensors, axis=0), expand=average_expand,
         flops=lambda *tensors: multiply(tensors[0].size, len(tensors)),
         samples=(Sample(((3, 5),)), Sample(((2, 3, 7),) * 3)), errors=ALIKE_ERRORS,
+        onnx=onnx_mixing.AVERAGE,
     )
 )  # fmt: skip

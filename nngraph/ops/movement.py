@@ -8,6 +8,7 @@ from nngraph.ir.builder import Builder
 from nngraph.ir.graph import Node, Value
 from nngraph.ir.op import Attribute, ErrorSample, Op, Sample, register_op
 from nngraph.ir.types import Batch, Dim, Shape, TensorType, format_shape, multiply, strides_of
+from nngraph.ops.onnx import shape as onnx_shape
 from nngraph.ops.records import expect_rank, expect_sizes, normalize_axis
 from nngraph_kernels.record import record
 
@@ -93,6 +94,7 @@ transpose = register_op(
             ErrorSample(((3, 4),), {"axes": (0, 2)}, "axis 2"),
             ErrorSample(((Batch(), 4),), {"axes": (1, 0)}, "batch"),
         ),
+        onnx=onnx_shape.TRANSPOSE,
     )
 )  # fmt: skip
 
@@ -168,6 +170,7 @@ concat = register_op(
             ErrorSample(((Batch(), 5), (Batch(), 5)), {"axis": 0}, "batch"),
             ErrorSample(((3, 5), (3, 5)), {}, "one dtype", ("float32", "int32")),
         ),
+        onnx=onnx_shape.CONCAT,
     )
 )  # fmt: skip
 
@@ -229,6 +232,7 @@ crop = register_op(
             ErrorSample(((3, 5),), {"starts": (0, 3), "shape": (3, 3), "steps": (1, 1)}, "axis 1"),
             ErrorSample(((3, 5),), {"starts": (0,), "shape": (3,), "steps": (1,)}, "each axis"),
         ),
+        onnx=onnx_shape.CROP,
     )
 )  # fmt: skip
 
@@ -272,5 +276,6 @@ place = register_op(
             for whole, starts, window, steps in WINDOWS
         ),
         errors=(ErrorSample(((3, 5),), {"starts": (0, 3), "shape": (3, 7), "steps": (1, 1)}, "axis 1"),),
+        onnx=onnx_shape.PLACE,
     )
 )  # fmt: skip

@@ -10,6 +10,7 @@ from nngraph.ir.builder import Builder
 from nngraph.ir.graph import Node, Value
 from nngraph.ir.op import Attribute, ErrorSample, Op, Parameter, Sample, register_op
 from nngraph.ir.types import Batch, TensorType, multiply
+from nngraph.ops.onnx import normalization as onnx_normalization
 from nngraph.ops.records import expect_float, expect_sizes, normalize_axes, normalize_axis
 
 AXIS = {"axis": Attribute("axis", "the axis, counted from the end if negative", -1)}
@@ -73,6 +74,7 @@ softmax = register_op(
         "softmax", "exp(x) / Σ exp(x) along an axis", "normalization", ("x",), infer, softmax_reference, AXIS,
         vjp=softmax_vjp, decompose=softmax_decompose, flops=lambda x, axis=-1: multiply(x.size, 5),
         samples=SAMPLES, errors=ERRORS,
+        onnx=onnx_normalization.SOFTMAX,
     )
 )  # fmt: skip
 log_softmax = register_op(
@@ -81,6 +83,7 @@ log_softmax = register_op(
         log_softmax_reference, AXIS,
         vjp=log_softmax_vjp, decompose=log_softmax_decompose, flops=lambda x, axis=-1: multiply(x.size, 5),
         samples=SAMPLES, errors=ERRORS,
+        onnx=onnx_normalization.LOG_SOFTMAX,
     )
 )  # fmt: skip
 
@@ -138,6 +141,7 @@ normalize = register_op(
         normalize_infer, normalize_reference, NORMALIZE, vjp=normalize_vjp, decompose=normalize_decompose,
         internal=True, flops=lambda x, **_: multiply(x.size, 7), samples=NORMALIZE_SAMPLES,
         errors=(*ERRORS, ErrorSample(((Batch(), 5),), {"axis": 0}, "batch")),
+        onnx=onnx_normalization.NORMALIZE,
     )
 )  # fmt: skip
 
@@ -180,5 +184,6 @@ layer_norm = register_op(
             *ERRORS, ErrorSample(((Batch(), 5),), {"axis": 0}, "batch"),
             ErrorSample(((3, 5),), {"epsilon": 0.0}, "above 0"),
         ),
+        onnx=onnx_normalization.LAYER_NORM,
     )
 )  # fmt: skip

@@ -111,7 +111,7 @@ def expanded(b: Builder, parts: Typed, count: int, values: Sequence[Value]) -> V
 
 def applied(b: Builder, id: str, each: TypedPart, values: Sequence[Value]) -> Value:
     """Append one part; the node that makes its result is called `id`, and those before it ``id/...``."""
-    if not each.op.expand:
+    if not each.op.expand or b.keeps(each.op):
         return b.append(each.op, values, (each.result,), each.attributes, id)[0]
     before = len(b.nodes)
     b.prefix = id

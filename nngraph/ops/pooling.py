@@ -10,7 +10,8 @@ from nngraph.ir.builder import Builder
 from nngraph.ir.graph import Node, Value
 from nngraph.ir.op import Attribute, ErrorSample, Op, Sample, register_op
 from nngraph.ir.types import Batch, Dim, TensorType, multiply
-from nngraph.ops.records import BACKWARD
+from nngraph.ops.onnx import pooling as onnx_pooling
+from nngraph.ops.records import BACKWARD, TRAINING_ONLY
 from nngraph.ops.windows import (
     Padding,
     Pair,
@@ -21,7 +22,7 @@ from nngraph.ops.windows import (
     patches,
     result_shape,
     sum_of_patches,
-    window_of,
+    window_at,
     window_size,
 )
 
@@ -42,23 +43,6 @@ PLACES = {
     "stride": Attribute("pair", "how far it moves down and right"),
     "padding": Attribute("any", "((top, bottom), (left, right))"),
 }
-
-
-def window_at(x: TensorType, size: Size, stride: Size | None = None, padding: Padding = "valid") -> Window:
-    """Where windows stand; each sees a pixel at least.
-
-    Raises
-    ------
-    ValueError
-        If `x` is no image or smaller than the window, or a window would see nothing but padding.
-    """
-    window = window_of(x, size, size if stride is None else stride, padding, name="size")
-    if any(max(sides) >= extent for sides, extent in zip(window.padding, window.size, strict=True)):
-        raise ValueError(
-            f"padding {padding!r} given, on each side less than the window {window.size} expected: a window would see "
-            "nothing else; use less, or a larger window"
-        )
-    return window
 
 
 def places(window: Window) -> dict[str, Any]:
@@ -109,6 +93,7 @@ max_pool = register_op(
     Op(
         "max_pool", "the largest pixel of every window, for each channel", "pooling", ("x",), infer, max_reference,
         POOL, vjp=max_vjp, kernel="max_pool", flops=flops, samples=POOL_SAMPLES, errors=POOL_ERRORS,
+        onnx=onnx_pooling.MAX_POOL,
     )
 )  # fmt: skip
 
@@ -157,6 +142,7 @@ max_pool_backward = register_op(
                 "a gradient of float32[2, 2, 2, 3] expected",
             ),
         ),
+        onnx=TRAINING_ONLY,
     )
 )  # fmt: skip
 
@@ -191,6 +177,7 @@ average_pool = register_op(
             Sample(((1, 5, 4, 2),), {"size": 3, "stride": 2, "padding": "same", "include_padding": True}),
         ),
         errors=POOL_ERRORS,
+        onnx=onnx_pooling.AVERAGE_POOL,
     )
 )  # fmt: skip
 
@@ -237,6 +224,7 @@ average_pool_backward = register_op(
                 "a gradient of float32[2, 2, 2, 3] expected",
             ),
         ),
+        onnx=TRAINING_ONLY,
     )
 )  # fmt: skip
 
@@ -262,6 +250,7 @@ global_average_pool = register_op(
         global_infer, lambda x: x.mean(axis=(1, 2), dtype=np.float64).astype(x.dtype),
         expand=lambda b, x: b.add("mean", x, axis=(1, 2)), flops=lambda x: x.size, samples=GLOBAL_SAMPLES,
         errors=GLOBAL_ERRORS,
+        onnx=onnx_pooling.GLOBAL_AVERAGE_POOL,
     )
 )  # fmt: skip
 global_max_pool = register_op(
@@ -269,5 +258,6 @@ global_max_pool = register_op(
         "global_max_pool", "the largest of each channel of an image", "pooling", ("x",),
         global_infer, lambda x: x.max(axis=(1, 2)), expand=global_max_expand, flops=lambda x: x.size,
         samples=GLOBAL_SAMPLES, errors=GLOBAL_ERRORS,
+        onnx=onnx_pooling.GLOBAL_MAX_POOL,
     )
 )  # fmt: skip

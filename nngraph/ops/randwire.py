@@ -17,7 +17,7 @@ import numpy as np
 from nngraph.errors import OptionError
 from nngraph.ir.builder import Builder
 from nngraph.ir.graph import Value
-from nngraph.ir.op import Attribute, ErrorSample, Op, Parameter, Sample, register_op
+from nngraph.ir.op import Absent, Attribute, ErrorSample, Op, Parameter, Sample, register_op
 from nngraph.ir.types import Dim, TensorType
 from nngraph.ops import parts
 from nngraph.ops.mixing import EDGE_DROPOUT
@@ -141,5 +141,6 @@ randwire = register_op(
             ErrorSample(((2, 5),), {"channels": 5}, "images (batch, height, width, channels)"),
             ErrorSample(IMAGE, {"channels": 0}, "at least 1"), ErrorSample(IMAGE, {}, "'channels' missing"),
         ),
+        onnx=Absent("its parts are written, one by one"),
     )
 )  # fmt: skip

@@ -14,6 +14,9 @@ from nngraph.ir.types import FLOATS, Batch, Dim, Shape, TensorType, broadcast_sh
 
 ACCEPTED = {"float": FLOATS, "number": (*FLOATS, "int32"), "bool": ("bool",)}
 BACKWARD = Absent("made by differentiation only, and never differentiated itself")
+TRAINING_ONLY = Absent("made for training only, and a file holds what predicts")
+AFTER_EXPORT = Absent("made by passes only, which come after what is exported")
+EXPANDED = Absent("what it expands into is written")
 
 Rule = Callable[..., tuple[Value | None, ...]]
 Infer = Callable[..., TensorType]

@@ -13,7 +13,8 @@ from nngraph.ir.graph import Node, Value
 from nngraph.ir.op import Attribute, ErrorSample, Op, Sample, register_op
 from nngraph.ir.types import Batch, Dim, Shape, TensorType, size_of
 from nngraph.ops.elementwise import NO_GRADIENT
-from nngraph.ops.records import elementwise, expect_float, expect_number, normalize_axes, normalize_axis
+from nngraph.ops.onnx import reduction as onnx_reduction
+from nngraph.ops.records import AFTER_EXPORT, elementwise, expect_float, expect_number, normalize_axes, normalize_axis
 
 AXES = {
     "axis": Attribute("axes", "axis or axes to reduce, counted from the end if negative; all by default", None),
@@ -78,9 +79,30 @@ def reduction(name: str, summary: str, reference: Callable[..., Any], vjp: Calla
     )  # fmt: skip
 
 
-sum = reduction("sum", "the sum over axes", np.sum, sum_vjp, kernel="reduce")
-max = reduction("max", "the largest over axes", np.max, extreme_vjp, kernel="reduce")
-min = reduction("min", "the smallest over axes", np.min, extreme_vjp, kernel="reduce")
+sum = reduction(
+    "sum",
+    "the sum over axes",
+    np.sum,
+    sum_vjp,
+    kernel="reduce",
+    onnx=onnx_reduction.SUM,
+)
+max = reduction(
+    "max",
+    "the largest over axes",
+    np.max,
+    extreme_vjp,
+    kernel="reduce",
+    onnx=onnx_reduction.MAX,
+)
+min = reduction(
+    "min",
+    "the smallest over axes",
+    np.min,
+    extreme_vjp,
+    kernel="reduce",
+    onnx=onnx_reduction.MIN,
+)
 
 
 def reduced_size(node: Node) -> Dim:
@@ -103,7 +125,15 @@ def mean_decompose(b: Builder, node: Node) -> tuple[Value]:
     return (b.add("divide_by_size", total, size=reduced_size(node)),)
 
 
-mean = reduction("mean", "the mean over axes", np.mean, mean_vjp, decompose=mean_decompose, infer=mean_infer)
+mean = reduction(
+    "mean",
+    "the mean over axes",
+    np.mean,
+    mean_vjp,
+    decompose=mean_decompose,
+    infer=mean_infer,
+    onnx=onnx_reduction.MEAN,
+)
 
 
 def argmax_infer(x: TensorType, axis: int = -1, keepdims: bool = False) -> TensorType:
@@ -144,6 +174,7 @@ argmax = register_op(
             Sample(((3, 17),), {}, (3,)), Sample(((4, 9),), {}, ((0, 0),)),
         ),
         errors=ERRORS[:1],
+        onnx=onnx_reduction.ARGMAX,
     )
 )  # fmt: skip
 
@@ -156,4 +187,5 @@ argmax_candidates = elementwise(
     operands=("x", "largest"), accepts="number", dtype="int32", internal=True, vjp=NO_GRADIENT,
     attributes={"size": Attribute("any", "what stands where x is smaller")},
     samples=(Sample(((3, 17), (3, 1)), {"size": 17}), Sample(((3, 5), (3, 1)), {"size": 5}, (2, 2))),
+    onnx=AFTER_EXPORT,
 )  # fmt: skip

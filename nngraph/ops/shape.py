@@ -8,6 +8,7 @@ from nngraph.ir.builder import Builder
 from nngraph.ir.graph import Value
 from nngraph.ir.op import Attribute, ErrorSample, Op, Sample, register_op
 from nngraph.ir.types import Batch, Shape, TensorType, broadcast_shapes, format_shape, size_of
+from nngraph.ops.onnx import shape as onnx_shape
 from nngraph.ops.records import elementwise, expect_rank
 
 
@@ -27,6 +28,7 @@ view = register_op(
         view=True, internal=True, flops=lambda x, shape: 0,
         samples=(Sample(((3, 4),), {"shape": (2, 6)}), Sample(((3, 1, 5),), {"shape": (3, 5)})),
         errors=(ErrorSample(((3, 4),), {"shape": (5, 2)}, "12 elements"),),
+        onnx=onnx_shape.VIEW,
     )
 )  # fmt: skip
 
@@ -58,6 +60,7 @@ reshape = register_op(
             ErrorSample(((3, 12),), {"shape": (5, -1)}, "12 elements"),
             ErrorSample(((3, 12),), {"shape": (0, 12)}, "positive integers"),
         ),
+        onnx=onnx_shape.RESHAPE,
     )
 )  # fmt: skip
 
@@ -74,6 +77,7 @@ flatten = register_op(
         expand=lambda b, x: b.add("view", x, shape=flat(x.type)), flops=lambda x: 0,
         samples=(Sample(((3, 2, 4),)), Sample(((3,),)), Sample(((2, 5),))),
         errors=(ErrorSample(((),), {}, "at least 1 axes"),),
+        onnx=onnx_shape.FLATTEN,
     )
 )  # fmt: skip
 
@@ -93,6 +97,7 @@ broadcast_to = elementwise(
         Sample(((5,),), {"shape": (2, 3, 5)}),
     ),
     vjp=lambda b, node, dy: (dy,), errors=(ErrorSample(((3, 2),), {"shape": (3, 5)}, "broadcast"),),
+    onnx=onnx_shape.BROADCAST_TO,
 )  # fmt: skip
 
 
@@ -124,5 +129,6 @@ broadcast = register_op(
         samples=(Sample(((3, 1),), {"shape": (17,)}), Sample(((2, 5),), {"shape": (3, 5)}),
         Sample(((2,),), {"shape": (4,)})),
         errors=(ErrorSample(((3, 2),), {"shape": (5,)}, "broadcast"),),
+        onnx=onnx_shape.BROADCAST,
     )
 )  # fmt: skip

@@ -14,7 +14,9 @@ from nngraph.ir.graph import Value
 from nngraph.ir.op import Absent, Attribute, ErrorSample, Op, Sample, register_op
 from nngraph.ir.types import Dim, Shape, TensorType, size_of
 from nngraph.ops.elementwise import NO_GRADIENT
-from nngraph.ops.records import elementwise, expect_integer
+from nngraph.ops.onnx import loss as onnx_loss
+from nngraph.ops.onnx.direct import FORMULA
+from nngraph.ops.records import TRAINING_ONLY, elementwise, expect_integer
 
 DTYPE = Attribute(
     "string", "element type of the result", "float", choices=("float", "float32", "float64", "int32", "bool")
@@ -42,6 +44,7 @@ constant = register_op(
             ErrorSample((), {"value": "one"}, "a finite number"),
             ErrorSample((), {"value": 0.5, "dtype": "int32"}, "integers"),
         ),
+        onnx=Absent("an initializer of the graph that is written"),
     )
 )  # fmt: skip
 
@@ -69,6 +72,7 @@ one_hot_last = elementwise(
         ErrorSample(((4, 5),), {"classes": 5}, "last axis of size 1", ("int32",)),
         ErrorSample(((4, 1),), {"classes": 5}, "int32 input"),
     ),
+    onnx=FORMULA,
 )  # fmt: skip
 
 
@@ -99,6 +103,7 @@ one_hot = register_op(
             ErrorSample(((4,),), {"classes": 5}, "int32 input"),
             ErrorSample(((4,),), {"classes": 0}, "at least 1", ("int32",)),
         ),
+        onnx=onnx_loss.ONE_HOT,
     )
 )  # fmt: skip
 
@@ -140,6 +145,7 @@ random_uniform = register_op(
             ErrorSample(((),), {"shape": (3,), "key": (0, 0)}, "int32 input"),
             ErrorSample(((2,),), {"shape": (3,), "key": (0, 0)}, "a scalar", ("int32",)),
         ),
+        onnx=TRAINING_ONLY,
     )
 )  # fmt: skip
 

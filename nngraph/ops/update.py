@@ -11,7 +11,7 @@ import numpy as np
 
 from nngraph.ir import expr as e
 from nngraph.ir.op import Absent, Sample
-from nngraph.ops.records import elementwise
+from nngraph.ops.records import TRAINING_ONLY, elementwise
 
 NOT_DIFFERENTIATED = Absent("made after differentiation only")
 
@@ -26,11 +26,13 @@ multiply_add = elementwise(
     lambda a, b, c: e.apply("fma", a, b, c), lambda a, b, c: a * b + c,
     operands=("a", "b", "c"), vjp=NOT_DIFFERENTIATED, internal=True,
     samples=(*samples(3, 0), Sample(((3, 5), (), (3, 5)))),
+    onnx=TRAINING_ONLY,
 )  # fmt: skip
 interpolate = elementwise(
     "interpolate", "a + weight (b − a)", "update",
     lambda a, b, weight: e.apply("fma", weight, b - a, a), lambda a, b, weight: a + weight * (b - a),
     operands=("a", "b", "weight"), vjp=NOT_DIFFERENTIATED, internal=True, samples=samples(2, 1),
+    onnx=TRAINING_ONLY,
 )  # fmt: skip
 normalized_step = elementwise(
     "normalized_step", "x − rate · direction / (√square + epsilon)", "update",
@@ -38,4 +40,5 @@ normalized_step = elementwise(
     lambda x, direction, square, rate, epsilon: x - rate * direction / (np.sqrt(square) + epsilon),
     operands=("x", "direction", "square", "rate", "epsilon"), vjp=NOT_DIFFERENTIATED, internal=True,
     samples=samples(3, 2, (-2, 2), (-2, 2), (0.1, 3), (0.01, 1), (0.01, 0.1)),
+    onnx=TRAINING_ONLY,
 )  # fmt: skip

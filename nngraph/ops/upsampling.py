@@ -8,6 +8,7 @@ from nngraph.ir.builder import Builder
 from nngraph.ir.graph import Value
 from nngraph.ir.op import Attribute, ErrorSample, Op, Sample, register_op
 from nngraph.ir.types import TensorType
+from nngraph.ops.onnx import shape as onnx_shape
 from nngraph.ops.windows import Pair, as_pair, image_size
 
 
@@ -44,5 +45,6 @@ upsample_nearest = register_op(
             ErrorSample(((2, 3, 4, 5),), {}, "'factor' missing"),
             ErrorSample(((2, 3, 4, 5),), {"factor": 2}, "float input", ("int32",)),
         ),
+        onnx=onnx_shape.UPSAMPLE,
     )
 )  # fmt: skip

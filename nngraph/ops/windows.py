@@ -104,6 +104,23 @@ def window_of(
     return window
 
 
+def window_at(x: TensorType, size: int | Pair, stride: int | Pair | None = None, padding: Padding = "valid") -> Window:
+    """Where windows stand; each sees a pixel at least.
+
+    Raises
+    ------
+    ValueError
+        If `x` is no image or smaller than the window, or a window would see nothing but padding.
+    """
+    window = window_of(x, size, size if stride is None else stride, padding, name="size")
+    if any(max(sides) >= extent for sides, extent in zip(window.padding, window.size, strict=True)):
+        raise ValueError(
+            f"padding {padding!r} given, on each side less than the window {window.size} expected: a window would see "
+            "nothing else; use less, or a larger window"
+        )
+    return window
+
+
 def image_size(x: TensorType) -> Pair:
     """Height and width of a batch of images; ValueError for anything else."""
     if x.dtype not in FLOATS:

@@ -1,0 +1,53 @@
+"""``nngraph export``: a model as a file for other programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nngraph.cli.arguments import MODEL_SUFFIXES, dtype_option, load_graph, seed_option, trained
+
+if TYPE_CHECKING:
+    from nngraph.model import Model
+
+
+@click.command(short_help="Write a model for other programs.")
+@click.argument("source", type=click.Path(path_type=Path), metavar="RUN|MODEL")
+@click.option("--to", metavar="TARGET", help="What to write: onnx.  [default: what the file's suffix says]")
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The file to write.")
+@click.option("--opset", type=int, help="onnx: version of its operators, 17 to 21.  [default: 17]")
+@click.option("--layout", type=click.Choice(["nhwc", "nchw"]), help="onnx: where images that enter or leave have their "
+              "channels.  [default: nhwc]")  # fmt: skip
+@dtype_option
+@seed_option
+def command(
+    source: Path, to: str | None, output: Path, dtype: str | None, seed: int | None, **options: Any
+) -> None:  # fmt: skip
+    """Write the model of a run or checkpoint, or of a model file with the parameters that it begins with.
+
+    ONNX files take images as nngraph does, channels last, unless --layout nchw says otherwise. Dropout is without
+    effect in them, batch normalization goes by its running statistics, and names stay as they are.
+
+    \b
+    nngraph export runs/flowers --to onnx -o flowers.onnx
+    nngraph export models/digits_cnn.json -o digits.onnx --layout nchw --opset 21
+    """
+    from nngraph.export.targets import export, target_of
+
+    target = target_of(output, to)
+    model = model_of(source, dtype, seed)
+    export(model.trainee, output, target.name, {name: given for name, given in options.items() if given is not None})
+    click.echo(f"{output}: {target.name}, {output.stat().st_size:,} bytes")
+
+
+def model_of(source: Path, dtype: str | None, seed: int | None) -> Model:
+    """A trained model, or one of a model file as it begins."""
+    from nngraph.model import compile, load_model
+
+    if source.suffix not in MODEL_SUFFIXES or source.is_dir():
+        return load_model(trained(source, "export"))
+    graph = load_graph(source)
+    chosen: str = dtype or graph.training.get("dtype", "float32")
+    return compile(graph, dtype=chosen, seed=graph.training.get("seed", 0) if seed is None else seed)

@@ -1,0 +1,77 @@
+"""What a model can be written as: a table of targets, each with the suffix of its files and its own options."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from nngraph.errors import OptionError, did_you_mean
+from nngraph.train.trainee import Trainee
+from nngraph_kernels.record import record
+
+
+@record
+class ExportTarget:
+    """One kind of file.
+
+    Attributes
+    ----------
+    name, summary, suffix : str
+    function : (str, str)
+        The module and the name of ``function(trainee, path, **options)``, imported when it is asked for.
+    options : tuple of str
+        Those that it takes.
+    """
+
+    name: str
+    summary: str
+    suffix: str
+    function: tuple[str, str]
+    options: tuple[str, ...] = ()
+
+
+TARGETS: Mapping[str, ExportTarget] = {
+    target.name: target
+    for target in (
+        ExportTarget(
+            "onnx", "for onnxruntime and other programs that read ONNX", ".onnx",
+            ("nngraph.export.onnx.export", "export_onnx"), ("opset", "layout"),
+        ),
+    )
+}  # fmt: skip
+
+
+def export(trainee: Trainee, path: Path, to: str | None, options: Mapping[str, Any]) -> None:
+    """Write a model as one of the targets; by default as the one that the path's suffix says.
+
+    Raises
+    ------
+    OptionError
+        If there is no such target, or it does not take an option.
+    """
+    target = target_of(path, to)
+    for name in options:
+        if name not in target.options:
+            expected = ", ".join(target.options) or "none"
+            raise OptionError(
+                f"{name}: an option that '{target.name}' does not take{did_you_mean(name, target.options)} "
+                f"(expected: {expected})"
+            )
+    module, function = target.function
+    getattr(importlib.import_module(module), function)(trainee, path, **options)
+
+
+def target_of(path: Path, to: str | None) -> ExportTarget:
+    """The target of that name, or of the path's suffix."""
+    if to is not None:
+        if to not in TARGETS:
+            near = did_you_mean(to, TARGETS)
+            raise OptionError(f"to: '{to}' given, one of {', '.join(TARGETS)} expected{near}")
+        return TARGETS[to]
+    found = next((target for target in TARGETS.values() if target.suffix == path.suffix), None)
+    if found is None:
+        suffixes = ", ".join(target.suffix for target in TARGETS.values())
+        raise OptionError(f"{path}: one of the suffixes {suffixes} expected; or say what to write with to")
+    return found
