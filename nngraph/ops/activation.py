@@ -123,7 +123,7 @@ elu = activation(
     lambda x, alpha=1.0: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))),
     attributes=ALPHA, samples=distinct(*(Sample(((3, 17),), alpha) for alpha in ALPHAS)),
     vjp=from_result("elu"),
-    onnx=same("Elu", 1, 22, {"alpha": ("alpha", 1.0)}),
+    onnx=onnx_patterns.ELU,
 )  # fmt: skip
 elu_backward = backward(
     "elu", "dy where y > 0, dy (y + α) elsewhere",

@@ -54,7 +54,7 @@ multiply = elementwise(
     "multiply", "a * b", "elementwise", lambda a, b: a * b, np.multiply,
     operands=AB, accepts="number", samples=(*PAIRS, *integers(PAIRS[0])),
     vjp=lambda b, node, dy: (b.add("multiply", dy, node.inputs[1]), b.add("multiply", dy, node.inputs[0])),
-    onnx=same("Mul", 1, 14),
+    onnx=onnx_patterns.MULTIPLY,
 )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from nngraph.ir.graph import Node, Value
 from nngraph.ir.op import Attribute, ErrorSample, Op, Sample, register_op
 from nngraph.ir.types import Batch, Dim, Shape, TensorType, format_shape, multiply, strides_of
 from nngraph.ops.onnx import shape as onnx_shape
+from nngraph.ops.onnx import slicing as onnx_slicing
 from nngraph.ops.records import expect_rank, expect_sizes, normalize_axis
 from nngraph_kernels.record import record
 
@@ -232,7 +233,7 @@ crop = register_op(
             ErrorSample(((3, 5),), {"starts": (0, 3), "shape": (3, 3), "steps": (1, 1)}, "axis 1"),
             ErrorSample(((3, 5),), {"starts": (0,), "shape": (3,), "steps": (1,)}, "each axis"),
         ),
-        onnx=onnx_shape.CROP,
+        onnx=onnx_slicing.CROP,
     )
 )  # fmt: skip
 
@@ -276,6 +277,6 @@ place = register_op(
             for whole, starts, window, steps in WINDOWS
         ),
         errors=(ErrorSample(((3, 5),), {"starts": (0, 3), "shape": (3, 7), "steps": (1, 1)}, "axis 1"),),
-        onnx=onnx_shape.PLACE,
+        onnx=onnx_slicing.PLACE,
     )
 )  # fmt: skip

@@ -10,7 +10,7 @@ from nngraph.ir.builder import Builder
 from nngraph.ir.graph import Value
 from nngraph.ir.op import Attribute, ErrorSample, Op, Sample, register_op
 from nngraph.ir.types import FLOATS, Batch, Shape, TensorType
-from nngraph.ops.onnx import shape as onnx_shape
+from nngraph.ops.onnx import slicing as onnx_slicing
 from nngraph.ops.records import expect_rank, expect_sizes, normalize_axis
 
 
@@ -73,7 +73,7 @@ slice = register_op(
             ErrorSample(((3, 5),), {"step": 0}, "step 0"),
             ErrorSample(((Batch(), 5),), {"axis": 0, "start": 1}, "batch"),
         ),
-        onnx=onnx_shape.SLICE,
+        onnx=onnx_slicing.SLICE,
     )
 )  # fmt: skip
 
@@ -124,6 +124,6 @@ pad = register_op(
             ErrorSample(((3, 5),), {"widths": ((-1, 1),)}, "at least 0"),
             ErrorSample(((3, 5),), {"widths": ((1, 1),), "value": 0.5}, "whole number", ("int32",)),
         ),
-        onnx=onnx_shape.PAD,
+        onnx=onnx_slicing.PAD,
     )
 )  # fmt: skip

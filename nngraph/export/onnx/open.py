@@ -40,19 +40,25 @@ def open_model(path: Path) -> Any:
 
 
 def parse(content: bytes, path: Path) -> Any:
-    """The model, its tensors checked and its structure passed by onnx's checker."""
+    """The checked model of a file's content."""
     onnx = onnx_package()
     try:
         model: Any = onnx.ModelProto.FromString(content)
     except import_module("google.protobuf.message").DecodeError:
         raise DeclarationError(f"{path}: is no ONNX model, or not whole; export it again") from None
+    return check_model(model, path)
+
+
+def check_model(model: Any, path: Path | None = None) -> Any:
+    """The model, its tensors checked and its structure passed by onnx's checker; without a path no data beside it."""
+    title = "model" if path is None else str(path)
     for tensor in tensors_of(model.graph):
-        check_tensor(tensor, path)
+        check_tensor(tensor, path, title)
     checker = onnx_package("checker")
     try:
         checker.check_model(model)
     except checker.ValidationError as error:
-        raise DeclarationError(f"{path}: is no valid ONNX model: {' '.join(str(error).split())[:300]}") from None
+        raise DeclarationError(f"{title}: is no valid ONNX model: {' '.join(str(error).split())[:300]}") from None
     return model
 
 
@@ -69,9 +75,9 @@ def tensors_of(graph: Any) -> Iterator[Any]:
                 yield from tensors_of(inner)
 
 
-def check_tensor(tensor: Any, path: Path) -> None:
+def check_tensor(tensor: Any, path: Path | None, title: str) -> None:
     """Refuse a tensor that is larger than may be, or than its data; read external data in its place."""
-    title = f"{path}: tensor '{tensor.name}'"
+    title = f"{title}: tensor '{tensor.name}'"
     if tensor.data_type == 8:
         raise DeclarationError(f"{title}: holds strings, numbers expected")
     if tensor.data_type not in ITEM_BITS:
@@ -96,8 +102,10 @@ def values_of(tensor: Any) -> Any:
     return getattr(tensor, fields.get(tensor.data_type, "int32_data"))
 
 
-def read_external(tensor: Any, nbytes: int, path: Path, title: str) -> None:
+def read_external(tensor: Any, nbytes: int, path: Path | None, title: str) -> None:
     """Put a tensor's data from a file beside the model into it."""
+    if path is None:
+        raise DeclarationError(f"{title}: its data is in another file; load the model with its external data")
     entries = {entry.key: entry.value for entry in tensor.external_data}
     file = beside(path, entries.get("location", ""), title)
     try:

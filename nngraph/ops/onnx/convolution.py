@@ -99,7 +99,27 @@ def attributes(axes: tuple[Any, ...], bias: bool) -> dict[str, Any]:
     }  # fmt: skip
 
 
-CONV2D = Onnx(write_conv2d, {"Conv": Reading(read_conv, 1, 22)})
+def read_conv_transpose(r: Reader, n: OnnxNode) -> None:
+    """The gradient that a convolution passes to its image; graphs do not declare it."""
+    expect(r.static, "a transposed convolution is read only with fixed sizes")
+    given, groups = n.attributes, n.attributes.get("group", 1)
+    image, shape = r.shape(n.inputs[0])[2:], r.shape(n.inputs[1])
+    expect(len(image) == 2 and given.get("auto_pad", "NOTSET") == "NOTSET" and "output_shape" not in given,
+           "images of two axes with their padding given in pixels expected")  # fmt: skip
+    strides, dilations = given.get("strides", [1, 1]), given.get("dilations", [1, 1])
+    pads, more = given.get("pads", [0] * 4), given.get("output_padding", [0, 0])
+    size = tuple(
+        (int(str(image[k])) - 1) * strides[k] + (int(str(shape[2 + k])) - 1) * dilations[k] + 1
+        + more[k] - pads[k] - pads[2 + k] for k in (0, 1)
+    )  # fmt: skip
+    weight = r.transpose(r.plain(n.inputs[1]), (2, 3, 1, 0))
+    sides = ((pads[0], pads[2]), (pads[1], pads[3]))
+    y = r.help("convolution_backward_data", r.image(n.inputs[0]), weight, size=size, stride=tuple(strides),
+               padding=sides, dilation=tuple(dilations), groups=groups)  # fmt: skip
+    r.give_image(n.outputs[0], r.help("add", y, r.plain(n.inputs[2])) if n.input(2) else y)
+
+
+CONV2D = Onnx(write_conv2d, {"Conv": Reading(read_conv, 1, 22), "ConvTranspose": Reading(read_conv_transpose, 1, 22)})
 DEPTHWISE = Onnx(write_conv2d)
 SEPARABLE = Onnx(write_separable)
 CORE = Onnx(write_convolution)

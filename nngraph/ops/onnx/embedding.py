@@ -8,11 +8,6 @@ from nngraph.ops.onnx.direct import expect
 from nngraph.ops.records import normalize_axis
 
 
-def write_embedding(w: Writer, node: Node) -> None:
-    x, weight = node.inputs
-    w.give(node.result, w.add("Gather", w.parameter(weight), w.plain(x), axis=0))
-
-
 def write_gather(w: Writer, node: Node) -> None:
     table, index = node.inputs
     w.give(node.result, w.add("Gather", w.plain(table), w.plain(index), axis=0))
@@ -37,5 +32,5 @@ def read_gather(r: Reader, n: OnnxNode) -> None:
     r.give(n.outputs[0], r.make("gather", r.plain(n.inputs[0]), r.plain(n.inputs[1])))
 
 
-EMBEDDING = Onnx(write_embedding, {"Gather": Reading(read_gather, 1, 13)})
+EMBEDDING = Onnx(read={"Gather": Reading(read_gather, 1, 13)})
 GATHER = Onnx(write_gather)

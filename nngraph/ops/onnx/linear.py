@@ -116,6 +116,6 @@ def read_layer(r: Reader, n: OnnxNode, units: Any) -> None:
 MATMUL = Onnx(write_matmul, {"MatMul": Reading(read_matmul, 1, 13)})
 LINEAR = Onnx(
     write_linear,
-    {"Gemm": Reading(read_gemm, 7, 13), **recognized(read_recognized_linear, "linear")},
+    {"Gemm": Reading(read_gemm, 1, 13), **recognized(read_recognized_linear, "linear")},
     {"Add": match_linear},
 )

@@ -9,7 +9,7 @@ import numpy as np
 from nngraph.ir.exchange import Onnx, OnnxNode, Pattern, Reader, Reading, Writer
 from nngraph.ir.graph import Node, Value
 from nngraph.ir.types import Batch, size_of
-from nngraph.ops.onnx.direct import expect, recognized
+from nngraph.ops.onnx.direct import CODES, expect, recognized
 from nngraph.ops.onnx.reduction import axis_inputs
 from nngraph.ops.records import normalize_axes, normalize_axis
 
@@ -188,8 +188,7 @@ def read_dropout(r: Reader, n: OnnxNode) -> None:
     if n.wants(1):
         expect(r.static, "only the result expected, not the mask")
         sizes = tuple(dim for dim in r.type(x).shape if not isinstance(dim, Batch))
-        ones = np.ones(sizes, bool)
-        r.give(n.outputs[1], r.help("logical_or", r.constant(ones), r.constant(ones)), axes)
+        r.give(n.outputs[1], r.constant(np.ones(sizes, bool)), axes)
 
 
 def write_group_norm(w: Writer, node: Node) -> None:
@@ -199,7 +198,8 @@ def write_group_norm(w: Writer, node: Node) -> None:
     if w.opset >= 21:
         tensor = w.plain(x) if x.type.rank == 2 else w.image(x)
         names = w.parameter(scale), w.parameter(offset)
-        y = w.add("GroupNormalization", tensor, *names, num_groups=groups, epsilon=epsilon)
+        given = {"num_groups": groups, "epsilon": epsilon, "stash_type": CODES[x.type.dtype]}
+        y = w.add("GroupNormalization", tensor, *names, **given)
         (w.give if x.type.rank == 2 else w.give_image)(node.result, y)
         return
     shape = x.type.shape
@@ -221,6 +221,14 @@ def places(x: Value) -> int:
     return size
 
 
+def read_instance_norm(r: Reader, n: OnnxNode) -> None:
+    """A group for each channel."""
+    parameters: Parameters = {"scale": (n.inputs[1], None), "offset": (n.inputs[2], None)}
+    x = r.image(n.inputs[0])
+    given = {"groups": r.type(x).shape[-1], "epsilon": n.attributes.get("epsilon", 1e-5)}
+    r.give_image(n.outputs[0], r.with_parameters("group_norm", [x], parameters, **given))
+
+
 def read_group_norm(r: Reader, n: OnnxNode) -> None:
     expect(n.version >= 21, "a scale for each channel expected, as since opset 21")
     parameters: Parameters = {"scale": (n.inputs[1], None), "offset": (n.inputs[2], None)}
@@ -229,7 +237,13 @@ def read_group_norm(r: Reader, n: OnnxNode) -> None:
 
 
 BATCH_NORM = Onnx(write_batch_norm, {"BatchNormalization": Reading(read_batch_norm, 1, 15)})
-GROUP_NORM = Onnx(write_group_norm, {"GroupNormalization": Reading(read_group_norm, 18, 21)})
+GROUP_NORM = Onnx(
+    write_group_norm,
+    {
+        "GroupNormalization": Reading(read_group_norm, 18, 21),
+        "InstanceNormalization": Reading(read_instance_norm, 6, 22),
+    },
+)
 SOFTMAX = Onnx(write_softmax, {"Softmax": Reading(read_softmax, 1, 13)})
 LOG_SOFTMAX = Onnx(write_softmax, {"LogSoftmax": Reading(read_softmax, 1, 13)})
 NORMALIZE = Onnx(write_normalize)

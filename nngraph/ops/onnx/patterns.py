@@ -9,6 +9,7 @@ import numpy as np
 
 from nngraph.ir.exchange import Onnx, OnnxNode, Pattern, Reader, Reading, Writer
 from nngraph.ir.graph import Node
+from nngraph.ops.onnx import formulas
 from nngraph.ops.onnx.direct import expect, recognized, same, write_expression
 
 SIGMOID_SCALE = 1.702
@@ -210,37 +211,23 @@ def read_identity(r: Reader, n: OnnxNode) -> None:
     r.give(n.outputs[0], r.make("identity", x), axes)
 
 
-def read_sum(r: Reader, n: OnnxNode) -> None:
-    values, axes = r.common(n.inputs)
-    total = values[0] if len(values) > 1 else r.make("identity", values[0])
-    for value in values[1:]:
-        total = r.make("add", total, value)
-    r.give(n.outputs[0], total, axes)
-
-
-def read_reciprocal(r: Reader, n: OnnxNode) -> None:
-    x, axes = r.axes(n.inputs[0])
-    r.give(n.outputs[0], r.make("divide", 1.0, x), axes)
-
-
-def read_prelu(r: Reader, n: OnnxNode) -> None:
-    """Below zero a constant slope times x."""
-    values, axes = r.common(n.inputs)
-    x, slope = values
-    below = r.help("multiply", r.help("minimum", x, 0.0), slope)
-    r.give(n.outputs[0], r.make("add", r.help("relu", x), below), axes)
-
-
-ADD = same("Add", 1, 14, more={"Sum": Reading(read_sum, 1, 13)})
-DIVIDE = same("Div", 1, 14, more={"Reciprocal": Reading(read_reciprocal, 1, 13)})
+ADD = same("Add", 1, 14, more={"Sum": Reading(formulas.read_sum, 1, 13)})
+DIVIDE = same(
+    "Div",
+    1,
+    14,
+    more={"Reciprocal": Reading(formulas.read_reciprocal, 1, 13), "Softsign": Reading(formulas.read_softsign, 1, 22)},
+)
 SQUARE = Onnx(write_expression, recognized(read_recognized, "square"), {"Mul": match_square, "Pow": match_power_square})
-SIN = Onnx(same("Sin", 7, 22).write)
-CLIP = Onnx(write_clip, {"Clip": Reading(read_clip, 1, 13)})
+SIN = Onnx(same("Sin", 7, 22).write, {"Sin": Reading(formulas.read_sin, 7, 22)})
+CLIP = Onnx(write_clip, {"Clip": Reading(read_clip, 1, 13), "HardSigmoid": Reading(formulas.read_hard_sigmoid, 1, 22)})
+ELU = same("Elu", 1, 22, {"alpha": ("alpha", 1.0)}, more={"Selu": Reading(formulas.read_selu, 6, 22)})
+MULTIPLY = same("Mul", 1, 14, more={"HardSwish": Reading(formulas.read_hard_swish, 14, 22)})
 CAST = Onnx(write_expression, {"Cast": Reading(read_cast, 6, 28)})
 IDENTITY = Onnx(same("Identity", 1, 25).write, {"Identity": Reading(read_identity, 1, 25)})
 STOP_GRADIENT = Onnx(same("Identity", 1, 25).write)
 NOT_EQUAL = Onnx(write_expression, recognized(read_recognized, "not_equal"), {"Not": match_not_equal})
-RELU = same("Relu", 1, 14, more={"PRelu": Reading(read_prelu, 1, 16)})
+RELU = same("Relu", 1, 14, more={"PRelu": Reading(formulas.read_prelu, 1, 16)})
 SILU = Onnx(write_expression, recognized(read_recognized, "silu"), {"Mul": match_silu})
 GELU = Onnx(
     write_gelu, {"Gelu": Reading(read_gelu, 20, 20), **recognized(read_recognized, "gelu")}, {"Mul": match_any_gelu}

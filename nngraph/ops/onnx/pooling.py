@@ -150,7 +150,6 @@ def largest(r: Reader, values: list[Any]) -> Any:
 
 def read_with_places(r: Reader, n: OnnxNode, axes: tuple[Axis, ...]) -> None:
     """The largest of each window, and where it is in the whole tensor: the first of several."""
-    expect(n.attributes.get("storage_order", 0) == 0, "storage_order 0 expected: places counted row by row")
     expect(r.static, "places of the largest are read only with fixed sizes")
     x = r.image(n.inputs[0])
     seen = taps(r, x, list(enumerate(axes, 1)), LOWEST)
@@ -165,14 +164,18 @@ def read_with_places(r: Reader, n: OnnxNode, axes: tuple[Axis, ...]) -> None:
 
 
 def places(r: Reader, n: OnnxNode, axes: tuple[Axis, ...], place: tuple[int, ...]) -> np.ndarray:
-    """For each window (batch, rows, ..., channels) the flat index, channels first, of one of its places."""
+    """For each window (batch, rows, ..., channels) the flat index, channels first, of one of its places.
+
+    Images count row by row, or with `storage_order` column by column.
+    """
     shape = tuple(dim for dim in r.shape(n.inputs[0]) if isinstance(dim, int))
     along = [np.arange(a.result) * a.stride + tap * a.dilation - a.before for a, tap in zip(axes, place, strict=True)]
     batch, channels, inner = np.arange(shape[0]), np.arange(shape[1]), math.prod(shape[2:])
     grid = np.meshgrid(batch, *along, channels, indexing="ij")
     index = (grid[0] * shape[1] + grid[-1]) * inner
+    columns = n.attributes.get("storage_order", 0)
     for k, where in enumerate(grid[1:-1]):
-        index = index + where * math.prod(shape[3 + k :])
+        index = index + where * math.prod(shape[2 : 2 + k] if columns else shape[3 + k :])
     return index.astype(np.int32)
 
 
