@@ -9,8 +9,8 @@ an input that does not fit is refused.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 import numpy as np
 from onnx import ModelProto
@@ -34,12 +34,10 @@ class NNGraphRep(BackendRep):
     def run(self, inputs: Any, **kwargs: Any) -> tuple[np.ndarray, ...]:
         """The outputs for `inputs`: arrays in order, one array, or a mapping by name."""
         del kwargs
-        names = self.prepared.input_names()
-        if isinstance(inputs, dict):
-            given = inputs  # pyright: ignore[reportUnknownVariableType]
-        else:
-            given = dict(zip(names, inputs if isinstance(inputs, Sequence) else [inputs], strict=False))
-        return tuple(self.prepared.run(given))  # pyright: ignore[reportUnknownArgumentType]
+        if isinstance(inputs, Mapping):
+            return tuple(self.prepared.run(cast("Mapping[str, np.ndarray]", inputs)))
+        arrays = cast("Sequence[np.ndarray]", inputs if isinstance(inputs, Sequence) else [inputs])
+        return tuple(self.prepared.run(dict(zip(self.prepared.input_names(), arrays, strict=False))))
 
 
 class NNGraphBackend(Backend):

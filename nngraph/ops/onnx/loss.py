@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from nngraph.ir.exchange import Onnx, OnnxNode, Reader, Reading
-from nngraph.ir.types import Shape
 from nngraph.ops.onnx.direct import expect
+from nngraph.ops.records import normalize_axis
 
 
 def last(rank: int) -> tuple[int, ...]:
@@ -53,13 +53,19 @@ def total(r: Reader, x: Any) -> Any:
 
 
 def read_one_hot(r: Reader, n: OnnxNode) -> None:
-    """Zeros and ones in a new last axis."""
-    depth = r.known(n.inputs[1], "its depth").reshape(-1)[0]
-    off, on = r.known(n.inputs[2], "its values").tolist()
-    shape: Shape = r.shape(n.inputs[0])
-    expect((off, on) == (0, 1), f"values 0 and 1 expected, {off} and {on} given")
-    expect(n.attributes.get("axis", -1) in (-1, len(shape)), "the new axis at the end expected")
-    r.give(n.outputs[0], r.make("one_hot", r.plain(n.inputs[0]), classes=int(depth)))
+    """One value at the label and another elsewhere, in a new axis; a label below 0 counts from the end."""
+    depth = int(r.known(n.inputs[1], "its depth").reshape(-1)[0])
+    values = r.known(n.inputs[2], "its values")
+    off, on = values.tolist()
+    labels, rank = r.plain(n.inputs[0]), len(r.shape(n.inputs[0]))
+    if r.static:
+        labels = r.help("where", r.help("less", labels, 0), r.help("add", labels, depth), labels)
+    dtype = "int32" if values.dtype.kind in "iu" else str(values.dtype) if r.static else "float"
+    y = r.make("one_hot", labels, classes=depth, dtype=dtype)
+    y = y if on - off == 1 else r.help("multiply", y, on - off)
+    y = y if off == 0 else r.help("add", y, off)
+    axis = normalize_axis(n.attributes.get("axis", -1), rank + 1)
+    r.give(n.outputs[0], y, (*range(axis), rank, *range(axis, rank)))
 
 
 CROSS_ENTROPY = Onnx(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from nngraph.ir.exchange import Onnx, OnnxNode, Pattern, Reader, Reading, Writer
@@ -120,26 +118,26 @@ def write_layer_norm(w: Writer, node: Node) -> None:
 
 
 def read_layer_norm(r: Reader, n: OnnxNode) -> None:
-    expect(not (n.wants(1) or n.wants(2)), "only the result expected, not mean and deviation")
     rank = len(r.shape(n.inputs[0]))
     axis = normalize_axis(n.attributes.get("axis", -1), rank)
     axes = -1 if axis == rank - 1 else tuple(range(axis, rank))
     epsilon, x = n.attributes.get("epsilon", 1e-5), r.plain(n.inputs[0])
-    if n.input(2) and all(len(r.shape(name)) == rank - axis for name in n.inputs[1:3]):
+    statistics = n.wants(1) or n.wants(2)
+    if n.input(2) and not statistics and all(len(r.shape(name)) == rank - axis for name in n.inputs[1:3]):
         parameters: Parameters = {"scale": (n.inputs[1], None), "offset": (n.inputs[2], None)}
         y = r.with_parameters("layer_norm", [x], parameters, axis=axes, epsilon=epsilon)
         r.give(n.outputs[0], y)
         return
-    y = normalized(r, x, axis, rank, epsilon)
-    y = r.help("multiply", y, r.plain(n.inputs[1]))
+    mean = r.help("mean", x, axis=tuple(range(axis, rank)), keepdims=True)
+    rest = r.help("subtract", x, mean)
+    variance = r.help("mean", r.help("square", rest), axis=tuple(range(axis, rank)), keepdims=True)
+    deviation = r.help("sqrt", r.help("add", variance, epsilon))
+    y = r.help("multiply", r.help("divide", rest, deviation), r.plain(n.inputs[1]))
     r.give(n.outputs[0], r.help("add", y, r.plain(n.inputs[2])) if n.input(2) else y)
-
-
-def normalized(r: Reader, x: Any, axis: int, rank: int, epsilon: float) -> Any:
-    axes = tuple(range(axis, rank))
-    rest = r.help("subtract", x, r.help("mean", x, axis=axes, keepdims=True))
-    variance = r.help("mean", r.help("square", rest), axis=axes, keepdims=True)
-    return r.help("divide", rest, r.help("sqrt", r.help("add", variance, epsilon)))
+    if n.wants(1):
+        r.give(n.outputs[1], mean)
+    if n.wants(2):
+        r.give(n.outputs[2], r.help("divide", 1.0, deviation))
 
 
 def write_dropout(w: Writer, node: Node) -> None:

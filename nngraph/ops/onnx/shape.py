@@ -203,6 +203,7 @@ def read_resize(r: Reader, n: OnnxNode) -> None:
     """Whole factors of rows and columns, each pixel repeated."""
     given = n.attributes
     expect(given.get("mode", "nearest") == "nearest", "mode 'nearest' expected")
+    expect("axes" not in given, "a factor or a size for every axis expected")
     position = 1 if n.operator == "Upsample" or n.version < 11 else 2
     shape = r.shape(n.inputs[0])
     if n.input(position):
@@ -212,9 +213,9 @@ def read_resize(r: Reader, n: OnnxNode) -> None:
         scales = [1.0 if isinstance(d, Batch) else t / d for t, d in zip(target, shape, strict=True)]
     whole = len(scales) == 4 and scales[:2] == [1, 1] and all(s >= 1 and float(s).is_integer() for s in scales[2:])
     expect(whole, f"whole factors of the rows and columns of images expected, {scales} given")
-    floor = given.get("coordinate_transformation_mode") == "asymmetric" and given.get("nearest_mode") == "floor"
-    half = given.get("coordinate_transformation_mode", "half_pixel") == "half_pixel"
-    expect(floor or half or n.version < 11, "pixels repeated as they are expected")
+    way = given.get("coordinate_transformation_mode", "half_pixel"), given.get("nearest_mode", "round_prefer_floor")
+    repeats = way in (("asymmetric", "floor"), ("half_pixel", "round_prefer_floor"))
+    expect(repeats or n.version < 11, f"pixels repeated as they are expected, {' and '.join(way)} given")
     down, across = (int(s) for s in scales[2:])
     factor = down if down == across else (down, across)
     r.give_image(n.outputs[0], r.make("upsample_nearest", r.image(n.inputs[0]), factor=factor))

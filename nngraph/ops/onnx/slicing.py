@@ -157,18 +157,20 @@ def read_split(r: Reader, n: OnnxNode) -> None:
         start += length
 
 
+MODES = ("constant", "edge", "reflect", "wrap")
+
+
 def mirrored(r: Reader, x: Any, widths: list[tuple[int, int]], mode: str) -> Any:
     """x with what it holds near its ends around it: 'edge' repeats the last element, 'reflect' goes back from it."""
-    expect(
-        mode in ("edge", "reflect", "wrap"), f"mode 'constant', 'edge', 'reflect' or 'wrap' expected, '{mode}' given"
-    )
+    expect(mode in MODES, f"one of the modes {', '.join(MODES)} expected, '{mode}' given")
     for axis, (before, after) in enumerate(widths):
         if before or after:
             size = r.type(x).shape[axis]
             expect(not isinstance(size, Batch), "the batch as it is expected")
             assert isinstance(size, int)
-            places = np.pad(np.arange(size), (before, after), mode)  # type: ignore[call-overload]
-            parts = [element(r, x, int(place), axis) for place in (*places[:before], *places[before + size :])]
+            places: Any = np.pad(np.arange(size), (before, after), mode)  # type: ignore[call-overload]
+            around: list[int] = [*places[:before].tolist(), *places[before + size :].tolist()]
+            parts = [element(r, x, place, axis) for place in around]
             x = r.make("concat", *parts[:before], x, *parts[before:], axis=axis)
     return x
 
