@@ -33,4 +33,5 @@ def import_onnx(
     found = read_onnx(Path(path), layout)
     model = compile(found.graph, dtype=found.dtype, threads=threads, device=device)
     model.set_parameters(found.parameters)
+    model.trainee.classes = found.classes
     return model

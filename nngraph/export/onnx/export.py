@@ -9,7 +9,6 @@ from typing import Any, cast
 
 import numpy as np
 
-from nngraph.declare.graph import Graph as DeclaredGraph
 from nngraph.declare.save import document_of, resolve
 from nngraph.errors import OptionError
 from nngraph.export.onnx.protocol import OLDEST
@@ -49,18 +48,27 @@ def export_onnx(
     programs = trainee.programs
     graph = lower(programs.declared, dtype=programs.dtype, seed=programs.seed, keep=kept)
     arrays = programs.store.public(("parameter", "statistic"))
-    about = about_graph(trainee.graph) if metadata else {}
-    standardizer = {} if trainee.standardizer is None else {
-        name: (trainee.standardizer.mean[name], trainee.standardizer.std[name]) for name in trainee.standardizer.mean
-    }  # fmt: skip
-    model = model_proto(graph, arrays, opset=opset, layout=layout, metadata=about, standardized=standardizer)
+    about = about_model(trainee) if metadata else {}
+    model = model_proto(
+        graph, arrays, opset=opset, layout=layout, metadata=about, standardized=standardized(trainee)
+    )  # fmt: skip
     save(model, path)
 
 
-def about_graph(graph: DeclaredGraph) -> dict[str, str]:
+def standardized(trainee: Trainee) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Means and deviations by input; an only one goes by whatever name the data had."""
+    found = trainee.standardizer
+    if found is None:
+        return {}
+    names = trainee.signature.inputs
+    alone = len(names) == len(found.mean) == 1
+    return {next(iter(names)) if alone else key: (found.mean[key], found.std[key]) for key in found.mean}
+
+
+def about_model(trainee: Trainee) -> dict[str, str]:
     """What a reader of ours needs to declare the graph as it was, where its nodes say the same."""
-    document: Mapping[str, Any] = document_of(resolve(graph))
-    about = {"nodes": document["nodes"], "training": document.get("training")}
+    document: Mapping[str, Any] = document_of(resolve(trainee.graph))
+    about = {"nodes": document["nodes"], "training": document.get("training"), "classes": trainee.classes}
     return {f"nngraph.{name}": json.dumps(item, default=plain) for name, item in about.items() if item}
 
 

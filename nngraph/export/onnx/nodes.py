@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nngraph.errors import Errors
+from nngraph.errors import DeclarationError, Errors
 from nngraph.export.onnx.open import array_of
 from nngraph.export.onnx.protocol import onnx_package
 from nngraph.ir.exchange import Match, OnnxNode, Reading, onnx_of
@@ -71,6 +71,9 @@ def nodes_of(model: Any) -> Nodes:
     """
     graph = model.graph
     opset = next((each.version for each in model.opset_import if each.domain in DOMAINS), 1)
+    newest = onnx_package("defs").onnx_opset_version()
+    if opset > newest:
+        raise DeclarationError(f"model: opset {opset} given, at most {newest} expected; update onnx")
     constants = {tensor.name: array_of(tensor) for tensor in graph.initializer}
     nodes: list[OnnxNode] = []
     problems: list[str] = []

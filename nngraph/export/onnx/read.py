@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ from nngraph.export.onnx.nodes import Nodes, nodes_of, recognize
 from nngraph.export.onnx.open import open_model
 from nngraph.export.onnx.protocol import DTYPES
 from nngraph.export.onnx.reader import GraphReader, Tensor, channels_last, read_nodes
-from nngraph.export.onnx.restore import restored
-from nngraph.export.onnx.targets import DeclaredTarget
+from nngraph.export.onnx.restore import classes_of, restored
+from nngraph.export.onnx.targets import DeclaredTarget, legal
 from nngraph_kernels.record import record
 
 LAYOUTS = ("nhwc", "nchw")
@@ -40,11 +41,14 @@ class Imported:
         Parameters and running statistics by ``<node>.<parameter>``, in public layouts.
     dtype : str
         What "float" is.
+    classes : tuple of str
+        Names of the classes that the model tells apart, where the file has them.
     """
 
     graph: Graph
     parameters: dict[str, np.ndarray]
     dtype: str
+    classes: tuple[str, ...] = ()
 
 
 def read_onnx(path: Path, layout: str = "nhwc", *, metadata: bool = True) -> Imported:
@@ -81,8 +85,7 @@ def read_onnx(path: Path, layout: str = "nhwc", *, metadata: bool = True) -> Imp
     found = Imported(target.graph, {k: x.astype(dtype) for k, x in target.parameters.items()}, dtype)
     if not metadata:
         return found
-    graph, parameters = restored(found.graph, found.parameters, nodes.properties)
-    return Imported(graph, parameters, dtype)
+    return replace(found, graph=restored(found.graph, nodes.properties), classes=classes_of(nodes.properties))
 
 
 def declare_inputs(reader: GraphReader, target: DeclaredTarget, nodes: Nodes, layout: str) -> str:
@@ -148,8 +151,6 @@ def declare_outputs(reader: GraphReader, target: DeclaredTarget, nodes: Nodes, l
     for info in nodes.outputs:
         reader.name = target.id_for(info.name)
         value, axes = reader.axes(info.name)
-        if layout == "nchw" or axes != channels_last(len(axes)):
+        if layout == "nchw" or axes != channels_last(4):
             value = reader.plain(info.name)
-        if value.id in target.graph.wiring.graph["outputs"].values() and info.name in target.graph.outputs:
-            continue
-        target.graph.output(value, name=reader.name if value.id != info.name else None)
+        target.graph.output(value, name=legal(info.name))

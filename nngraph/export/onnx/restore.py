@@ -20,9 +20,7 @@ from nngraph.errors import NNGraphError
 from nngraph.lower.lower import lower
 
 
-def restored(
-    graph: Graph, parameters: dict[str, np.ndarray], properties: Mapping[str, str]
-) -> tuple[Graph, dict[str, np.ndarray]]:
+def restored(graph: Graph, properties: Mapping[str, str]) -> Graph:
     """The graph as it was declared, where it is the same; else the graph that was read."""
     nodes, training = member(properties, "nodes"), member(properties, "training")
     found = graph
@@ -36,7 +34,14 @@ def restored(
             found = graph  # whoever wrote the metadata, the nodes are what the file is
     if is_object(training) and not training_problems(training):
         found.wiring.graph["training"] = training
-    return found, parameters
+    return found
+
+
+def classes_of(properties: Mapping[str, str]) -> tuple[str, ...]:
+    """Names of classes, if that is what is there."""
+    given = member(properties, "classes")
+    texts = [str(each) for each in given] if is_list(given) else []
+    return tuple(texts) if is_list(given) and list(given) == texts else ()
 
 
 def member(properties: Mapping[str, str], name: str) -> Any:

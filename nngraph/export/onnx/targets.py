@@ -51,6 +51,11 @@ def as_int32(array: np.ndarray) -> np.ndarray:
     return array.astype(np.int32)
 
 
+def legal(name: str) -> str:
+    """A name of ONNX's as the id of a node."""
+    return ODD.sub("_", name)[:180] or "node"
+
+
 class DeclaredTarget:
     """A declared graph; constants that an op learns become its parameters.
 
@@ -77,7 +82,7 @@ class DeclaredTarget:
         return isinstance(error, DeclarationError)
 
     def id_for(self, name: str) -> str:
-        return self.unused(ODD.sub("_", name).strip("_")[:180] or "node")
+        return self.unused(legal(name))
 
     def unused(self, id: str) -> str:
         """`id`, or with a number where it is taken."""
@@ -159,7 +164,7 @@ class StaticTarget:
         return isinstance(error, DeclarationError)
 
     def id_for(self, name: str) -> str:
-        return ODD.sub("_", name)[:180] or "node"
+        return legal(name)
 
     def add(self, op: str, inputs: Sequence[Any], attributes: Mapping[str, Any], id: str) -> Value:
         return self.results(op, inputs, attributes)[0]

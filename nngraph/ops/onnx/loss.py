@@ -58,6 +58,7 @@ def read_one_hot(r: Reader, n: OnnxNode) -> None:
     values = r.known(n.inputs[2], "its values")
     off, on = values.tolist()
     labels, rank = r.plain(n.inputs[0]), len(r.shape(n.inputs[0]))
+    labels = labels if r.type(labels).dtype == "int32" else r.help("cast", labels, dtype="int32")
     if r.static:
         labels = r.help("where", r.help("less", labels, 0), r.help("add", labels, depth), labels)
     dtype = "int32" if values.dtype.kind in "iu" else str(values.dtype) if r.static else "float"

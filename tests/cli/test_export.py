@@ -1,0 +1,71 @@
+"""``nngraph export`` and ``nngraph import``."""
+
+import json
+
+import pytest
+
+for name in ("onnx", "onnxruntime"):
+    pytest.importorskip(name, reason=f"{name} is not installed: pip install 'nngraph[onnx]'")
+
+
+def test_a_model_goes_out_and_comes_back(nngraph, small, tmp_path):
+    ran = nngraph("export", small, "--to", "onnx", "-o", tmp_path / "small.onnx", "--opset", 18)
+    assert ran.code == 0
+    assert ran.out.startswith(f"{tmp_path / 'small.onnx'}: onnx, ")
+    ran = nngraph("import", tmp_path / "small.onnx", "-o", tmp_path / "back.json")
+    assert ran.out == f"{tmp_path / 'back.json'}: 4 nodes; {tmp_path / 'back.safetensors'}: 53 parameters\n"
+    document, given = json.loads((tmp_path / "back.json").read_text()), json.loads(small.read_text())
+    assert document["nodes"] == given["nodes"]
+    assert document["training"] == given["training"]
+
+
+def test_an_imported_model_predicts_and_is_trained_on(nngraph, small, tmp_path):
+    import numpy as np
+
+    random = np.random.default_rng(0)
+    np.savez(tmp_path / "data.npz", x=random.normal(size=(60, 6)).astype(np.float32), y=random.integers(0, 3, 60))
+    data = tmp_path / "data.npz"
+    run = tmp_path / "run"
+    assert nngraph("train", small, "--data", data, "--epochs", 3, "--run", run, "--quiet", "--no-standardize").code == 0
+    assert nngraph("export", run, "-o", tmp_path / "small.onnx").code == 0
+    assert nngraph("import", tmp_path / "small.onnx", "-o", tmp_path / "back.json").code == 0
+    weights = tmp_path / "back.safetensors"
+    assert nngraph("predict", weights, "-i", data).out == nngraph("predict", run, "-i", data).out
+    again = nngraph("train", tmp_path / "back.json", "--weights", weights, "--data", data, "--epochs", 1, "--quiet",
+                    "--run", tmp_path / "again", "--no-standardize")  # fmt: skip
+    assert again.code == 0
+    first = [json.loads(path.read_text().splitlines()[0])["loss"] for path in (
+        run / "metrics.jsonl", tmp_path / "again" / "metrics.jsonl"
+    )]  # fmt: skip
+    assert first[1] < first[0], "it goes on from where the weights are"
+
+
+def test_weights_are_of_the_same_graph(nngraph, small, tmp_path):
+    other = json.loads(small.read_text())
+    other["nodes"][0]["id"] = other["nodes"][1]["inputs"][0] = "hidden"
+    (tmp_path / "other.json").write_text(json.dumps(other))
+    assert nngraph("export", small, "-o", tmp_path / "m.onnx").code == 0
+    assert nngraph("import", tmp_path / "m.onnx", "-o", tmp_path / "m.json").code == 0
+    ran = nngraph("train", tmp_path / "other.json", "--weights", tmp_path / "m.safetensors", "--epochs", 1, "--run",
+                  tmp_path / "run", "--data", "random:n=30,inputs=6,outputs=3", "--loss", "l1")  # fmt: skip
+    assert ran.code == 2
+    assert "--weights: 'h" in ran.err
+    assert "give a checkpoint of the same graph" in ran.err
+
+
+def test_bad_input_is_one_line(nngraph, small, tmp_path):
+    (tmp_path / "broken.onnx").write_bytes(b"\xff\xff\xff")
+    for arguments, message in (
+        (["export", small, "-o", tmp_path / "m.bin"], f"nngraph: {tmp_path / 'm.bin'}: one of the suffixes .onnx"),
+        (["export", small, "--to", "pdf", "-o", tmp_path / "m"], "nngraph: to: 'pdf' given, one of onnx"),
+        (["export", small, "-o", tmp_path / "m.onnx", "--opset", 3], "nngraph: opset: 3 given, 17 to 21 expected"),
+        (["export", tmp_path / "none", "-o", tmp_path / "m.onnx"], f"nngraph: {tmp_path / 'none'}: no such file"),
+        (["import", tmp_path / "broken.onnx", "-o", tmp_path / "m.json"], f"nngraph: {tmp_path / 'broken.onnx'}: is"),
+        (["import", tmp_path / "broken.onnx", "-o", tmp_path / "m.onnx"], "nngraph: --output: "),
+        (["import", tmp_path / "none.onnx", "-o", tmp_path / "m.json"], f"nngraph: {tmp_path / 'none.onnx'}: no such"),
+    ):  # fmt: skip
+        ran = nngraph(*arguments)
+        assert ran.code == 2
+        assert ran.err.startswith(message), ran.err
+        assert ran.err.count("\n") == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["broken.onnx"]
