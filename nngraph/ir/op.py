@@ -137,6 +137,9 @@ class Op:
     resolve : callable or None
         ``resolve(**attributes) -> mapping``, both without those at their defaults: attributes that say the same and
         leave nothing to be drawn, as they are kept of a trained network.
+    onnx : Onnx, Absent or None
+        How its nodes are written to ONNX, and which of ONNX's operators are read as it (`nngraph.ir.exchange`). An op
+        of a user's own may leave it out: it is written by its formula, or as what it expands into.
     flops : callable
         ``flops(*types, **attributes) -> Dim``: floating-point operations, a multiply-add counted as two.
     view : bool

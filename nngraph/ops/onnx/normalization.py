@@ -27,8 +27,8 @@ def write_batch_norm(w: Writer, node: Node) -> None:
 def read_batch_norm(r: Reader, n: OnnxNode) -> None:
     epsilon, momentum = n.attributes.get("epsilon", 1e-5), n.attributes.get("momentum", 0.9)
     expect(n.attributes.get("spatial", 1) == 1, "spatial 1 expected: statistics over all places of a channel")
-    training = n.attributes.get("training_mode", 0)
-    if training:
+    expect(n.version >= 7 or n.attributes.get("is_test") == 1, "is_test 1 expected: running statistics")
+    if n.attributes.get("training_mode", 0):
         read_training(r, n, epsilon, momentum)
         return
     expect(not any(n.wants(k) for k in range(1, len(n.outputs))), "only the result expected, not its statistics")

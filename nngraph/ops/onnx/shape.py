@@ -206,7 +206,9 @@ def read_resize(r: Reader, n: OnnxNode) -> None:
     expect("axes" not in given, "a factor or a size for every axis expected")
     position = 1 if n.operator == "Upsample" or n.version < 11 else 2
     shape = r.shape(n.inputs[0])
-    if n.input(position):
+    if "scales" in given:  # as an attribute before opset 9
+        scales = list(given["scales"])
+    elif n.input(position):
         scales = r.known(n.inputs[position], "its scales").tolist()
     else:
         target = r.known(n.input(3), "its sizes").tolist()

@@ -183,4 +183,4 @@ def element(r: Reader, x: Any, place: int, axis: int) -> Any:
 CROP = Onnx(write_crop)
 PLACE = Onnx(write_place)
 SLICE = Onnx(write_slice, {"Slice": Reading(read_slice, 1, 13), "Split": Reading(read_split, 1, 18)})
-PAD = Onnx(write_pad, {"Pad": Reading(read_pad, 1, 25)})
+PAD = Onnx(write_pad, {"Pad": Reading(read_pad, 2, 25)})
