@@ -9,9 +9,12 @@ import pytest
 import nngraph as ng
 from nngraph.cli.arguments import load_graph
 from nngraph.declare.save import document_of, resolve
+from nngraph.export.onnx.export import about_model
 from nngraph.export.onnx.read import read_onnx
+from nngraph.export.onnx.restore import restored
 from nngraph.ir.attributes import check_attributes
 from nngraph.ir.op import REGISTRY
+from nngraph.run.store import Store
 from tests.export.expansion import expanded
 from tests.export.running import ask_onnxruntime, assert_equal, channels_first, examples, perturbed, predictions
 
@@ -50,18 +53,24 @@ def test_onnxruntime_computes_the_same_of_large_images(path, tmp_path):
 
 
 @pytest.mark.parametrize(("path", "layout"), BOTH)
-def test_export_and_import_give_the_model_back(path, layout, tmp_path):
-    """With the metadata the very same file; by the nodes alone the same but for composites, which are expanded."""
+def test_export_and_import_give_the_model_back(path, layout, tmp_path, monkeypatch):
+    """By the nodes alone the same but for composites, which are expanded; with the metadata the very same."""
+    large = path.stem.startswith(LARGE)
+    if large:  # zeros, for to draw millions of numbers takes longer than all else
+        monkeypatch.setattr(Store, "initialize", lambda self, state, array: None)
     model = ng.compile(load_graph(path))
     file = tmp_path / "model.onnx"
     model.export(file, layout=layout)
-    found = read_onnx(file)
-    assert plain(document_of(found.graph)) == plain(document_of(resolve(model.graph)))
+    found = read_onnx(file, metadata=False)
+    assert normal(document_of(found.graph)) == normal(expanded(model.graph))
     own = {**model.parameters(), **model.statistics()}
     assert found.parameters.keys() == own.keys()
     for name, array in own.items():
         np.testing.assert_array_equal(found.parameters[name], array)
-    assert normal(document_of(read_onnx(file, metadata=False).graph)) == normal(expanded(model.graph))
+    about = about_model(model.trainee)
+    graph = restored(found.graph, about) if large else read_onnx(file).graph
+    assert plain(document_of(graph)) == plain(document_of(resolve(model.graph)))
+    file.unlink()
 
 
 def plain(document):
