@@ -161,3 +161,23 @@ def test_inputs_that_no_graph_has(tmp_path):
     made.graph.input[0].CopyFrom(info("x", []))
     refused(saved(made, tmp_path), "input 'x': a shape with the batch as its first axis expected")
     assert made.graph.input[0].type.tensor_type.elem_type == FLOAT
+
+
+DAMAGED = [
+    ("Conv", {"strides": [0, 1]}), ("Conv", {"pads": [1]}), ("Conv", {"kernel_shape": [3]}), ("Conv", {"group": 7}),
+    ("Conv", {"strides": [2**62, 1]}), ("Conv", {"dilations": [-1, -1]}), ("Conv", {"pads": [-5, -5, -5, -5]}),
+    ("MaxPool", {"kernel_shape": [0, 0]}), ("MaxPool", {"kernel_shape": [2**40, 2]}), ("MaxPool", {}),
+    ("Reshape", {}), ("Transpose", {"perm": [3, 0, 1, 2]}), ("Softmax", {"axis": 9}), ("Concat", {"axis": 0}),
+    ("ReduceMean", {"axes": [0]}), ("Squeeze", {}), ("Flatten", {"axis": 3}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("operator", "attributes"), DAMAGED)
+def test_nodes_that_do_not_fit_are_told(operator, attributes, tmp_path):
+    weights = {"w": np.ones((4, 2, 3, 3), np.float32)} if operator == "Conv" else {}
+    node = helper.make_node(operator, ["x", *weights], ["y"], name="damaged", **attributes)
+    made = model([node], [info("x", ["n", 2, 6, 6])], [info("y", None)], **weights)
+    with pytest.raises(ng.DeclarationError) as caught:
+        read_onnx(saved(made, tmp_path))
+    assert "node 'damaged'" in str(caught.value) or "no valid ONNX model" in str(caught.value)
+    assert "\n" not in str(caught.value)

@@ -52,14 +52,25 @@ def parse(content: bytes, path: Path) -> Any:
 def check_model(model: Any, path: Path | None = None) -> Any:
     """The model, its tensors checked and its structure passed by onnx's checker; without a path no data beside it."""
     title = "model" if path is None else str(path)
+    check_names(model.graph, title)
     for tensor in tensors_of(model.graph):
         check_tensor(tensor, path, title)
     checker = onnx_package("checker")
     try:
         checker.check_model(model)
-    except checker.ValidationError as error:
+    except (checker.ValidationError, UnicodeDecodeError) as error:
         raise DeclarationError(f"{title}: is no valid ONNX model: {' '.join(str(error).split())[:300]}") from None
     return model
+
+
+def check_names(graph: Any, title: str) -> None:
+    """Refuse names that are no text: the protocol gives them as bytes."""
+    names = [graph.name, *(each.name for each in (*graph.input, *graph.output, *graph.initializer))]
+    for node in graph.node:
+        names += [node.name, node.op_type, node.domain, *node.input, *node.output]
+    wrong = next((name for name in names if not isinstance(name, str)), None)
+    if wrong is not None:
+        raise DeclarationError(f"{title}: the name {wrong!r} is no UTF-8 text; export the model again")
 
 
 def tensors_of(graph: Any) -> Iterator[Any]:

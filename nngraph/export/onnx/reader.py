@@ -198,6 +198,10 @@ def public(array: np.ndarray, order: tuple[int, ...] | None) -> np.ndarray:
     return np.expand_dims(moved, tuple(k for k, axis in enumerate(order) if axis < 0))
 
 
+# What readers run into where a file lacks an attribute, or has one of another type or size than ONNX says.
+MALFORMED = (ArithmeticError, LookupError, TypeError, AttributeError, AssertionError)
+
+
 def read_nodes(r: GraphReader, nodes: Nodes) -> None:
     """Read node by node; what cannot be read is told all at once, and what depends on it not at all."""
     known = readings()
@@ -208,7 +212,7 @@ def read_nodes(r: GraphReader, nodes: Nodes) -> None:
         name = node.name or next(iter(node.outputs), "")
         try:
             read_node(r, node, known)
-        except (Unreadable, ValueError, NNGraphError) as error:
+        except (ValueError, *MALFORMED, NNGraphError) as error:
             if isinstance(error, NNGraphError) and not r.target.expected(error):
                 raise
             version = f" (version {node.version})" if node.version else ""
@@ -218,6 +222,8 @@ def read_nodes(r: GraphReader, nodes: Nodes) -> None:
 
 def said(error: Exception) -> str:
     """The first line of what was wrong, without the node that our own side would name."""
+    if isinstance(error, MALFORMED):
+        return f"its inputs or attributes do not fit together ({type(error).__name__}: {error})"
     text = str(error).splitlines()[0] if str(error) else type(error).__name__
     return text.split("): ", 1)[-1] if text.startswith("node '") else text
 

@@ -11,7 +11,7 @@ import numpy as np
 from nngraph.declare.graph import Graph
 from nngraph.declare.value import Value as Declared
 from nngraph.errors import DeclarationError, NNGraphError
-from nngraph.ir.attributes import accepted_attributes, check_attributes
+from nngraph.ir.attributes import accepted_attributes, check_attributes, own_attributes
 from nngraph.ir.builder import Builder
 from nngraph.ir.exchange import Unreadable
 from nngraph.ir.graph import Value
@@ -112,6 +112,7 @@ class DeclaredTarget:
         for role, (tensor, array, _) in parameters.items():
             if not isinstance(array, np.ndarray):
                 raise Unreadable(f"its {role} as a constant expected, '{tensor}' is computed when the model runs")
+        check_shapes(op, [value.type for value in inputs], parameters, attributes)
         key = (op, *((role, tensor, order) for role, (tensor, _, order) in parameters.items()))
         id = self.unused(id)
         if key in self.owners:
@@ -136,6 +137,18 @@ class DeclaredTarget:
         if axes[:1] != (0,):
             raise Unreadable(f"a first axis that stays the batch expected, axes {axes} given")
         return self.graph.apply("transpose", [value], axes=axes)
+
+
+def check_shapes(op: str, types: Sequence[TensorType], parameters: Parameters, given: Mapping[str, Any]) -> None:
+    """Refuse parameters that are not of the shapes that the op has on such inputs."""
+    record = REGISTRY[op]
+    assert record.parameters
+    own = check_attributes(record, given)
+    record.infer(*types, **own_attributes(record, own))
+    for each in record.parameters(*types, **own_attributes(record, own)):
+        shape = parameters[each.name][1].shape
+        if shape != each.shape:
+            raise Unreadable(f"its {each.name} {each.shape} expected, {shape} given")
 
 
 class NeedsValue(Exception):
