@@ -72,7 +72,17 @@ def read_onnx(path: Path, layout: str = "nhwc", *, metadata: bool = True) -> Imp
     """
     if layout not in LAYOUTS:
         raise OptionError(f"layout: '{layout}' given, one of {', '.join(LAYOUTS)} expected")
-    nodes = nodes_of(open_model(path))
+    model = open_model(path)
+    try:
+        return imported(nodes_of(model), layout, metadata)
+    except Errors as error:
+        raise Errors([f"{path}: {message}" for message in error.messages]) from error.__cause__
+    except DeclarationError as error:
+        raise DeclarationError(f"{path}: {error}") from error.__cause__
+
+
+def imported(nodes: Nodes, layout: str, metadata: bool) -> Imported:
+    """What the nodes say, and the metadata where it says the same."""
     name = nodes.name if nodes.name.isprintable() and 0 < len(nodes.name) <= 200 else "imported"
     recognize(nodes)
     target = DeclaredTarget(name)
@@ -80,7 +90,7 @@ def read_onnx(path: Path, layout: str = "nhwc", *, metadata: bool = True) -> Imp
     dtype = declare_inputs(reader, target, nodes, layout)
     read_nodes(reader, nodes)
     if reader.problems:
-        raise Errors([f"{path}: {problem}" for problem in reader.problems])
+        raise Errors(reader.problems)
     declare_outputs(reader, target, nodes, layout)
     found = Imported(target.graph, {k: x.astype(dtype) for k, x in target.parameters.items()}, dtype)
     if not metadata:
