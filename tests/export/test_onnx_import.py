@@ -151,6 +151,19 @@ def test_transposes_that_cancel_leave_nothing(tmp_path):
     assert ops_of(imported(made, tmp_path, x=normal(2, 8, 8, 3))) == ["conv2d", "relu", "max_pool"]
 
 
+def test_an_image_is_moved_once(tmp_path):
+    """However many read it."""
+    nodes = [
+        node("Conv", ["x", "w"], "a", name="first"), node("Conv", ["x", "v"], "b", name="second"),
+        node("Add", ["a", "b"], "y"),
+    ]  # fmt: skip
+    made = model(nodes, [info("x", ["n", 3, 4, 5])], [info("y", ["n", 2, 4, 5])], w=normal(2, 3, 1, 1),
+                 v=normal(2, 3, 1, 1))  # fmt: skip
+    graph = read_onnx(saved(made, tmp_path), "nchw").graph
+    assert ops_of(graph) == ["transpose", "conv2d", "conv2d", "add", "transpose"]
+    assert ops_of(read_onnx(saved(made, tmp_path)).graph) == ["conv2d", "conv2d", "add"]
+
+
 def test_squeeze_and_excitation(tmp_path):
     """A gate (N, C, 1, 1) times an image (N, C, H, W), which stands channels last here."""
     nodes = [

@@ -50,6 +50,7 @@ class GraphReader:
     op: str = ""
     name: str = ""
     tensors: dict[str, Tensor] = field(default_factory=dict[str, Tensor])
+    moved: dict[tuple[str, Axes], Any] = field(default_factory=dict[tuple[str, Axes], Any])
     unknown: set[str] = field(default_factory=set[str])
     problems: list[str] = field(default_factory=list[str])
 
@@ -92,12 +93,18 @@ class GraphReader:
         return self.arranged(tensor, channels_last(rank))
 
     def arranged(self, tensor: str, axes: Axes) -> Any:
-        """The value with ONNX's axis k as its axis axes[k]: transposed, then with the axes that it lacked."""
+        """The value with ONNX's axis k as its axis axes[k]; what is asked for again is there already."""
         if tensor in self.arrays:
             return self.constant(self.arrays[tensor].transpose(np.argsort([a or 0 for a in axes])))
         value, own = self.axes(tensor)
         if own == axes:
             return value
+        if (tensor, axes) not in self.moved:
+            self.moved[tensor, axes] = self.move(tensor, value, own, axes)
+        return self.moved[tensor, axes]
+
+    def move(self, tensor: str, value: Any, own: Axes, axes: Axes) -> Any:
+        """Transposed, then with the axes that it lacked."""
         wanted = sorted((k for k in range(len(axes)) if axes[k] is not None), key=lambda k: axes[k] or 0)
         real = [k for k in wanted if own[k] is not None]
         order = tuple(own[k] or 0 for k in real)
