@@ -277,13 +277,8 @@ class Model:
     def export(self, path: str | PathLike[str], to: str | None = None, **options: Any) -> None:
         """Write what the model predicts with as a file for other programs.
 
-        Parameters
-        ----------
-        path : path
-        to : {"onnx"}, optional
-            By default what the path's suffix says.
-        **options
-            Of onnx: ``opset`` (17 to 21) and ``layout`` ("nhwc" or "nchw", of images that enter or leave).
+        `to` names a target of `nngraph.export.targets`, by default what the path's suffix says. Options of "onnx" are
+        ``opset`` (17 to 21) and ``layout`` ("nhwc" or "nchw", of images that enter or leave).
         """
         from nngraph.export.targets import export
 
