@@ -23,7 +23,7 @@ LAYERS = [
     ["train", "report", "gradcheck", "bench", "doctor"],
     ["export"],
     ["model"],
-    ["interchange"],
+    ["interchange", "plot"],
     ["cli"],
     ["__main__"],
 ]

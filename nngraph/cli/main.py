@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "train": "Train a model on data, and save it with its history.",
     "evaluate": "Loss and metric of a trained model on data.",
     "predict": "A trained model's outputs for new data.",
+    "plot": "Draw the curves of runs, and what small networks make of the plane.",
     "sweep": "Train a model with several wirings and seeds, and compare them.",
     "randwire": "Write the model file of a randomly wired network.",
     "inspect": "A model's nodes, shapes, parameters, work and memory in tables.",
