@@ -198,6 +198,7 @@ class Model:
         augment: Augment | Mapping[str, Any] | None = None,
         run: str | PathLike[str] | None = None,
         resume: bool = False,
+        tensorboard: bool = False,
         progress: bool | None = None,
     ) -> History:
         """Train.
@@ -235,6 +236,9 @@ class Model:
         resume : bool
             Go on with a training that was interrupted, in the midst of an epoch too, as if it had not been;
             `epochs` counts from its beginning.
+        tensorboard : bool
+            Whether the run's directory also gets event files, which TensorBoard shows:
+            ``tensorboard --logdir RUN/tensorboard``.
         progress : bool, optional
             Whether progress is shown; by default on a terminal.
 
@@ -262,7 +266,7 @@ class Model:
         settings = Settings(
             epochs, checks.check_count("batch_size", batch_size), shuffle, stopping_of(early_stopping),
             functions_of(callbacks), None if run is None else Path(run), resume, progress,
-            augment=augment_from(augment),
+            augment=augment_from(augment), tensorboard=tensorboard,
         )  # fmt: skip
         self.batch_size = settings.batch_size
         return train(self.trainee, training, held_out, settings, standardize)

@@ -30,6 +30,8 @@ from nngraph.errors import OptionError
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with an interrupted run, exactly "
               "as if it had not been; only --epochs, --threads and --device may be given "
               "with it.")  # fmt: skip
+@click.option("--tensorboard", is_flag=True, default=None, help="Write loss, metrics and learning rate into "
+              "RUN/tensorboard too, for TensorBoard; needs nngraph[tensorboard].")  # fmt: skip
 @click.option("--quiet", is_flag=True, help="No progress, only results.")
 def command(model: Path | None, resume: Path | None, run: Path | None, quiet: bool, **given: Any) -> None:
     """Train MODEL, a model file or a Python file that declares a graph, and evaluate it on held-out data.

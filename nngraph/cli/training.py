@@ -40,6 +40,8 @@ class Options:
         Options of `nngraph.Augment`.
     weights : str or None
         A checkpoint or a run, whose parameters training begins with.
+    tensorboard : bool
+        Whether metrics are written for TensorBoard too.
     """
 
     data: str = "digits"
@@ -62,6 +64,7 @@ class Options:
     patience: int | None = None
     class_weight: str | None = None
     weights: str | None = None
+    tensorboard: bool = False
 
 
 def options_of(*sources: Mapping[str, Any]) -> Options:
@@ -245,7 +248,7 @@ def settings_of(options: Options, seed: int, path: Path, resume: bool, progress:
         options.epochs, options.batch_size, early_stopping=stopping, run=path, resume=resume,
         progress=None if several and progress else progress,
         title=f"split {seed}," if several else "", config=config | {"split_seed": seed},
-        augment=augment_from(options.augment),
+        augment=augment_from(options.augment), tensorboard=options.tensorboard,
     )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from nngraph.declare.graph import Graph
     from nngraph.train.data.dataset import Dataset
 
-OWN: Final = ("seed", "threads", "split_seeds")  # options that a study keeps elsewhere, or not at all
+OWN: Final = ("seed", "threads", "split_seeds", "tensorboard")  # options that a study keeps elsewhere, or not at all
 
 
 def begun_study(

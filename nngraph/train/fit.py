@@ -22,6 +22,7 @@ from nngraph.train.data.splits import split
 from nngraph.train.display import display
 from nngraph.train.early_stopping import EarlyStopping, watch_of
 from nngraph.train.evaluation import ROWS
+from nngraph.train.event_file import EventFiles, need_tensorboard
 from nngraph.train.examples import Examples, dataset_of
 from nngraph.train.history import VALIDATION, History
 from nngraph.train.loop import Callback, Callbacks, Loop, Observer
@@ -52,6 +53,8 @@ class Settings:
         What a display calls this training.
     config : dict
         What the run's configuration says beside these settings.
+    tensorboard : bool
+        Whether the run's directory holds event files for TensorBoard too.
     """
 
     epochs: int
@@ -65,13 +68,14 @@ class Settings:
     title: str = ""
     config: dict[str, Any] = field(default_factory=dict[str, Any])
     augment: Augment | None = None
+    tensorboard: bool = False
 
     def plain(self) -> dict[str, Any]:
         """As a run's configuration holds them."""
         stopping = None if self.early_stopping is None else asdict(self.early_stopping)
         own: dict[str, Any] = {"epochs": self.epochs, "batch_size": self.batch_size, "shuffle": self.shuffle}
         own["augment"] = None if self.augment is None else self.augment.plain()
-        return own | {"early_stopping": stopping} | self.config
+        return own | {"early_stopping": stopping, "tensorboard": self.tensorboard} | self.config
 
 
 @dataclass(slots=True, eq=False)
@@ -109,6 +113,7 @@ class Training:
         """Train; states, the last position and `history` agree whatever is raised."""
         self.check_sizes()
         self.check_columns()
+        self.check_tensorboard()
         best = self.best() if self.settings.early_stopping or self.settings.run else None
         directory = self.directory(best) if self.settings.run and best else None
         shown = display(self.settings.progress, self.settings.title)
@@ -151,12 +156,23 @@ class Training:
             given = "none given" if validated else "given"
             raise OptionError(f"validation: {given}, but the epochs to go on from {was} validated; {mend}")
 
+    def check_tensorboard(self) -> None:
+        """Before anything is written."""
+        if not self.settings.tensorboard:
+            return
+        if self.settings.run is None:
+            raise OptionError("tensorboard: asked for without a run, whose directory holds its files; give run=PATH")
+        need_tensorboard()
+
     def loop(self, observers: list[Observer]) -> Loop:
         """Compile, plan and bind."""
         batch = min(self.settings.batch_size, self.training.count)
         sweep = Sweep(self.programs, "train", self.training, batch)
         steps = sweep.steps
-        self.programs.use(optimizer=self.optimizer.resolve(steps, steps * self.settings.epochs))
+        optimizer = self.optimizer.resolve(steps, steps * self.settings.epochs)
+        self.programs.use(optimizer=optimizer)
+        if self.settings.tensorboard and self.settings.run:
+            observers.append(EventFiles(self.settings.run, optimizer, self.position.epoch))
         return Loop(
             self.programs, self.signature, sweep, self.validation_sweep(batch), self.settings.epochs,
             self.position, self.history, observers, self.moved, self.settings.shuffle,
