@@ -237,8 +237,7 @@ class Model:
             Go on with a training that was interrupted, in the midst of an epoch too, as if it had not been;
             `epochs` counts from its beginning.
         tensorboard : bool
-            Whether the run's directory also gets event files, which TensorBoard shows:
-            ``tensorboard --logdir RUN/tensorboard``.
+            Whether the run's directory also gets event files: ``tensorboard --logdir RUN/tensorboard``.
         progress : bool, optional
             Whether progress is shown; by default on a terminal.
 
@@ -281,15 +280,26 @@ class Model:
     def export(self, path: str | PathLike[str], to: str | None = None, **options: Any) -> None:
         """Write what the model predicts with as a file for other programs.
 
-        `to` names a target of `nngraph.export.targets`, by default what the path's suffix says. Options of "onnx" are
-        ``opset`` (17 to 21) and ``layout`` ("nhwc" or "nchw", of images that enter or leave).
+        `to` is "onnx", "safetensors" (the weights alone) or "python"; by default what the path's suffix says. Options
+        are, of onnx, ``opset`` (17 to 21) and ``layout`` ("nhwc" or "nchw", of images that enter or leave); of
+        safetensors ``convention`` ("nngraph" or "torch", of names and layouts).
         """
         from nngraph.export.targets import export
 
         export(self.trainee, Path(path), to, options)
 
+    def load_weights(self, path: str | PathLike[str], *, convention: str | None = None) -> None:
+        """Take parameters and running statistics by name from a safetensors file, an exported one or another program's.
+
+        `convention` is "nngraph" or "torch"; by default the file's own, or nngraph's where it says none.
+        CheckpointError has a line for each tensor that is missing, unexpected or damaged; then none is taken.
+        """
+        from nngraph.export.weights import import_weights
+
+        import_weights(self.trainee, Path(path), convention=convention)
+
     def predict(self, inputs: Given | Dataset, *, batch_size: int = ROWS) -> Answer:
-        """The outputs for `inputs`, dropout and the like switched off.
+        """The outputs for `inputs`, dropout and the like switched off: the only one, or all of them by name.
 
         Parameters
         ----------
@@ -297,11 +307,6 @@ class Model:
             By name where the graph has several inputs; the first axis counts the examples.
         batch_size : int
             Examples in a batch; more need more memory. It changes no result.
-
-        Returns
-        -------
-        ndarray, or dict of str to ndarray
-            The only output, or all of them by name.
         """
         checks.check_count("batch_size", batch_size)
         return predict(self.trainee, inputs, batch_size)
@@ -345,13 +350,8 @@ class Model:
     ) -> tuple[float, dict[str, np.ndarray]]:
         """The loss of one batch in training mode, and its gradients; changes no state.
 
-        The regularizer is included, and dropout's masks are those of the step that would come next.
-
-        Returns
-        -------
-        loss : float
-        gradients : dict of str to ndarray
-            By parameter, in the public layouts; frozen parameters have none.
+        The regularizer is included, and dropout's masks are those of the step that would come next. Gradients are by
+        parameter, in the public layouts; frozen parameters have none.
         """
         need_objective(self.trainee, "loss_and_gradients")
         data = dataset_of(self.signature, inputs, targets, sample_weight, "loss_and_gradients", self.classes)

@@ -15,11 +15,14 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Write a model for other programs.")
 @click.argument("source", type=click.Path(path_type=Path), metavar="RUN|MODEL")
-@click.option("--to", metavar="TARGET", help="What to write: onnx.  [default: what the file's suffix says]")
+@click.option("--to", metavar="TARGET", help="What to write: onnx; safetensors, the weights alone; python, a file that "
+              "predicts with NumPy alone.  [default: what the file's suffix says]")  # fmt: skip
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The file to write.")
 @click.option("--opset", type=int, help="onnx: version of its operators, 17 to 21.  [default: 17]")
 @click.option("--layout", type=click.Choice(["nhwc", "nchw"]), help="onnx: where images that enter or leave have their "
               "channels.  [default: nhwc]")  # fmt: skip
+@click.option("--convention", type=click.Choice(["nngraph", "torch"]), help="safetensors: whose names and layouts the "
+              "weights have.  [default: nngraph]")  # fmt: skip
 @dtype_option
 @seed_option
 def command(
@@ -30,9 +33,16 @@ def command(
     ONNX files take images as nngraph does, channels last, unless --layout nchw says otherwise. Dropout is without
     effect in them, batch normalization goes by its running statistics, and names stay as they are.
 
+    Weights alone come with the SHA-256 of each tensor. PyTorch has other names (dots for slashes, running_var) and the
+    channels of a convolution's weight before its window; a linear layer that reads flattened images has its inputs in
+    nngraph's order, channels last. A Python file has a line for each node; more than 256 parameters lie beside it, in
+    an .npz archive of the same name.
+
     \b
     nngraph export runs/flowers --to onnx -o flowers.onnx
     nngraph export models/digits_cnn.json -o digits.onnx --layout nchw --opset 21
+    nngraph export runs/flowers --to safetensors --convention torch -o flowers.safetensors
+    nngraph export runs/flowers --to python -o flowers.py
     """
     from nngraph.export.targets import export, target_of
 

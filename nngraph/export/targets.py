@@ -39,6 +39,14 @@ TARGETS: Mapping[str, ExportTarget] = {
             "onnx", "for onnxruntime and other programs that read ONNX", ".onnx",
             ("nngraph.export.onnx.export", "export_onnx"), ("opset", "layout"),
         ),
+        ExportTarget(
+            "safetensors", "the weights alone, by name", ".safetensors",
+            ("nngraph.export.weights", "export_weights"), ("convention",),
+        ),
+        ExportTarget(
+            "python", "one readable file that predicts with NumPy alone", ".py",
+            ("nngraph.export.numpy_file.write", "export_python"),
+        ),
     )
 }  # fmt: skip
 

@@ -122,11 +122,17 @@ def import_weights(trainee: Trainee, path: Path, *, convention: str | None = Non
 
 def open_weights(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """Tensors and metadata; types that NumPy has not are refused."""
+    mend = "write it with float32 tensors"
     try:
-        return open_file(path)
+        tensors, metadata = open_file(path)
     except (TypeError, AttributeError, KeyError) as error:  # bfloat16 and the like
-        mend = "write it with float32 tensors"
         raise CheckpointError(f"{path}: holds a type of numbers that NumPy has not ({error}); {mend}") from None
+    for name, array in tensors.items():
+        if array.dtype.kind not in "fiub":  # where another package has taught NumPy such a type
+            raise CheckpointError(
+                f"{path}: '{name}' holds a type of numbers that NumPy has not ({array.dtype}); {mend}"
+            )
+    return tensors, metadata
 
 
 def description(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
