@@ -280,9 +280,9 @@ class Model:
     def export(self, path: str | PathLike[str], to: str | None = None, **options: Any) -> None:
         """Write what the model predicts with as a file for other programs.
 
-        `to` is "onnx", "safetensors" (the weights alone) or "python"; by default what the path's suffix says. Options
-        are, of onnx, ``opset`` (17 to 21) and ``layout`` ("nhwc" or "nchw", of images that enter or leave); of
-        safetensors ``convention`` ("nngraph" or "torch", of names and layouts).
+        `to` is "onnx", "safetensors" (the weights alone), "python" or "numba"; by default what the path's suffix says.
+        Options are, of onnx, ``opset`` (17 to 21) and ``layout`` ("nhwc" or "nchw", of images that enter or leave); of
+        safetensors ``convention`` ("nngraph" or "torch", of names and layouts); of numba ``batch``.
         """
         from nngraph.export.targets import export
 

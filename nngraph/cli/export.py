@@ -16,13 +16,15 @@ if TYPE_CHECKING:
 @click.command(short_help="Write a model for other programs.")
 @click.argument("source", type=click.Path(path_type=Path), metavar="RUN|MODEL")
 @click.option("--to", metavar="TARGET", help="What to write: onnx; safetensors, the weights alone; python, a file that "
-              "predicts with NumPy alone.  [default: what the file's suffix says]")  # fmt: skip
+              "predicts with NumPy alone; numba, its kernels and their calls as a module.  [default: what the file's "
+              "suffix says, of .py python]")  # fmt: skip
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The file to write.")
 @click.option("--opset", type=int, help="onnx: version of its operators, 17 to 21.  [default: 17]")
 @click.option("--layout", type=click.Choice(["nhwc", "nchw"]), help="onnx: where images that enter or leave have their "
               "channels.  [default: nhwc]")  # fmt: skip
 @click.option("--convention", type=click.Choice(["nngraph", "torch"]), help="safetensors: whose names and layouts the "
               "weights have.  [default: nngraph]")  # fmt: skip
+@click.option("--batch", type=click.IntRange(1), help="numba: examples that the calls are for.  [default: 32]")
 @dtype_option
 @seed_option
 def command(
@@ -36,13 +38,15 @@ def command(
     Weights alone come with the SHA-256 of each tensor. PyTorch has other names (dots for slashes, running_var) and the
     channels of a convolution's weight before its window; a linear layer that reads flattened images has its inputs in
     nngraph's order, channels last. A Python file has a line for each node; more than 256 parameters lie beside it, in
-    an .npz archive of the same name.
+    an .npz archive of the same name. A module for Numba has the kernels that nngraph would run, for processors with
+    vectors as wide as this one's, and compiles them when it is imported.
 
     \b
     nngraph export runs/flowers --to onnx -o flowers.onnx
     nngraph export models/digits_cnn.json -o digits.onnx --layout nchw --opset 21
     nngraph export runs/flowers --to safetensors --convention torch -o flowers.safetensors
     nngraph export runs/flowers --to python -o flowers.py
+    nngraph export runs/flowers --to numba -o flowers_kernels.py
     """
     from nngraph.export.targets import export, target_of
 

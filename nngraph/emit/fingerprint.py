@@ -6,6 +6,7 @@ import importlib.util
 import platform
 import re
 import sys
+from collections.abc import Iterable
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
@@ -63,6 +64,16 @@ def source_key(source: str) -> bytes:
     for path in sorted(_imported_files(source)):
         digest.update(_file_digest(path))
     return digest.digest()
+
+
+def library_of(sources: Iterable[str]) -> dict[str, str]:
+    """Return the modules of nngraph_kernels that kernels import, directly or not, and their packages: text by name."""
+    root = _package_root()
+    files = {path for source in sources for path in _imported_files(source)}
+    files |= {folder / "__init__.py" for path in files for folder in path.parents if root in (folder, *folder.parents)}
+    named = {".".join((KERNELS, *path.relative_to(root).with_suffix("").parts)): path for path in files}
+    texts = {name: path.read_text(encoding="utf-8") for name, path in sorted(named.items())}
+    return {name.removesuffix(".__init__"): text for name, text in texts.items()}
 
 
 def _imported_files(source: str) -> frozenset[Path]:

@@ -47,6 +47,10 @@ TARGETS: Mapping[str, ExportTarget] = {
             "python", "one readable file that predicts with NumPy alone", ".py",
             ("nngraph.export.numpy_file.write", "export_python"),
         ),
+        ExportTarget(
+            "numba", "its compiled program as one module that needs Numba and NumPy alone", ".py",
+            ("nngraph.export.numba_file.write", "export_numba"), ("batch",),
+        ),
     )
 }  # fmt: skip
 

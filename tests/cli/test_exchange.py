@@ -59,7 +59,10 @@ def test_weights_of_another_model_are_refused_line_by_line(nngraph, checkpoint, 
         (("import", "{weights}", "--model", "{model}", "--layout", "nchw", "-o", "m.json"), "is no ONNX file"),
         (("import", "a.onnx", "--model", "{model}", "-o", "m.json"), "is an ONNX file; leave it out"),
         (("export", "{model}", "--convention", "torch", "-o", "m.py"), "an option that 'python' does not take"),
-        (("export", "{model}", "--to", "numpy", "-o", "m.py"), "'numpy' given, one of onnx, safetensors, python"),
+        (
+            ("export", "{model}", "--to", "numpy", "-o", "m.py"),
+            "'numpy' given, one of onnx, safetensors, python, numba",
+        ),
     ],
 )
 def test_what_is_refused(nngraph, small, checkpoint, arguments, said):
