@@ -14,6 +14,7 @@ from nngraph.plot.layers import hidden_layers
 from nngraph.plot.run import Group, Points, Run, model_of, points_of, read_groups
 from nngraph.plot.style import HEIGHT, SETTINGS, WIDTH
 from nngraph.train.checkpoint import temporary
+from nngraph.train.run_directory import LAST
 from nngraph_kernels.record import record
 
 if TYPE_CHECKING:
@@ -168,20 +169,27 @@ def title_of(group: Group) -> str:
 
 def network_rows(run: Run, data: str | None, named: bool) -> list[Row]:
     """What a network of one or two numbers makes of them; nothing for others, or where no data is known."""
+    if run.inputs not in (((1,),), ((2,),)) or not has_checkpoint(run):
+        return []
     model = model_of(run)
-    inputs = list(model.signature.inputs.values())
-    if len(inputs) != 1 or inputs[0].shape not in ((1,), (2,)) or not inputs[0].dtype.startswith("float"):
+    (given,) = model.signature.inputs.values()
+    if not given.dtype.startswith("float"):
         return []
     points = points_of(run, data, model.classes)
     if points is None or len(points.training.targets) != 1:
         return []
     title = run.title if named else ""
     shape = points.training.x.shape[1:]
-    if shape != inputs[0].shape:
-        raise OptionError(f"--data: points of shape {shape} given, but {run.path} takes {inputs[0].shape}")
+    if shape != given.shape:
+        raise OptionError(f"--data: points of shape {shape} given, but {run.path} takes {given.shape}")
     if shape == (2,):
         return plane_rows(model, points, title)
     return line_rows(model, points, title) if is_curve(points) else []
+
+
+def has_checkpoint(run: Run) -> bool:
+    """Whether the run has been saved: one that was killed early may not have been."""
+    return (run.path / LAST).is_file()
 
 
 def is_curve(points: Points) -> bool:

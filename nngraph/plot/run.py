@@ -40,11 +40,14 @@ class Run:
     metrics : mapping of str to ndarray, (n,)
     model : str
         The model's name.
+    inputs : tuple of shapes
+        Of the model, without the batch.
     """
 
     path: Path
     name: str
     model: str
+    inputs: tuple[tuple[int, ...], ...]
     config: Mapping[str, Any]
     epochs: np.ndarray
     steps: np.ndarray
@@ -157,15 +160,17 @@ def read_run(path: Path, name: str) -> Run:
     names = [key for key in lines[0] if key not in PARTS]
     metrics = {key: np.array([float(line.get(key, np.nan)) for line in lines]) for key in names}
     epochs, steps = (np.array([line[key] for line in lines], np.int64) for key in ("epoch", "step"))
-    return Run(path, name, model_name(path / MODEL), read_config(path), epochs, steps, metrics)
+    model, inputs = model_file(path / MODEL)
+    return Run(path, name, model, inputs, read_config(path), epochs, steps, metrics)
 
 
-def model_name(path: Path) -> str:
-    """What the model's file says; "" where there is none."""
+def model_file(path: Path) -> tuple[str, tuple[tuple[int, ...], ...]]:
+    """A model's name and the shapes of its inputs, without making it; nothing where there is no such file."""
     try:
-        return str(json.loads(path.read_text(encoding="utf-8")).get("name", ""))
-    except (OSError, ValueError, AttributeError):
-        return ""
+        said: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return str(said["name"]), tuple(tuple(given["shape"]) for given in said["inputs"].values())
+    except (OSError, ValueError, AttributeError, KeyError, TypeError):
+        return "", ()
 
 
 def metrics_lines(path: Path) -> list[dict[str, Any]]:

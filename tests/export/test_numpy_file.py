@@ -244,3 +244,10 @@ def test_functions_use_nothing_but_numpy_and_each_other():
     for name, function in functions().items():
         used = set(function.__code__.co_names) & set(function.__globals__)
         assert used <= {"np", "math", *functions(), *vars(builtins)}, name
+
+
+def test_float64(tmp_path):
+    model = unlike_the_beginning(ng.compile(load(MODELS / "digits_cnn.json"), dtype="float64"))
+    export_python(model.trainee, tmp_path / "double.py")
+    x = drawn(model, 3)
+    equal(imported(tmp_path / "double.py").predict(*x.values()), model.predict(x), 1e-13)

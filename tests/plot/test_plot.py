@@ -204,7 +204,7 @@ def test_learning_rates_are_those_of_the_schedule(planar):
 def test_a_group_of_runs_of_unequal_lengths(tmp_path):
     def run(*loss):
         epochs = np.arange(1, len(loss) + 1)
-        return Run(tmp_path, "run", "", {}, epochs, epochs * 5, {"loss": np.array(loss)})
+        return Run(tmp_path, "run", "", (), {}, epochs, epochs * 5, {"loss": np.array(loss)})
 
     group = Group("group", (run(4.0, 2.0), run(2.0, 1.0, 0.5)))
     column = group.column("loss")
@@ -264,3 +264,9 @@ def test_data_that_a_run_does_not_know(tmp_path):
     assert "Decision in the input plane" in titles(figure(tmp_path / "run", data=MOONS))
     with pytest.raises(OptionError, match="ends in"):
         plot(tmp_path / "run", tmp_path / "drawn")
+
+
+def test_a_run_that_was_killed_before_it_was_saved_has_curves(planar, tmp_path):
+    for name in ("config.json", "model.json", "metrics.jsonl"):
+        (tmp_path / name).write_text((planar / name).read_text())
+    assert titles(figure(tmp_path)) == ["Loss", "Accuracy", "Learning rate"]

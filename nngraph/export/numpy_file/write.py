@@ -182,11 +182,9 @@ class Body:
 
     def docstring(self) -> list[str]:
         if len(self.graph.inputs) == 1:
-            return [
-                f'    """What the network makes of its input, {self.graph.inputs[0].name!r}; the first axis counts."""'
-            ]
+            return [f'    """What the network makes of its input, {self.graph.inputs[0].name!r}, an example a row."""']
         said = ", ".join(f"{self.names[value]} is {value.name!r}" for value in self.graph.inputs)
-        return [f'    """What the network makes of its inputs: {said}."""']
+        return [f'    """What the network makes of its inputs, an example a row: {said}."""']
 
     def input_lines(self, names: Sequence[str]) -> list[str]:
         """Inputs as the network takes them, standardized as in training."""
