@@ -18,7 +18,7 @@ SETTINGS: Final[Any] = {
     "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.8, "xtick.color": GRAY,
     "xtick.labelcolor": INK, "ytick.color": GRAY, "ytick.labelcolor": INK, "text.color": INK,
     "axes.grid": False, "grid.color": PALE, "grid.linewidth": 0.6, "legend.frameon": False, "legend.fontsize": 8,
-    "figure.facecolor": "white", "axes.facecolor": "white", "savefig.dpi": 150, "lines.linewidth": 1.6,
+    "figure.facecolor": "white", "axes.facecolor": "white", "savefig.dpi": 130, "lines.linewidth": 1.6,
     "svg.hashsalt": "nngraph", "svg.fonttype": "path",
 }  # fmt: skip
 
