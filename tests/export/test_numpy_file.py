@@ -14,7 +14,10 @@ from nngraph.declare.load import load
 from nngraph.errors import Errors, OptionError
 from nngraph.export.numpy_file.functions import functions
 from nngraph.export.numpy_file.write import export_python
+from nngraph.ir.interpret import interpret
+from nngraph.lower.lower import lower
 from tests.ops.cases import draw_case, samples
+from tests.random_graphs import draw_inputs, draw_recipe, draw_states
 
 MODELS = Path(ng.__file__).parents[1] / "models"
 SMALL = sorted(path for path in MODELS.rglob("*.json") if path.parent.name != "randwire")
@@ -251,3 +254,23 @@ def test_float64(tmp_path):
     export_python(model.trainee, tmp_path / "double.py")
     x = drawn(model, 3)
     equal(imported(tmp_path / "double.py").predict(*x.values()), model.predict(x), 1e-13)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_networks(seed, tmp_path):
+    """Compared with the interpreter, which says what a graph means."""
+    recipe = draw_recipe(seed)
+    model = ng.compile(recipe.graph())
+    graph, store = lower(model.graph.declaration()), model.programs.store
+    states = {name: x for name, x in draw_states(graph.states, seed).items() if name in weights_of(model)}
+    store.assign(states)
+    inputs = draw_inputs(recipe, graph)
+    wanted, _ = interpret(graph, inputs, store.arrays)
+    export_python(model.trainee, tmp_path / "random.py")
+    found = imported(tmp_path / "random.py").predict(*(inputs[value.name] for value in graph.inputs))
+    for name, array in wanted.items():
+        equal(found[name] if len(wanted) > 1 else found, array)
+
+
+def weights_of(model):
+    return {**model.parameters(), **model.statistics()}

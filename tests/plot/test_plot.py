@@ -218,6 +218,11 @@ def test_names_are_as_short_as_they_can_be(tmp_path, planar, splits):
     assert short_names(paths) == ["a/x", "b/x", "y"]
     assert directories(planar) == [[planar]]
     assert directories(splits) == [[splits / "split-0", splits / "split-1"]]
+    study = [tmp_path / wiring / f"seed-{seed}" for wiring in ("chain", "ws-4") for seed in (0, 1)]
+    for run in study:
+        run.mkdir(parents=True)
+        (run / "metrics.jsonl").touch()
+    assert directories(tmp_path) == [study[:2], study[2:]]
 
 
 def test_a_line_that_was_cut_off_is_left_out(planar, tmp_path):

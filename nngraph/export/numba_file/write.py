@@ -3,7 +3,8 @@
 The module holds, as text, the modules of ``nngraph_kernels`` that the kernels import, and the emitted kernels; imported
 by a loader of its own, under a package name that holds a digest of them, so that neither an installed nngraph nor
 another exported module is met. The calls stand in order, each with its nodes, for one batch size; `predict` takes any
-number of examples, batch by batch. Kernels are compiled when the module is imported.
+number of examples, batch by batch. Kernels are compiled when the module is imported. Results are nngraph's to the bit,
+but for subnormal numbers, which its tape takes as zero and nothing here does.
 """
 
 from __future__ import annotations
