@@ -22,7 +22,8 @@ from nngraph.errors import OptionError
 from nngraph.export.numba_file.calls import Place, call_lines, constant_names, places_of
 from nngraph.export.numba_file.license import LICENSE
 from nngraph.export.numba_file.template import HEAD, LOADER, PREDICT
-from nngraph.export.numpy_file.write import archived, array_text, clean, shapes
+from nngraph.export.numpy_file.body import array_text
+from nngraph.export.numpy_file.write import archived, clean, shapes
 from nngraph.ir.program import Plan, Schedule
 from nngraph.ir.types import BATCH
 from nngraph.plan import plan
