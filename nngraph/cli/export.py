@@ -52,8 +52,12 @@ def command(
 
     target = target_of(output, to)
     model = model_of(source, dtype, seed)
-    export(model.trainee, output, target.name, {name: given for name, given in options.items() if given is not None})
-    click.echo(f"{output}: {target.name}, {output.stat().st_size:,} bytes")
+    given = {name: item for name, item in options.items() if item is not None}
+    beside = export(model.trainee, output, target.name, given)
+    more = f"; its parameters in {beside}" if beside else ""
+    click.echo(f"{output}: {target.name}, {output.stat().st_size:,} bytes{more}")
+    if target.name == "safetensors" and given.get("convention") == "torch" and model.trainee.standardizer:
+        click.echo("note: inputs were standardized in training, which weights of this convention do not say", err=True)
 
 
 def model_of(source: Path, dtype: str | None, seed: int | None) -> Model:

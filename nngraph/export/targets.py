@@ -20,7 +20,8 @@ class ExportTarget:
     ----------
     name, summary, suffix : str
     function : (str, str)
-        The module and the name of ``function(trainee, path, **options)``, imported when it is asked for.
+        The module and the name of ``function(trainee, path, **options)``, imported when it is asked for. It returns
+        the path of a second file, if it has written one.
     options : tuple of str
         Those that it takes.
     """
@@ -55,8 +56,8 @@ TARGETS: Mapping[str, ExportTarget] = {
 }  # fmt: skip
 
 
-def export(trainee: Trainee, path: Path, to: str | None, options: Mapping[str, Any]) -> None:
-    """Write a model as one of the targets; by default as the one that the path's suffix says.
+def export(trainee: Trainee, path: Path, to: str | None, options: Mapping[str, Any]) -> Path | None:
+    """Write a model as one of the targets, by default as the one that the path's suffix says; a second file's path.
 
     Raises
     ------
@@ -72,7 +73,7 @@ def export(trainee: Trainee, path: Path, to: str | None, options: Mapping[str, A
                 f"(expected: {expected})"
             )
     module, function = target.function
-    getattr(importlib.import_module(module), function)(trainee, path, **options)
+    return getattr(importlib.import_module(module), function)(trainee, path, **options)
 
 
 def target_of(path: Path, to: str | None) -> ExportTarget:

@@ -69,3 +69,18 @@ def test_what_is_refused(nngraph, small, checkpoint, arguments, said):
     ran = nngraph(*(each.format(weights=checkpoint, model=small) for each in arguments))
     assert ran.code == 2
     assert said in ran.err
+
+
+def test_what_a_file_needs_beside_it_is_said(nngraph, tmp_path):
+    g = ng.Graph("wide")
+    g.output(g.linear(g.input("x", (6,)), 80))
+    model = ng.compile(g, loss="mean_squared_error", optimizer="adam")
+    model.fit(np.arange(60.0).reshape(10, 6), np.zeros((10, 80)), epochs=1, standardize=True)
+    model.save(tmp_path / "wide.safetensors")
+    ran = nngraph("export", tmp_path / "wide.safetensors", "-o", tmp_path / "wide.py")
+    assert ran.out.endswith(f" bytes; its parameters in {tmp_path / 'wide.npz'}\n"), ran.err
+    ran = nngraph(
+        "export", tmp_path / "wide.safetensors", "--convention", "torch", "-o", tmp_path / "torch.safetensors"
+    )
+    assert ran.code == 0
+    assert ran.err == "note: inputs were standardized in training, which weights of this convention do not say\n"

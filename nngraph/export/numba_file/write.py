@@ -36,7 +36,7 @@ from nngraph_kernels.target import target
 ROWS = 32  # of the batch that the calls are for
 
 
-def export_numba(trainee: Trainee, path: Path, *, batch: int = ROWS) -> None:
+def export_numba(trainee: Trainee, path: Path, *, batch: int = ROWS) -> Path | None:
     """Write a model's kernels and their calls as a module.
 
     Parameters
@@ -47,6 +47,11 @@ def export_numba(trainee: Trainee, path: Path, *, batch: int = ROWS) -> None:
         Of the module, which ends in .py; more than a few parameters lie beside it in an archive.
     batch : int
         Examples that the calls are made for at a time.
+
+    Returns
+    -------
+    Path or None
+        Of the archive, if there is one.
 
     Raises
     ------
@@ -68,6 +73,7 @@ def export_numba(trainee: Trainee, path: Path, *, batch: int = ROWS) -> None:
             Path(name).write_text(text, encoding="utf-8")
     except OSError as error:
         raise OptionError(f"--output: {path} cannot be written ({error.strerror}); check the folder") from None
+    return path.with_suffix(".npz") if archived(weights) else None
 
 
 def numba_source(trainee: Trainee, stem: str, batch: int) -> tuple[str, dict[str, np.ndarray]]:

@@ -26,7 +26,7 @@ from nngraph.train.trainee import Trainee
 LITERALS: Final = 256  # numbers that are written out; more go into an archive
 
 
-def export_python(trainee: Trainee, path: Path) -> None:
+def export_python(trainee: Trainee, path: Path) -> Path | None:
     """Write a model as a NumPy file.
 
     Parameters
@@ -35,6 +35,11 @@ def export_python(trainee: Trainee, path: Path) -> None:
         Of the model.
     path : Path
         Of the file, which ends in .py; its archive goes beside it.
+
+    Returns
+    -------
+    Path or None
+        Of the archive, if there is one.
 
     Raises
     ------
@@ -54,6 +59,7 @@ def export_python(trainee: Trainee, path: Path) -> None:
             Path(name).write_text(text, encoding="utf-8")
     except OSError as error:
         raise OptionError(f"--output: {path} cannot be written ({error.strerror}); check the folder") from None
+    return path.with_suffix(".npz") if archived(weights) else None
 
 
 def archived(weights: Mapping[str, np.ndarray]) -> bool:
