@@ -1,0 +1,88 @@
+"""How large a text is, and the card that an item is written on: an estimate that common sans-serif fonts keep to."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from nngraph.draw.notes import brief, figures
+from nngraph.draw.picture import Item, short_type
+from nngraph_kernels.record import record
+
+# Widths in thousandths of the size, of the widest of Arial, Helvetica, Liberation Sans, Roboto and Segoe UI.
+NARROW: Final = {**dict.fromkeys("ijlI|.,:;'!`", 290), **dict.fromkeys("ft()[]{}r-/ ", 390)}
+WIDE: Final = {**dict.fromkeys("mMW@%", 900), **dict.fromkeys("wCDGHNOQRUAVXYBEKPSZ&", 720), "×": 600, "…": 1000}
+USUAL: Final = 575
+BOLD: Final = 1.07
+TITLE, TEXT, SMALL, EDGE = 12.5, 10.5, 10.0, 9.5  # sizes of what is written, in pixels
+LONGEST: Final = 230.0  # width of a line on a card, in pixels
+SIGN: Final = 24.0  # width of the strip that bears the sign
+MARGIN: Final = 9.0
+TITLE_LINE, LINE = 16.0, 13.5
+
+
+def text_width(text: str, size: float, *, bold: bool = False) -> float:
+    """Width in pixels."""
+    thousandths = sum(NARROW.get(c) or WIDE.get(c) or (USUAL if c < "\u2e80" else 1000) for c in text)
+    return thousandths * size / 1000 * (BOLD if bold else 1.0)
+
+
+def fitted(text: str, size: float, room: float = LONGEST, *, bold: bool = False) -> str:
+    """`text`, its middle left out where it is too long."""
+    if text_width(text, size, bold=bold) <= room:
+        return text
+    keep = len(text)
+    while keep > 4 and text_width(cut(text, keep), size, bold=bold) > room:
+        keep -= 1 + keep // 20
+    return cut(text, keep)
+
+
+def cut(text: str, keep: int) -> str:
+    head = (keep + 1) // 2
+    return f"{text[:head]}…{text[len(text) - keep // 2 :]}"
+
+
+@record
+class Card:
+    """What is written on an item, and its size in pixels."""
+
+    lines: tuple[str, ...]
+    width: float
+    height: float
+
+
+def card(item: Item, inside: int = 0) -> Card:
+    """The card of an item.
+
+    Parameters
+    ----------
+    item : Item
+    inside : int
+        How many items it holds.
+    """
+    title = fitted(item.label, TITLE, bold=True)
+    lines = [title]
+    if item.op == "input":
+        lines.append(short_type(item.type))
+    elif item.op != "output":
+        said = "" if item.op == item.label else item.op
+        what = " · ".join(part for part in (said, item.note) if part)
+        lines += [fitted(what, TEXT)] if what else []
+        work = figures(item.parameters, item.multiply_adds)
+        count = f"{brief(inside)} inside" if inside and item.group != "fused" else ""
+        below = " · ".join(part for part in (work, count, f"buffer {item.buffer}" if item.buffer else "") if part)
+        lines += [below] if below else []
+    widths = [text_width(title, TITLE, bold=True), *(text_width(line, TEXT) for line in lines[1:])]
+    sign = 0.0 if item.sort == "data" else SIGN
+    plus = 16.0 if item.group else 0.0
+    width = max(widths[0] + plus, *widths, 28.0) + 2 * MARGIN + sign
+    return Card(tuple(lines), quantized(width), 12.0 + TITLE_LINE + LINE * (len(lines) - 1))
+
+
+def quantized(size: float) -> float:
+    """In steps, so that groups of the same wiring are laid out once for all of them."""
+    return -(-size // 8) * 8.0
+
+
+def label_size(text: str) -> tuple[float, float]:
+    """Width and height that an arrow's label takes."""
+    return (quantized(text_width(text, EDGE) + 4), EDGE + 5) if text else (0.0, 0.0)
