@@ -123,14 +123,10 @@ class Declaring:
             self.open(each, key)
         self.keys[each.id] = key
         for source in each.inputs:
-            found = self.keys[source]
-            self.sketch.link(found, key, source, self.type_of(source, each))
-
-    def type_of(self, source: str, reader: Declaration) -> str:
-        """The type of a value; a part that reads its composite reads what that does."""
-        whole = self.known[source]
-        outside = reader.id.startswith(f"{source}/") and whole.parts
-        return self.known[whole.inputs[0]].type if outside else whole.type
+            made = self.known[source]
+            if made.parts and each.id.startswith(f"{source}/"):  # a part, which reads what its composite does
+                made = self.known[made.inputs[0]]
+            self.sketch.link(self.keys[source], key, made.id, made.type)
 
     def open(self, each: Declaration, key: int) -> None:
         """Draw what a node is lowered into inside of it."""

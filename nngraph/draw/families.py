@@ -50,8 +50,15 @@ LOOKS: Final = {
     "loss": Look("loss, metric", "ℓ", "cut", "#f6c7a8", "#8a3300", "#5a2a0f", "#ffae7d"),
     "update": Look("update of a parameter", "↻", "box", "#e3dcf5", "#4b3494", "#33285c", "#bcaaf5"),
     "group": Look("stage, block: opens", "▣", "box", "#fafbfc", "#2c323a", "#24282e", "#dde2e9"),
-    "fused": Look("fused: one kernel", "⧉", "box", "#f1f6f3", "#20443a", "#1b2f2a", "#a8dccb"),
+    "fused": Look("fused: one kernel", "≡", "box", "#f1f6f3", "#20443a", "#1b2f2a", "#a8dccb"),
 }  # fmt: skip
+
+# Buffers: fills on light and on dark; a buffer's number, which is written on it too, says which.
+BUFFERS: Final = (
+    ("#ffd08a", "#6b4300"), ("#a9d8f5", "#0d4a6b"), ("#8fdcc0", "#00513c"), ("#f5ec8e", "#5a5200"),
+    ("#a3bfe8", "#1d3a6e"), ("#f2a98a", "#702a0c"), ("#e7b3d3", "#642a52"), ("#cfd3d8", "#41474f"),
+    ("#d9c2a3", "#4f3c22"), ("#c3e59b", "#38550f"), ("#c6b4ee", "#42307a"), ("#9fdde3", "#0c4f57"),
+)  # fmt: skip
 
 SORT_OF_FAMILY: Final = {
     "linear": "linear", "embedding": "linear", "convolution": "convolution", "activation": "activation",

@@ -67,7 +67,8 @@ def lines_of(
     sizes: Sequence[Size], wires: Sequence[Wire], ranks: Sequence[str], same: Sequence[tuple[int, int]]
 ) -> Iterator[str]:
     yield "digraph {"
-    yield 'graph [nodesep=0.25, ranksep=0.32]; node [shape=box, fixedsize=true, label=""]; edge [arrowhead=none];'
+    yield "graph [nodesep=0.25, ranksep=0.32]; edge [arrowhead=none, arrowtail=none];"
+    yield 'node [shape=box, fixedsize=true, label=""];'
     for k, (width, height) in enumerate(sizes):
         yield f"n{k} [width={width / INCH:.4f}, height={height / INCH:.4f}];"
     for rank in ("source", "sink"):

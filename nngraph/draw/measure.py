@@ -8,11 +8,12 @@ from nngraph.draw.notes import brief, figures
 from nngraph.draw.picture import Item, short_type
 from nngraph_kernels.record import record
 
-# Widths in thousandths of the size, of the widest of Arial, Helvetica, Liberation Sans, Roboto and Segoe UI.
-NARROW: Final = {**dict.fromkeys("ijlI|.,:;'!`", 290), **dict.fromkeys("ft()[]{}r-/ ", 390)}
-WIDE: Final = {**dict.fromkeys("mMW@%", 900), **dict.fromkeys("wCDGHNOQRUAVXYBEKPSZ&", 720), "×": 600, "…": 1000}
-USUAL: Final = 575
-BOLD: Final = 1.07
+# Widths in thousandths of the size. DejaVu Sans, which many systems fall back on, is a tenth wider than Arial and
+# Helvetica; what fits there fits in all of them.
+NARROW: Final = {**dict.fromkeys("ijlI|.,:;'!`", 310), **dict.fromkeys("ft()[]{}r-/ ", 400)}
+WIDE: Final = {**dict.fromkeys("mMW@%", 960), **dict.fromkeys("wCDGHNOQRUAVXYBEKPSZ&", 740), "×": 600, "…": 1000}
+USUAL: Final = 620
+BOLD: Final = 1.12
 TITLE, TEXT, SMALL, EDGE = 12.5, 10.5, 10.0, 9.5  # sizes of what is written, in pixels
 LONGEST: Final = 230.0  # width of a line on a card, in pixels
 SIGN: Final = 24.0  # width of the strip that bears the sign
@@ -50,7 +51,7 @@ class Card:
     height: float
 
 
-def card(item: Item, inside: int = 0) -> Card:
+def card(item: Item, inside: int = 0, *, plain: bool = False) -> Card:
     """The card of an item.
 
     Parameters
@@ -58,8 +59,12 @@ def card(item: Item, inside: int = 0) -> Card:
     item : Item
     inside : int
         How many items it holds.
+    plain : bool
+        With nothing but its name, as one of many that are alike.
     """
     title = fitted(item.label, TITLE, bold=True)
+    if plain:
+        return Card((title,), quantized(text_width(title, TITLE, bold=True) + 2 * MARGIN), 10.0 + TITLE_LINE)
     lines = [title]
     if item.op == "input":
         lines.append(short_type(item.type))
@@ -73,7 +78,7 @@ def card(item: Item, inside: int = 0) -> Card:
         lines += [below] if below else []
     widths = [text_width(title, TITLE, bold=True), *(text_width(line, TEXT) for line in lines[1:])]
     sign = 0.0 if item.sort == "data" else SIGN
-    plus = 16.0 if item.group else 0.0
+    plus = 20.0 if item.group else 0.0
     width = max(widths[0] + plus, *widths, 28.0) + 2 * MARGIN + sign
     return Card(tuple(lines), quantized(width), 12.0 + TITLE_LINE + LINE * (len(lines) - 1))
 
@@ -85,4 +90,4 @@ def quantized(size: float) -> float:
 
 def label_size(text: str) -> tuple[float, float]:
     """Width and height that an arrow's label takes."""
-    return (quantized(text_width(text, EDGE) + 4), EDGE + 5) if text else (0.0, 0.0)
+    return (quantized(text_width(text, EDGE) + 8), EDGE + 5) if text else (0.0, 0.0)

@@ -11,6 +11,9 @@ from nngraph.ir.text import format_attribute
 
 LONGEST = 300  # characters of one attribute; an array of a constant may have thousands
 NOTED = 34
+UNTOLD = ("any", "array", "node", "pairs")  # types of attributes that no note tells of
+COUNTED = ("units", "filters", "channels")
+SIZES = ("kernel_size", "size")
 
 
 def attribute_texts(attributes: Mapping[str, Any]) -> dict[str, str]:
@@ -34,13 +37,28 @@ def note_of(op: Op | None, attributes: Mapping[str, Any]) -> str:
     known: Mapping[str, Attribute] = op.attributes if op else {}
     parts: list[str] = []
     for name, item in attributes.items():
-        if name not in known or known[name].type in ("any", "array", "node", "pairs") or item == known[name].default:
+        if name not in known or known[name].type in UNTOLD or item == known[name].default or is_long(item):
             continue
-        part = f"{name.replace('_', ' ')} {plain(item)}"
+        part = worded(name, item)
         if sum(map(len, parts)) + len(part) + 2 * len(parts) > NOTED:
             break
         parts.append(part)
     return ", ".join(parts)
+
+
+def is_long(item: Any) -> bool:
+    return isinstance(item, tuple) and len(cast("tuple[Any, ...]", item)) > 4
+
+
+def worded(name: str, item: Any) -> str:
+    """One attribute as people say it."""
+    if name in COUNTED:
+        return f"{plain(item)} {name}"
+    if name in SIZES:
+        return plain(item if isinstance(item, tuple) else (item, item))
+    if isinstance(item, bool):
+        return name.replace("_", " ") if item else f"no {name.replace('_', ' ')}"
+    return f"{name.replace('_', ' ')} {plain(item)}"
 
 
 def plain(item: Any) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from nngraph.draw.arrangement import Arrangement, Point
 from nngraph.draw.levels import Arrow, Level, levels_of
 from nngraph.draw.measure import MARGIN, SIGN, TITLE, Card, card, text_width
-from nngraph.draw.picture import TOP, Picture
-from nngraph.draw.placement import Placement, Size
+from nngraph.draw.picture import TOP, Item, Picture
+from nngraph.draw.placement import DOT, Placement, Size
 from nngraph_kernels.record import record
 
 HEADER: Final = 26.0  # height of an open group's title
@@ -71,8 +71,7 @@ class Composition:
         self.picture, self.opened = picture, opened
         self.levels = levels_of(picture)
         self.placement = Placement(picture)
-        self.cards = {item.key: card(item, len(self.levels[item.key].items) if item.group else 0)
-                      for item in picture.items}  # fmt: skip
+        self.cards = cards_of(picture, self.levels)
         self.inner: dict[int, Arrangement] = {}
         self.boxes: list[Box] = []
         self.dots: list[Dot] = []
@@ -103,9 +102,9 @@ class Composition:
                 room = (width - self.arranged(key).width) / 2
                 self.place(key, box.x + room, box.y + HEADER + PADDING, depth + 1)
         upward = self.backward(level)
-        for port, (x, y) in zip(level.ports, found.centers[len(level.items) :], strict=True):
+        for port, (x, y) in zip(level.ports, ports_of(level, found, upward), strict=True):
             self.dots.append(Dot(port.label, left + x, top + y, port.enters, upward))
-        for arrow, points, at in zip(level.arrows, found.routes, found.labels, strict=True):
+        for arrow, points, at in zip(level.arrows, joined(level, found, upward), found.labels, strict=True):
             moved = tuple((left + x, top + y) for x, y in points)
             shown = None if at is None else (left + at[0], top + at[1])
             self.lines.append(Line(arrow, moved, level.label(arrow), shown, self.role(level, arrow)))
@@ -114,10 +113,44 @@ class Composition:
         return bool(level.items) and all(self.picture.items[key].role != "forward" for key in level.items)
 
     def role(self, level: Level, arrow: Arrow) -> str:
-        """ "backward" where it carries a gradient."""
+        """What it carries: "backward" for gradients."""
         ends = [level.items[k] for k in (arrow.source, arrow.target) if k < len(level.items)]
         roles = {self.picture.items[key].role for key in ends}
         return "aside" if arrow.aside else "backward" if "forward" not in roles else "forward"
+
+
+def ports_of(level: Level, found: Arrangement, upward: bool) -> list[Point]:
+    """Where the dots of ports are: at the side of the port's box that its arrows are at."""
+    places = found.centers[len(level.items) :]
+    down = [port.enters != upward for port in level.ports]
+    return [(x, y + DOT / 2 if below else y - DOT / 2) for (x, y), below in zip(places, down, strict=True)]
+
+
+def joined(level: Level, found: Arrangement, upward: bool) -> list[tuple[Point, ...]]:
+    """The routes of arrows, those of ports led to their dots."""
+    dots = ports_of(level, found, upward)
+    count = len(level.items)
+    routes: list[tuple[Point, ...]] = []
+    for arrow, points in zip(level.arrows, found.routes, strict=True):
+        if arrow.source >= count:
+            points = (dots[arrow.source - count], *points[1:])
+        if arrow.target >= count:
+            points = (*points[:-1], dots[arrow.target - count])
+        routes.append(points)
+    return routes
+
+
+def cards_of(picture: Picture, levels: Mapping[int, Level]) -> dict[int, Card]:
+    """The cards of all items."""
+    return {
+        item.key: card(item, len(levels[item.key].items) if item.group else 0, plain=is_wired(picture, item))
+        for item in picture.items
+    }
+
+
+def is_wired(picture: Picture, item: Item) -> bool:
+    """Whether it is one of the nodes of a wiring, which all are alike."""
+    return item.group == "group" and item.parent != TOP and picture.items[item.parent].group == "wiring"
 
 
 def compose(picture: Picture, opened: Collection[int] = ()) -> Scene:

@@ -57,7 +57,6 @@ class Describing:
 
     def __call__(self, path: str) -> dict[str, Any]:
         known = self.known.get(path) or self.known.get(path.removeprefix(GRADIENT)) or {}
-        known = {name: item for name, item in known.items() if name != "group"}
         if path.startswith(GRADIENT) and known:
             return {"op": f"gradient of {known['op']}", "sort": known["sort"]}
         return known

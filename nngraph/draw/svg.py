@@ -6,19 +6,19 @@ from collections.abc import Iterable, Iterator
 from html import escape
 from typing import Final
 
-from nngraph.draw.families import LOOKS
+from nngraph.draw.families import BUFFERS, LOOKS
 from nngraph.draw.measure import LINE, MARGIN, SIGN, TEXT, TITLE_LINE, text_width
 from nngraph.draw.outline import curve, number, outline
 from nngraph.draw.picture import Item
-from nngraph.draw.scene import Box, Dot, Line, Scene
+from nngraph.draw.scene import Box, Dot, Line, Scene, is_wired
 from nngraph.draw.theme import theme
 
 EDGE: Final = 18.0  # around the picture
 TOP: Final = 52.0  # for its title
 NARROWEST: Final = 300.0
 HEADS: Final = "".join(
-    f'<marker id="{name}" viewBox="0 0 8 8" refX="7.2" refY="4" markerWidth="7" markerHeight="7" orient="auto" '
-    f'markerUnits="userSpaceOnUse"><path class="head {name}" d="M0 0.8L8 4L0 7.2Z"/></marker>'
+    f'<marker id="r-{name}" viewBox="0 0 8 8" refX="7.2" refY="4" markerWidth="7" markerHeight="7" orient="auto" '
+    f'markerUnits="userSpaceOnUse"><path class="head r-{name}" d="M0 0.8L8 4L0 7.2Z"/></marker>'
     for name in ("forward", "backward", "aside")
 )
 
@@ -77,7 +77,7 @@ def text(x: float, y: float, kind: str, content: str, more: str = "") -> str:
 def wire(line: Line) -> str:
     values = ", ".join(line.arrow.values[:12])
     return (
-        f'<path class="wire {line.role}" d="{curve(line.points)}" marker-end="url(#{line.role})">'
+        f'<path class="wire r-{line.role}" d="{curve(line.points)}" marker-end="url(#r-{line.role})">'
         f"<title>{escape(f'{values}: {line.arrow.type}' if line.arrow.type else values)}</title></path>"
     )
 
@@ -87,7 +87,7 @@ def port(dot: Dot) -> str:
     above = dot.enters != dot.upward
     y = dot.y + (5.0 if above else -5.0)
     return f'<circle class="dot" cx="{number(dot.x)}" cy="{number(y)}" r="3.5"/>' + text(
-        dot.x, dot.y - 3.0 if above else dot.y + 9.0, "shape", dot.label
+        dot.x, dot.y - 8.0 if above else dot.y + 14.0, "shape", dot.label
     )
 
 
@@ -98,7 +98,7 @@ def open_group(box: Box, item: Item) -> str:
     look = LOOKS[item.sort]
     at = 24 + text_width(item.label, 12.5, bold=True) + 8
     return (
-        f'<g class="item open {item.sort} {item.role}" transform="translate({number(box.x)} {number(box.y)})">'
+        f'<g class="open {classes(item)}" transform="translate({number(box.x)} {number(box.y)})">'
         f"<title>{escape(tooltip(item))}</title>"
         f'<path class="body" d="{outline("round", box.width, box.height)}"/>'
         + text(14, 18, "sign", look.sign) + text(24, 18, "name", item.label) + text(at, 18, "count", shown) + "</g>"
@@ -110,11 +110,11 @@ def item_card(scene: Scene, box: Box) -> str:
     item, card = scene.picture.items[box.key], scene.cards[box.key]
     look = LOOKS[item.sort]
     parts = [
-        f'<g class="item {item.sort} {item.role}" transform="translate({number(box.x)} {number(box.y)})">',
+        f'<g class="{classes(item)}" transform="translate({number(box.x)} {number(box.y)})">',
         f"<title>{escape(tooltip(item))}</title>", *body(item, look.shape, box.width, box.height),
     ]  # fmt: skip
     sign = 0.0
-    if item.sort != "data":
+    if item.sort != "data" and not is_wired(scene.picture, item):
         sign = SIGN
         parts.append(text(SIGN / 2 + 1, box.height / 2 + 5, "sign", look.sign))
         parts.append(f'<path class="fence" d="M{number(SIGN)} 5V{number(box.height - 5)}"/>')
@@ -124,7 +124,7 @@ def item_card(scene: Scene, box: Box) -> str:
         kind = "name" if k == 0 else "says" if k == 1 else "count"
         parts.append(text(center, y, kind, line, ' text-anchor="middle"'))
         y += LINE
-    if item.group:
+    if item.group and sign:
         parts.append(text(box.width - MARGIN - 1, 14, "count", "+", ' text-anchor="middle"'))
     return "".join([*parts, "</g>"])
 
@@ -132,10 +132,16 @@ def item_card(scene: Scene, box: Box) -> str:
 def body(item: Item, shape: str, width: float, height: float) -> Iterator[str]:
     """The outline; a group has another card behind it, what is fused a second rim."""
     if item.group in ("group", "wiring"):
-        yield f'<path class="behind" transform="translate(3.5 -3.5)" d="{outline(shape, width, height)}"/>'
+        yield f'<path class="behind" transform="translate(3.5 3.5)" d="{outline(shape, width, height)}"/>'
     yield f'<path class="body" d="{outline(shape, width, height)}"/>'
     if item.group == "fused":
         yield f'<path class="rim" transform="translate(2.5 2.5)" d="{outline(shape, width - 5, height - 5)}"/>'
+
+
+def classes(item: Item) -> str:
+    """What the style sheet goes by: sort, role, and color of the buffer."""
+    buffer = f" b-{item.buffer % len(BUFFERS)}" if item.buffer else ""
+    return f"item s-{item.sort} r-{item.role}{buffer}"
 
 
 def tooltip(item: Item) -> str:
@@ -178,7 +184,7 @@ def legend_rows(rows: list[list[tuple[float, str, str]]], top: float) -> Iterato
     for k, row in enumerate(rows):
         for at, name, title in row:
             look = LOOKS.get(name, LOOKS["group"])
-            sort = name if name in LOOKS else f"group {name}"
+            sort = f"s-{name}" if name in LOOKS else f"s-group r-{name}"
             yield (
                 f'<g class="item {sort}" transform="translate({number(EDGE + at)} {number(top + 20 * k)})">'
                 f'<path class="body" d="{outline(look.shape, 22, 14)}"/>'

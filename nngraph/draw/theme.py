@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 
-from nngraph.draw.families import LOOKS
+from nngraph.draw.families import BUFFERS, LOOKS
 
 
 def asset(name: str) -> str:
@@ -19,12 +19,14 @@ def variables(dark: bool) -> str:
         (name, look.dark_fill if dark else look.fill, look.dark_ink if dark else look.ink)
         for name, look in LOOKS.items()
     ]
-    return " ".join(f"--{name}-fill: {fill}; --{name}-ink: {ink};" for name, fill, ink in pairs)
+    fills = " ".join(f"--b{k}: {pair[dark]};" for k, pair in enumerate(BUFFERS))
+    return " ".join(f"--{name}-fill: {fill}; --{name}-ink: {ink};" for name, fill, ink in pairs) + " " + fills
 
 
 def sorts() -> str:
-    """A rule for each sort of item."""
-    return "\n".join(f".{name} {{ --fill: var(--{name}-fill); --ink: var(--{name}-ink); }}" for name in LOOKS)
+    """A rule for each sort of item, and for each color of a buffer."""
+    rules = [f".s-{name} {{ --fill: var(--{name}-fill); --ink: var(--{name}-ink); }}" for name in LOOKS]
+    return "\n".join(rules + [f".b-{k} {{ --fill: var(--b{k}); }}" for k in range(len(BUFFERS))])
 
 
 @cache

@@ -1,0 +1,163 @@
+"""A picture as one HTML file that opens without a network: the layout of every group, and a script that shows them."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Collection, Iterable
+from html import escape
+from typing import Any, Final
+
+from nngraph.draw.arrangement import Arrangement
+from nngraph.draw.families import BUFFERS, LOOKS
+from nngraph.draw.levels import Level
+from nngraph.draw.measure import Card
+from nngraph.draw.picture import TOP, Facts, Item, Picture
+from nngraph.draw.ring import ring_of
+from nngraph.draw.scene import Composition, is_wired
+from nngraph.draw.theme import asset, theme
+
+SCRIPTS: Final = ("page_geometry.js", "page_view.js", "page_panel.js", "page_search.js", "page.js")
+STYLES: Final = ("page.css",)
+ROLES: Final = ("forward", "backward", "update")
+VALUES: Final = 6  # of an arrow, that are told by name
+GRADIENTS: Final = 60  # nodes, that are told of one item
+
+
+class Words:
+    """Texts that many items share, once each."""
+
+    def __init__(self) -> None:
+        self.places: dict[str, int] = {}
+
+    def __call__(self, text: str) -> int:
+        return self.places.setdefault(text, len(self.places))
+
+
+class Layouts:
+    """Arrangements in whole pixels, equal ones once."""
+
+    def __init__(self) -> None:
+        self.places: dict[Arrangement, int] = {}
+
+    def __call__(self, found: Arrangement) -> int:
+        return self.places.setdefault(found, len(self.places))
+
+    def listed(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "size": flat([(found.width, found.height)]), "at": flat(found.centers),
+                "routes": [flat(points) for points in found.routes],
+                "labels": [None if at is None else flat([at]) for at in found.labels],
+            }
+            for found in self.places
+        ]  # fmt: skip
+
+
+def flat(points: Iterable[tuple[float, float]]) -> list[int]:
+    return [round(x) for point in points for x in point]
+
+
+def page_of(picture: Picture, opened: Collection[int] = ()) -> str:
+    """The HTML text of a picture; `opened` are the groups that are open at first."""
+    return document(picture.title, picture.subtitle, data_of(picture, opened), SCRIPTS)
+
+
+def document(title: str, subtitle: str, data: Any, scripts: tuple[str, ...], template: str = "page.html") -> str:
+    """A page: the template with style sheets, data and scripts in it, and a policy that lets it ask for no more."""
+    style = theme() + "".join(asset(name) for name in STYLES)
+    script = "\n".join(asset(name) for name in scripts)
+    # "</script>" and "<!--" cannot stand in JSON in which no "<" does.
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    policy = (
+        f"default-src 'none'; script-src '{digest(script)}'; style-src '{digest(style)}'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    parts = {"policy": policy, "title": f"{title} · {subtitle}", "style": style, "data": text, "script": script}
+    page = asset(template)
+    for name in ("policy", "title"):
+        page = page.replace(f"{{{{{name}}}}}", escape(parts[name], quote=name != "policy"))
+    head, rest = page.split("{{style}}")
+    before, rest = rest.split("{{data}}")
+    between, tail = rest.split("{{script}}")
+    return head + style + before + text + between + script + tail
+
+
+def digest(text: str) -> str:
+    """As a content security policy names what may run."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def data_of(picture: Picture, opened: Collection[int]) -> dict[str, Any]:
+    """What the script draws: items in columns, levels, layouts, links, calls and sources."""
+    composition = Composition(picture, ())
+    words, layouts = Words(), Layouts()
+    levels = {key: level_of(composition, key, words, layouts) for key in composition.levels}
+    items = columns(picture.items, composition.cards, words)
+    links = [
+        [
+            words(link.value) if k == 2 else words(link.type) if k == 3 else (link.source, link.target)[k]
+            for k in range(4)
+        ]
+        for link in picture.links
+    ]
+    return {
+        "title": picture.title, "subtitle": picture.subtitle, "buffers": len(BUFFERS),
+        "looks": {name: [look.title, look.sign, look.shape] for name, look in LOOKS.items()},
+        "roles": ROLES, "items": items, "plain": [i.key for i in picture.items if is_wired(picture, i)],
+        "facts": {item.key: facts for item in picture.items if (facts := facts_of(item.facts, words))},
+        "levels": levels, "layouts": layouts.listed(), "links": links, "opened": sorted(opened),
+        "calls": picture.calls, "kernels": picture.kernels, "sources": picture.sources, "words": list(words.places),
+    }  # fmt: skip
+
+
+def columns(items: tuple[Item, ...], cards: dict[int, Card], words: Words) -> dict[str, list[Any]]:
+    """The items, a column for each attribute."""
+    return {
+        "parent": [item.parent for item in items], "id": [item.id for item in items],
+        "label": [words(item.label) for item in items], "op": [words(item.op) for item in items],
+        "sort": [words(item.sort) for item in items], "role": [ROLES.index(item.role) for item in items],
+        "group": [words(item.group) for item in items], "type": [words(item.type) for item in items],
+        "note": [words(item.note) for item in items], "parameters": [item.parameters for item in items],
+        "work": [item.multiply_adds for item in items], "buffer": [item.buffer for item in items],
+        "card": [[round(card.width), round(card.height), *map(words, card.lines)] for card in cards.values()],
+    }  # fmt: skip
+
+
+def facts_of(facts: Facts, words: Words) -> dict[str, Any]:
+    """What there is of an item's facts."""
+    every: dict[str, Any] = {
+        "attributes": [[words(name), words(text)] for name, text in facts.attributes.items()],
+        "states": list(map(words, facts.states)), "calls": facts.calls, "backward": facts.backward,
+        "gradients": list(map(words, facts.gradients[:GRADIENTS])), "more": max(0, len(facts.gradients) - GRADIENTS),
+        "buffers": list(map(words, facts.buffers)),
+    }  # fmt: skip
+    return {name: found for name, found in every.items() if found}
+
+
+def level_of(composition: Composition, key: int, words: Words, layouts: Layouts) -> dict[str, Any]:
+    """The inside of a group with its layout, of a wiring both."""
+    level = composition.levels[key]
+    found: dict[str, Any] = {
+        "items": level.items, "layout": layouts(composition.arranged(key)),
+        "ports": [[int(port.enters), words(port.label)] for port in level.ports],
+        "arrows": [
+            [arrow.source, arrow.target, words(level.label(arrow)), words(arrow.type), int(arrow.aside),
+             len(arrow.values), *map(words, arrow.values[:VALUES])]
+            for arrow in level.arrows
+        ],
+    }  # fmt: skip
+    if composition.backward(level):
+        found["upward"] = 1
+    if key != TOP and composition.picture.items[key].group == "wiring" and (last := below_ring(composition, level)):
+        sizes = {child: composition.size(child) for child in level.items}
+        found["ring"] = layouts(ring_of(level, sizes, last))
+    return found
+
+
+def below_ring(composition: Composition, level: Level) -> int:
+    """How many of a wiring's items, the last ones, are none of its nodes; 0 where some other one is not."""
+    nodes = [is_wired(composition.picture, composition.picture.items[key]) for key in level.items]
+    last = nodes[::-1].index(True) if True in nodes else 0
+    return last if all(nodes[: len(nodes) - last]) else 0
