@@ -21,7 +21,7 @@ LAYERS = [
     ["compiler", "domains", "machines"],
     ["programs"],
     ["train", "report", "gradcheck", "bench", "doctor"],
-    ["export"],
+    ["export", "draw"],
     ["model"],
     ["interchange", "plot"],
     ["cli"],
@@ -31,7 +31,7 @@ LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 
 # Imports of something above, made inside a function for the user's convenience: (module, what it imports).
 UPWARD = {
-    ("nngraph.declare.graph", "export"),  # Graph.draw and _repr_svg_
+    ("nngraph.declare.graph", "draw"),  # Graph.draw, _repr_svg_ and _repr_html_
     ("nngraph.declare.graph", "compiler"),
 }
 

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from nngraph.cli.arguments import load_graph
-from nngraph.errors import OptionError
 
 if TYPE_CHECKING:
-    from nngraph.compiler import Compilation, Purpose
-    from nngraph.declare.graph import Graph
-    from nngraph.differentiate import Objective
+    from nngraph.compiler import Compilation
 
 PURPOSES: Final = ("train", "gradients", "loss", "evaluate", "predict")
-BATCH: Final = 32
-TOTAL_STEPS: Final = 1000  # what schedules without a length of their own run over, where nothing is trained
 
 purpose_option = click.option(
     "--purpose",
@@ -43,50 +38,11 @@ def compiling(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def compilation(
-    path: Path,
-    *,
-    purpose: str | None = None,
-    loss: str | None = None,
-    batch: int | None = None,
-    threads: int | None = None,
-    dtype: str | None = None,
-    seed: int | None = None,
-    device: str | None = None,
-    precision: str | None = None,
-    verify: bool = False,
-) -> Compilation:
+def compilation(path: Path, *, precision: str | None = None, **options: Any) -> Compilation:
     """A compilation of the model in a file, of which no stage has run yet; what is not given is the model's."""
-    from nngraph.compiler import Compilation
-    from nngraph.cores import available_cores
-    from nngraph.ops.optimizer import optimizer_from
+    from nngraph.report.compilation import compilation_of
     from nngraph.train.checks import check_options
 
-    graph = load_graph(path)
-    training = graph.training
-    objective = objective_of(graph, loss)
-    chosen = purpose or ("predict" if objective is None else "train")
-    if objective is None and chosen != "predict":
-        raise OptionError(
-            f"--loss: none given, and {path} names none, but --purpose {chosen} needs one; give one, for example "
-            "--loss cross_entropy"
-        )
-    optimizer = optimizer_from(training.get("optimizer") or "adam").resolve(TOTAL_STEPS, TOTAL_STEPS)
-    own, where = dtype or training.get("dtype") or "float32", device or "cpu"
-    chosen_seed: int = training.get("seed", 0) if seed is None else seed
-    kept = check_options(where, threads, own, chosen_seed, precision or "full")
-    return Compilation(
-        graph.declaration(), cast("Purpose", chosen), objective, optimizer, own, chosen_seed,
-        batch or training.get("batch_size") or BATCH, threads or available_cores(), verify, where, kept,
-    )  # fmt: skip
-
-
-def objective_of(graph: Graph, loss: Any = None) -> Objective | None:
-    """What the model's own defaults, or `loss` in their place, say is to be made small; None if nothing does."""
-    from nngraph.differentiate import objective_from
-
-    training = graph.training
-    chosen = loss or training.get("loss")
-    if chosen is None:
-        return None
-    return objective_from(chosen, graph.outputs, regularizer=training.get("regularizer"))
+    c = compilation_of(load_graph(path), where=str(path), **options)
+    c.precision = check_options(c.device, options.get("threads"), c.dtype, c.seed, precision or "full")
+    return c

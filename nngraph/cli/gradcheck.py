@@ -66,8 +66,8 @@ def command(
 def programs_of(path: Path, loss: str | None, seed: int, threads: int) -> Programs:
     """The programs of a model, in float64, with pages around the arena that nothing may touch."""
     from nngraph.cli.arguments import load_graph
-    from nngraph.cli.compilation import objective_of
     from nngraph.programs import Programs
+    from nngraph.report.compilation import objective_of
 
     graph = load_graph(path)
     objective = objective_of(graph, loss)

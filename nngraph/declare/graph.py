@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,8 @@ from nngraph.ir.types import TensorType
 
 if TYPE_CHECKING:
     import networkx
+
+    from nngraph.draw.drawing import Drawing
 
 
 class Graph(OpMethods):
@@ -183,6 +185,53 @@ class Graph(OpMethods):
         from nngraph.declare.save import save
 
         save(self, path, format, resolved=resolved)
+
+    def draw(
+        self,
+        path: str | PathLike[str] | None = None,
+        format: str | None = None,
+        *,
+        after: str | None = None,
+        expand: Iterable[str] | str = (),
+    ) -> Drawing:
+        """A picture of the graph, or of what the compiler makes of it.
+
+        Parameters
+        ----------
+        path : path, optional
+            A file to write it to, which is there entirely or not at all.
+        format : {"svg", "html", "png", "dot", "mermaid", "text"}, optional
+            By default what the path's suffix says, or svg. svg, png and html need pygraphviz
+            (``pip install "nngraph[diagram]"``).
+        after : str, optional
+            A stage or pass of the compiler, such as "differentiate", "fuse" or "plan": the training step as that has
+            left it, or the prediction of a graph without a loss.
+        expand : str or iterable of str
+            Ids of the groups (stages, blocks, composite nodes) that are drawn open; "all" for all of them.
+
+        Returns
+        -------
+        Drawing
+            Which a notebook shows.
+
+        Raises
+        ------
+        OptionError
+            If an argument is none of what is expected, or pygraphviz is needed and not installed.
+        """
+        from nngraph.draw.drawing import draw
+
+        return draw(self, path, format, after=after, expand=expand)
+
+    def _repr_svg_(self) -> str | None:
+        from nngraph.draw.drawing import shown
+
+        return shown(self, "svg")
+
+    def _repr_html_(self) -> str | None:
+        from nngraph.draw.drawing import shown
+
+        return shown(self, "html")
 
     def apply(self, op: str, inputs: Sequence[Operand], *, name: str | None = None, **attributes: Any) -> Value:
         """Add a node of the op of that name: what the op's method does, for names known at run time only.

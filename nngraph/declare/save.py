@@ -107,13 +107,14 @@ def save(graph: Graph, path: str | PathLike[str], format: str = "model", *, reso
         raise DeclarationError(f"{path}: cannot be written ({error.strerror}); check the folder") from None
 
 
-def write(target: Path, content: str) -> None:
+def write(target: Path, content: str | bytes) -> None:
+    """Write a file, which is there entirely or not at all."""
     import tempfile  # takes longer to import than most of what a first step needs
 
     descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(content)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
         mask = os.umask(0)
         os.umask(mask)
         os.chmod(name, 0o666 & ~mask)

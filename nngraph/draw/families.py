@@ -45,7 +45,7 @@ LOOKS: Final = {
     "activation": Look("activation", "ƒ", "round", "#fbeeb0", "#6b5200", "#4a3d0b", "#f2d65c"),
     "normalization": Look("normalization, dropout", "σ", "round", "#cdeadf", "#00553d", "#0f4434", "#68d8b0"),
     "pooling": Look("pooling, reduction", "Σ", "trapezoid", "#ecd3e2", "#7a2f5c", "#4c2440", "#eaa4ce"),
-    "mixing": Look("arithmetic, weighted sum", "+", "ellipse", "#eceef1", "#3c434d", "#2c3138", "#c3cad4"),
+    "mixing": Look("arithmetic, weighted sum", "∘", "ellipse", "#eceef1", "#3c434d", "#2c3138", "#c3cad4"),
     "shape": Look("shape, logic", "▱", "box", "#f6f3ec", "#5c5342", "#34312a", "#d4c8ae"),
     "loss": Look("loss, metric", "ℓ", "cut", "#f6c7a8", "#8a3300", "#5a2a0f", "#ffae7d"),
     "update": Look("update of a parameter", "↻", "box", "#e3dcf5", "#4b3494", "#33285c", "#bcaaf5"),
@@ -74,6 +74,17 @@ SORT_OF_KERNEL: Final = {
     "rows": "mixing", "mix": "mixing", "mixed_cotangent": "mixing", "inner_products": "mixing", "mixed_sums": "mixing",
     "channel_sums": "normalization", "channel_totals": "normalization",
 }  # fmt: skip
+
+
+SIGNS: Final = {
+    "add": "+", "subtract": "−", "multiply": "·", "divide": "÷", "negate": "−", "sqrt": "√", "weighted_sum": "+",
+    "average": "+", "mix": "+", "scaled_sum": "+", "mixed_sums": "+", "maximum": "∨", "minimum": "∧",
+}  # fmt: skip
+
+
+def sign_of(op: str, sort: str) -> str:
+    """The character in front of an item's name."""
+    return SIGNS.get(op, LOOKS[sort].sign)
 
 
 def sort_of_op(name: str, family: str) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from nngraph.draw.picture import Link, Picture, short_type
+from nngraph.draw.measure import EDGE, PORT_LABEL, fitted
+from nngraph.draw.picture import Link, Picture
 from nngraph_kernels.record import record
 
 MANY_PORTS = 4  # more values than that enter or leave a group as one
@@ -32,7 +33,7 @@ class Arrow:
         Positions among the level's things.
     values : tuple of str
     type : str
-        Short; "" where they are of several.
+        What is written on all of them, which is their type if nothing else; "" where that differs.
     aside : bool
         From the forward pass to the backward one, beside the flow of either.
     """
@@ -45,7 +46,8 @@ class Arrow:
 
     @property
     def label(self) -> str:
-        return self.type if len(self.values) == 1 else f"{len(self.values)} values"
+        one = len(self.values) == 1 or "\n" in self.type
+        return self.type if one else f"{len(self.values)} values"
 
 
 @record(eq=False)
@@ -102,7 +104,7 @@ def cross(picture: Picture, link: Link, found: dict[int, Crossing]) -> None:
         for inner, outer in pairwise(after):
             note(found[outer].entering, inner, link)
     if before and after:
-        found[meeting].between.setdefault((before[-1], after[-1]), {})[link.value] = link.type
+        found[meeting].between.setdefault((before[-1], after[-1]), {})[link.value] = link.written
     elif before:
         note(found[meeting].leaving, before[-1], link)
     elif after:
@@ -111,8 +113,8 @@ def cross(picture: Picture, link: Link, found: dict[int, Crossing]) -> None:
 
 def note(border: dict[str, list[tuple[int, str]]], key: int, link: Link) -> None:
     pairs = border.setdefault(link.value, [])
-    if (key, link.type) not in pairs:
-        pairs.append((key, link.type))
+    if (key, link.written) not in pairs:
+        pairs.append((key, link.written))
 
 
 def path(picture: Picture, key: int) -> Iterator[int]:
@@ -142,7 +144,7 @@ def level(picture: Picture, items: tuple[int, ...], crossing: Crossing) -> Level
     for border, enters in ((crossing.entering, True), (crossing.leaving, False)):
         for label, readers in merged(border):
             port = len(items) + len(ports)
-            ports.append(Port(enters, label))
+            ports.append(Port(enters, fitted(label, EDGE, PORT_LABEL)))
             for key, pairs in readers.items():
                 ends = (port, position[key]) if enters else (position[key], port)
                 arrows.append(Arrow(*ends, tuple(dict.fromkeys(value for value, _ in pairs)), one_type(pairs)))
@@ -173,7 +175,7 @@ def merged(border: dict[str, list[tuple[int, str]]]) -> Iterator[tuple[str, dict
 
 
 def one_type(pairs: list[tuple[str, str]]) -> str:
-    types = {short_type(type) for _, type in pairs}
+    types = {type for _, type in pairs}
     return types.pop() if len(types) == 1 else ""
 
 

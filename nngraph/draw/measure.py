@@ -16,6 +16,7 @@ USUAL: Final = 620
 BOLD: Final = 1.12
 TITLE, TEXT, SMALL, EDGE = 12.5, 10.5, 10.0, 9.5  # sizes of what is written, in pixels
 LONGEST: Final = 230.0  # width of a line on a card, in pixels
+PORT_LABEL: Final = 150.0  # longest label of a port, in pixels
 SIGN: Final = 24.0  # width of the strip that bears the sign
 MARGIN: Final = 9.0
 TITLE_LINE, LINE = 16.0, 13.5
@@ -90,4 +91,5 @@ def quantized(size: float) -> float:
 
 def label_size(text: str) -> tuple[float, float]:
     """Width and height that an arrow's label takes."""
-    return (quantized(text_width(text, EDGE) + 8), EDGE + 5) if text else (0.0, 0.0)
+    lines = text.split("\n")
+    return (quantized(max(text_width(line, EDGE) for line in lines) + 8), EDGE + 5 * len(lines)) if text else (0.0, 0.0)

@@ -10,7 +10,7 @@ from html import escape
 from typing import Any, Final
 
 from nngraph.draw.arrangement import Arrangement
-from nngraph.draw.families import BUFFERS, LOOKS
+from nngraph.draw.families import BUFFERS, LOOKS, SIGNS
 from nngraph.draw.levels import Level
 from nngraph.draw.measure import Card
 from nngraph.draw.picture import TOP, Facts, Item, Picture
@@ -105,7 +105,7 @@ def data_of(picture: Picture, opened: Collection[int]) -> dict[str, Any]:
     return {
         "title": picture.title, "subtitle": picture.subtitle, "buffers": len(BUFFERS),
         "looks": {name: [look.title, look.sign, look.shape] for name, look in LOOKS.items()},
-        "roles": ROLES, "items": items, "plain": [i.key for i in picture.items if is_wired(picture, i)],
+        "signs": SIGNS, "roles": ROLES, "items": items, "plain": [i.key for i in picture.items if is_wired(picture, i)],
         "facts": {item.key: facts for item in picture.items if (facts := facts_of(item.facts, words))},
         "levels": levels, "layouts": layouts.listed(), "links": links, "opened": sorted(opened),
         "calls": picture.calls, "kernels": picture.kernels, "sources": picture.sources, "words": list(words.places),

@@ -34,6 +34,7 @@ class Graph {
   facts(key) { return this.data.facts[key] ?? {}; }
   role(key) { return this.data.roles[this.items.role[key]]; }
   look(key) { return this.data.looks[this.word("sort", key)]; }
+  sign(key) { return this.data.signs[this.word("op", key)] ?? this.look(key)[1]; }
   card(key) { return this.items.card[key]; }
   isGroup(key) { return this.word("group", key) !== ""; }
 
@@ -222,13 +223,18 @@ function stretchedRoute(route, fx, fy, [first, last]) {
   const down = Math.sign(through.at(-1)[1] - through[0][1]);
   const points = [through[0]];
   for (let k = 0; k + 1 < through.length; k++) {
-    const a = through[k], b = through[k + 1], reach = down * Math.abs(b[1] - a[1]) / 3;
-    const before = through[k - 1], after = through[k + 2];
-    const leave = before ? [(b[0] - before[0]) / 6, (b[1] - before[1]) / 6] : [0, reach];
-    const enter = after ? [(after[0] - a[0]) / 6, (after[1] - a[1]) / 6] : [0, reach];
+    const a = through[k], b = through[k + 1], before = through[k - 1], after = through[k + 2];
+    const reach = Math.hypot(b[0] - a[0], b[1] - a[1]) / 3;
+    const leave = direction(before ? [b[0] - before[0], b[1] - before[1]] : [0, down], reach);
+    const enter = direction(after ? [after[0] - a[0], after[1] - a[1]] : [0, down], reach);
     points.push([a[0] + leave[0], a[1] + leave[1]], [b[0] - enter[0], b[1] - enter[1]], b);
   }
   return points;
+}
+
+function direction([x, y], length) {
+  const own = Math.hypot(x, y) || 1;
+  return [x * length / own, y * length / own];
 }
 
 /** The point of a curve halfway along its pieces. */

@@ -97,7 +97,7 @@ class View {
     const near = this.scene.dots.filter(({ x, y }) => x > area.left && x < area.right && y > area.top && y < area.bottom);
     dots.replaceChildren(...(area.detail ? near.flatMap((dot) => this.dot(dot, area.detail)) : []));
     cards.replaceChildren(...shown.filter((box) => !box.opened).map((box) => this.card(box, area.detail)));
-    labels.replaceChildren(...(area.detail > 1 ? lines.filter((line) => line.at).map((line) => this.label(line)) : []));
+    labels.replaceChildren(...(area.detail > 1 ? lines.filter((line) => line.at).flatMap((line) => this.label(line)) : []));
   }
 
   classes(key) {
@@ -113,7 +113,7 @@ class View {
     const group = svg("g", { class: `${this.classes(key)} open`, "data-key": key, transform: `translate(${box.x} ${box.y})` });
     group.append(svg("path", { class: "body", d: outline("round", box.width, box.height) }));
     if (this.drawn.detail) {
-      group.append(svg("text", { class: "sign", x: 14, y: 18 }, graph.look(key)[1]),
+      group.append(svg("text", { class: "sign", x: 14, y: 18 }, graph.sign(key)),
         svg("text", { class: "name", x: 24, y: 18 }, graph.word("label", key)));
       let at = box.width - 22;
       group.append(...this.button("−", at, key, "close", "Close this group"));
@@ -157,7 +157,7 @@ class View {
     const { graph } = this, signed = graph.word("sort", key) !== "data" && !graph.plain.has(key);
     const found = [], start = signed ? SIGN : 0;
     if (signed) {
-      found.push(svg("text", { class: "sign", x: SIGN / 2 + 1, y: height / 2 + 5 }, graph.look(key)[1]),
+      found.push(svg("text", { class: "sign", x: SIGN / 2 + 1, y: height / 2 + 5 }, graph.sign(key)),
         svg("path", { class: "fence", d: `M${SIGN} 5V${height - 5}` }));
     }
     lines.forEach((line, k) => found.push(svg("text", { class: ["name", "says", "count"][Math.min(k, 2)],
@@ -207,8 +207,12 @@ class View {
     return found;
   }
 
+  /** A line in the middle of an arrow, or one above it and one below. */
   label(line) {
-    return svg("text", { class: "shape", x: line.at[0], y: line.at[1] + 3.2 }, this.graph.words[line.arrow[2]]);
+    const [first, second] = this.graph.words[line.arrow[2]].split("\n"), [x, y] = line.at;
+    if (second === undefined) return [svg("text", { class: "shape", x, y: y + 3.2 }, first)];
+    return [svg("text", { class: "shape value", x, y: y - 4 }, first),
+      svg("text", { class: "shape gradient", x, y: y + 12 }, second)];
   }
 
   /** Draw again without laying out, after another item was chosen. */

@@ -87,12 +87,23 @@ class Link:
     """A value on its way from the item that makes it to one that reads it.
 
     Where one of the two is a group that holds the other, the link leads from, or to, the border of that group.
+
+    Attributes
+    ----------
+    label : str
+        What is written on it in place of its type: one line, or one above it and one below.
     """
 
     source: int
     target: int
     value: str
     type: str
+    label: str = ""
+
+    @property
+    def written(self) -> str:
+        """What is written on it."""
+        return self.label or short_type(self.type)
 
 
 @record(eq=False)
@@ -109,6 +120,8 @@ class Picture:
     kernels : tuple of int
         For each call the position of its kernel's source.
     sources : tuple of str
+    sideways : bool
+        Drawn from the left to the right, rather than downward.
     """
 
     title: str
@@ -118,6 +131,7 @@ class Picture:
     calls: tuple[str, ...] = ()
     kernels: tuple[int, ...] = ()
     sources: tuple[str, ...] = ()
+    sideways: bool = False
 
     def children(self) -> dict[int, list[int]]:
         """What each group holds, in order; TOP too."""

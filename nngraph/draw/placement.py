@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from nngraph.draw import graphviz
-from nngraph.draw.arrangement import Arrangement, Wire
+from nngraph.draw.arrangement import Arrangement, Point, Wire
 from nngraph.draw.layered import layered
 from nngraph.draw.levels import Level, Port
 from nngraph.draw.measure import EDGE, label_size, text_width
@@ -15,8 +15,8 @@ from nngraph.draw.program import GRADIENT
 
 Size = tuple[float, float]
 LARGE: Final = 150  # things in a level; for more Graphviz takes minutes
+STEPS: Final = 12  # in which a piece of a curve is looked at
 DOT: Final = 10.0  # diameter of a port
-PORT_LABEL: Final = 150.0  # longest label of a port, in pixels
 
 
 class Placement:
@@ -45,7 +45,7 @@ class Placement:
         key = (tuple(boxes), wires, tuple(ranks), same)
         if key not in self.known:
             place = layered if len(boxes) > LARGE else graphviz.arrange
-            self.known[key] = place(boxes, wires, ranks, same)
+            self.known[key] = sideways(boxes, wires) if self.picture.sideways else place(boxes, wires, ranks, same)
         return self.known[key]
 
     def wire(self, level: Level, number: int, items: Sequence[Item], backward: bool) -> Wire:
@@ -56,9 +56,32 @@ class Placement:
         return Wire(arrow.source, arrow.target, size, upward, arrow.aside)
 
 
+def sideways(boxes: Sequence[Size], wires: Sequence[Wire]) -> Arrangement:
+    """From the left to the right: a layout from top to bottom of boxes that lie on their side."""
+    turned = [(height, width) for width, height in boxes]
+    flipped = [Wire(w.source, w.target, (w.label[1], w.label[0]), w.upward, w.loose) for w in wires]
+    found = graphviz.arrange(turned, flipped, [""] * len(boxes), ())
+    routes = tuple(tuple((y, x) for x, y in points) for points in found.routes)
+    columns = [None if at is None else at[1] for at in found.labels]
+    labels = tuple(None if x is None else (x, height_at(points, x)) for x, points in zip(columns, routes, strict=True))
+    return Arrangement(found.height, found.width, tuple((y, x) for x, y in found.centers), routes, labels)
+
+
+def height_at(points: Sequence[Point], x: float) -> float:
+    """Where a curve that leads to the right is at `x`."""
+    found = [bezier(points[k : k + 4], t / STEPS) for k in range(0, len(points) - 1, 3) for t in range(STEPS + 1)]
+    return min(found, key=lambda point: abs(point[0] - x))[1]
+
+
+def bezier(points: Sequence[Point], t: float) -> Point:
+    weights = ((1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t**3)
+    pairs = list(zip(weights, points, strict=True))
+    return sum(w * x for w, (x, _) in pairs), sum(w * y for w, (_, y) in pairs)
+
+
 def port_size(port: Port) -> Size:
     """A dot, with its label above or below."""
-    return (min(text_width(port.label, EDGE), PORT_LABEL) + 8.0, DOT + EDGE + 6.0)
+    return (text_width(port.label, EDGE) + 8.0, DOT + EDGE + 6.0)
 
 
 def beside(items: Sequence[Item]) -> tuple[tuple[int, int], ...]:

@@ -59,9 +59,9 @@ class Sketch:
             self.groups[path] = self.add(outer, path, label=label_in(path, around), **known)
         return self.groups[path]
 
-    def link(self, source: int, target: int, value: str, type: str) -> None:
+    def link(self, source: int, target: int, value: str, type: str, label: str = "") -> None:
         """Draw an arrow; equal ones are one."""
-        self.links[Link(source, target, value, type)] = None
+        self.links[Link(source, target, value, type, label)] = None
 
     def change(self, key: int, **known: Any) -> None:
         self.items[key] = replace(self.items[key], **known)

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from html import escape
 from typing import Final
 
-from nngraph.draw.families import BUFFERS, LOOKS
+from nngraph.draw.arrangement import Point
+from nngraph.draw.families import BUFFERS, LOOKS, sign_of
 from nngraph.draw.measure import LINE, MARGIN, SIGN, TEXT, TITLE_LINE, text_width
 from nngraph.draw.outline import curve, number, outline
 from nngraph.draw.picture import Item
@@ -67,7 +68,17 @@ def drawing(scene: Scene) -> Iterator[str]:
             yield item_card(scene, box)
     for line in scene.lines:
         if line.at is not None:
-            yield text(line.at[0], line.at[1] + 3.2, "shape", line.label)
+            yield from label(line.at, line.label)
+
+
+def label(at: Point, content: str) -> Iterator[str]:
+    """A line in the middle of an arrow, or one above it and one below."""
+    first, _, second = content.partition("\n")
+    if second or "\n" in content:
+        yield text(at[0], at[1] - 4, "shape value", first)
+        yield text(at[0], at[1] + 12, "shape gradient", second)
+    elif first:
+        yield text(at[0], at[1] + 3.2, "shape", first)
 
 
 def text(x: float, y: float, kind: str, content: str, more: str = "") -> str:
@@ -95,13 +106,13 @@ def open_group(box: Box, item: Item) -> str:
     said = " · ".join(part for part in (item.op, item.note) if part and part != item.label)
     room = box.width - text_width(item.label, 12.5, bold=True) - 34
     shown = said if text_width(said, TEXT) < room else ""
-    look = LOOKS[item.sort]
     at = 24 + text_width(item.label, 12.5, bold=True) + 8
     return (
         f'<g class="open {classes(item)}" transform="translate({number(box.x)} {number(box.y)})">'
         f"<title>{escape(tooltip(item))}</title>"
         f'<path class="body" d="{outline("round", box.width, box.height)}"/>'
-        + text(14, 18, "sign", look.sign) + text(24, 18, "name", item.label) + text(at, 18, "count", shown) + "</g>"
+        + text(14, 18, "sign", sign_of(item.op, item.sort)) + text(24, 18, "name", item.label)
+        + text(at, 18, "count", shown) + "</g>"
     )  # fmt: skip
 
 
@@ -116,7 +127,7 @@ def item_card(scene: Scene, box: Box) -> str:
     sign = 0.0
     if item.sort != "data" and not is_wired(scene.picture, item):
         sign = SIGN
-        parts.append(text(SIGN / 2 + 1, box.height / 2 + 5, "sign", look.sign))
+        parts.append(text(SIGN / 2 + 1, box.height / 2 + 5, "sign", sign_of(item.op, item.sort)))
         parts.append(f'<path class="fence" d="M{number(SIGN)} 5V{number(box.height - 5)}"/>')
     center = sign + (box.width - sign) / 2
     y = 6.0 + TITLE_LINE - 4

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 import nngraph as ng
-from nngraph.cli.compilation import objective_of
 from nngraph.cli.gradcheck import programs_of
 from nngraph.domains import random_inputs
 from nngraph.gradcheck import check_gradients
 from nngraph.gradcheck.check import Differences, check_parameter
 from nngraph.programs import scheduled
+from nngraph.report.compilation import objective_of
 
 KINKED = {
     "format": "nngraph-model", "version": 1, "name": "kinked", "inputs": {"x": {"shape": [3]}},
