@@ -1,4 +1,4 @@
-"""``nngraph inspect``: a model's nodes, the graph after a stage, or its memory."""
+"""``nngraph inspect``: a model's nodes, the graph after a stage, or its memory, in tables or drawn."""
 
 from __future__ import annotations
 
@@ -8,8 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nngraph.cli.arguments import device_option, model_argument, precision_option
+from nngraph.cli.arguments import device_option, load_graph, model_argument, precision_option
 from nngraph.cli.compilation import compilation, compiling, json_option
+from nngraph.cli.drawing import (
+    draw_arena,
+    draw_graph,
+    draw_values,
+    draw_wiring,
+    drawing_options,
+    format_for,
+    keep_text,
+)
 from nngraph.errors import OptionError
 
 if TYPE_CHECKING:
@@ -17,32 +26,67 @@ if TYPE_CHECKING:
     from nngraph.report.nodes import NodeRow
 
 
-@click.command(short_help="A model's nodes, shapes, parameters, work and memory in tables.")
+@click.command(short_help="A model's nodes, shapes, parameters, work and memory, in tables or drawn.")
 @model_argument
-@click.option("--after", metavar="STAGE", help="Print the graph as this stage or pass leaves it: lower, differentiate, "
-              "or a pass of optimize, such as fuse.")  # fmt: skip
-@click.option("--memory", is_flag=True, help="Print the arena: its size to the byte, what it is made of, and when it "
-              "is fullest.")  # fmt: skip
+@click.option("--after", metavar="STAGE", help="Show the graph as this stage or pass leaves it: lower, differentiate, "
+              "a pass of optimize such as fuse; drawn, also declare, schedule, or plan with buffers by color.")  # fmt: skip
+@click.option("--memory", is_flag=True, help="Show the arena: its size to the byte, what it is made of, and when it "
+              "is fullest; drawn, offset against time.")  # fmt: skip
 @click.option("--top", type=click.IntRange(1), default=20, help="How many of the values at the peak --memory lists.")
+@drawing_options
 @json_option
 @device_option
 @precision_option
 @compiling
 def command(model: Path, after: str | None, memory: bool, top: int, as_json: bool, **options: Any) -> None:
-    """Look at MODEL, a model file or a Python file that declares a graph. It needs no data, and nothing is trained.
+    """Look at MODEL, a model file or a Python file that declares a graph. Nothing is trained.
 
     Without an option it lists the nodes: what each makes, its parameters, its multiply-adds for one example, and
-    the kernel (with its calls in the schedule) that computes it.
+    the kernel (with its calls in the schedule) that computes it. With a format or a file it draws them.
 
     \b
     nngraph inspect models/digits_mlp.json
+    nngraph inspect models/randwire_cifar.json -o net.html
+    nngraph inspect models/randwire_cifar.json -o net.svg --expand stage1
+    nngraph inspect models/randwire_cifar.json -o stage1.svg --wiring stage1
+    nngraph inspect models/digits_mlp.json --after fuse -o fused.svg
+    nngraph inspect models/two_layer.json --values --data spirals -o values.svg
+    nngraph inspect models/digits_mlp.json --memory --batch 128 -o arena.html
     nngraph inspect models/digits_mlp.json --after lower --purpose predict
-    nngraph inspect models/digits_mlp.json --memory --batch 128
-    nngraph inspect models/digits_mlp.json --json
     """
-    if after and memory:
-        raise OptionError("--after, --memory: both given, one of them expected")
-    if after:
+    given = {name: options.pop(name) for name in ("format", "output", "expand", "wiring", "values", "data", "example")}
+    chosen = {"--after": after, "--memory": memory, "--values": given["values"], "--wiring": given["wiring"]}
+    if len(named := [name for name, wanted in chosen.items() if wanted]) > 1:
+        raise OptionError(f"{', '.join(named)}: {'both' if len(named) == 2 else 'all'} given, one of them expected")
+    if given["data"] and not given["values"]:
+        raise OptionError("--data: given without --values, which draws an example of it; give that too")
+    if given["wiring"]:
+        draw_wiring(load_graph(model), given)
+    elif given["values"]:
+        draw_values(load_graph(model), str(model), given, **options)
+    elif as_json or format_for(given) == "text":
+        show(model, after, memory, top, as_json, given, options)
+    elif memory:
+        draw_arena(compilation(model, **options), given)
+    else:
+        draw_graph(compilation(model, **options), after, given)
+
+
+def show(
+    model: Path, after: str | None, memory: bool, top: int, as_json: bool, given: dict[str, Any],
+    options: dict[str, Any],
+) -> None:  # fmt: skip
+    """Print tables, or write them to the file."""
+    if given["output"] is not None:
+        from contextlib import redirect_stdout
+        from io import StringIO
+
+        with redirect_stdout(StringIO()) as text:
+            show(model, after, memory, top, as_json, given | {"output": None}, options)
+        keep_text(text.getvalue(), given["output"])
+    elif given["expand"]:
+        draw_graph(compilation(model, **options), after, given)
+    elif after:
         show_after(compilation(model, **options), after, as_json)
     elif memory:
         show_memory(compilation(model, **options), top, as_json)

@@ -25,7 +25,7 @@ COMMANDS: Final = {
     "plot": "Draw the curves of runs, and what small networks make of the plane.",
     "sweep": "Train a model with several wirings and seeds, and compare them.",
     "randwire": "Write the model file of a randomly wired network.",
-    "inspect": "A model's nodes, shapes, parameters, work and memory in tables.",
+    "inspect": "A model's nodes, shapes, parameters, work and memory, in tables or drawn.",
     "ops": "The operators that networks are made of.",
     "compile": "Run the compiler, all of it or up to a stage, and show what it makes.",
     "export": "Write a model for other programs.",

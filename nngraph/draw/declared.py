@@ -142,7 +142,8 @@ class Declaring:
             assert drawn is not None
             for value in node.inputs:
                 if value not in own and value not in self.stage.states and value not in self.stage.numbers:
-                    self.sketch.link(key, drawn, value.name, str(value.type))
+                    read = value.name if value.name in each.inputs else each.inputs[0]
+                    self.sketch.link(key, drawn, read, str(value.type))
         self.sketch.link(self.stage.made[nodes[-1].results[0]], key, each.id, each.type)
         for value in own:
             del self.stage.made[value]

@@ -61,19 +61,19 @@ class Flat:
 
     def sources(self, key: int) -> Iterator[int]:
         """What makes the value of an item: itself, or inside of an open group its last nodes."""
-        if key in self.opened and key in self.producers:
-            for inner in self.producers[key]:
-                yield from self.sources(inner)
-        else:
+        if key not in self.opened:
             yield self.seen(key)
+        else:
+            for inner in self.producers.get(key) or self.children[key][-1:]:
+                yield from self.sources(inner)
 
     def targets(self, key: int, value: str) -> Iterator[int]:
         """What reads a value: the item itself, or inside of an open group those of its nodes that do."""
-        if key in self.opened and (key, value) in self.readers:
-            for inner in self.readers[key, value]:
-                yield from self.targets(inner, value)
-        else:
+        if key not in self.opened:
             yield self.seen(key)
+        else:
+            for inner in self.readers.get((key, value)) or self.children[key][:1]:
+                yield from self.targets(inner, value)
 
     def edges(self) -> list[Edge]:
         """All that is seen of the links, in order."""

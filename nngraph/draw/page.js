@@ -1,6 +1,5 @@
 // The page: what pointer and keys do.
 
-const $ = (id) => document.getElementById(id);
 const graph = new Graph(JSON.parse($("data").textContent));
 const canvas = $("canvas");
 const view = new View(canvas, graph);
@@ -178,10 +177,7 @@ $("larger").addEventListener("click", () => view.zoom(1.3));
 $("smaller").addEventListener("click", () => view.zoom(1 / 1.3));
 $("help").addEventListener("click", ANYWHERE["?"]);
 $("shut").addEventListener("click", ANYWHERE["?"]);
-$("theme").addEventListener("click", () => {
-  const root = document.documentElement, dark = matchMedia("(prefers-color-scheme: dark)").matches;
-  root.dataset.theme = (root.dataset.theme ?? (dark ? "dark" : "light")) === "dark" ? "light" : "dark";
-});
+$("theme").addEventListener("click", turnTheme);
 new ResizeObserver(() => view.refresh()).observe(canvas);
 
 view.fit();

@@ -18,7 +18,7 @@ from nngraph.draw.ring import ring_of
 from nngraph.draw.scene import Composition, is_wired
 from nngraph.draw.theme import asset, theme
 
-SCRIPTS: Final = ("page_geometry.js", "page_view.js", "page_panel.js", "page_search.js", "page.js")
+SCRIPTS: Final = ("page_elements.js", "page_geometry.js", "page_view.js", "page_panel.js", "page_search.js", "page.js")
 STYLES: Final = ("page.css",)
 ROLES: Final = ("forward", "backward", "update")
 VALUES: Final = 6  # of an arrow, that are told by name
@@ -64,9 +64,14 @@ def page_of(picture: Picture, opened: Collection[int] = ()) -> str:
     return document(picture.title, picture.subtitle, data_of(picture, opened), SCRIPTS)
 
 
-def document(title: str, subtitle: str, data: Any, scripts: tuple[str, ...], template: str = "page.html") -> str:
-    """A page: the template with style sheets, data and scripts in it, and a policy that lets it ask for no more."""
-    style = theme() + "".join(asset(name) for name in STYLES)
+def document(
+    title: str, subtitle: str, data: Any, scripts: tuple[str, ...], template: str = "page.html", more: str = ""
+) -> str:
+    """A page: the template with style sheets, data and scripts in it, and a policy that lets it ask for no more.
+
+    `more` are style rules of its own.
+    """
+    style = theme() + "".join(asset(name) for name in STYLES) + more
     script = "\n".join(asset(name) for name in scripts)
     # "</script>" and "<!--" cannot stand in JSON in which no "<" does.
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")

@@ -1,4 +1,3 @@
-"use strict";
 // Where everything is. Each group was laid out with all that it holds closed; where something in it is open, the rows
 // and columns that it stands in are stretched by as much as it needs, so that nothing else changes its place.
 

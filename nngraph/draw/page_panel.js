@@ -2,19 +2,6 @@
 
 const LISTED = 40;
 
-/** An HTML element; texts become text nodes, never markup. */
-function html(name, attributes = {}, ...children) {
-  const element = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) {
-    if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
-    else element.setAttribute(key, value);
-  }
-  element.append(...children.filter((child) => child !== null && child !== undefined));
-  return element;
-}
-
-function counted(number) { return number.toLocaleString("en-US"); }
-
 class Panel {
   /** `jump(key)` chooses and shows an item, `act(key, name)` opens, closes or turns a group. */
   constructor(element, graph, jump, act) {

@@ -1,16 +1,7 @@
 // What is seen: the part of the scene that is on the screen, as SVG.
 
-const SVG = "http://www.w3.org/2000/svg";
 const SIGN = 24, MARGIN = 0.35, FAR = 0.3, NEAR = 0.5, CUT = 7, SLANT = 7;
 const ROUND = { box: 2.5, round: 9, ellipse: 16 };
-
-/** An SVG element with attributes and children; texts become text nodes, never markup. */
-function svg(name, attributes = {}, ...children) {
-  const element = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  element.append(...children);
-  return element;
-}
 
 function polygon(points) { return `M${points.map((point) => point.join(" ")).join("L")}Z`; }
 

@@ -174,11 +174,11 @@ def gradient_fact(value: Value, totals: Arrays) -> dict[str, str]:
 
 def rule(node: Node, values: Arrays, edges: Mapping[tuple[str, int], np.ndarray], totals: Arrays) -> dict[str, str]:
     """Downstream = local × upstream, for each operand of a node."""
-    upstream = totals.get(node.results[0])
-    if upstream is None or len(node.results) > 1:
+    upstream = totals.get(node.result) if len(node.results) == 1 else None
+    if upstream is None:
         return {}
     local = pulled(node, values, [np.ones_like(upstream)]) if upstream.size == 1 else {}
-    told: dict[str, Any] = {"value": numbers(values[node.results[0]]), "upstream": numbers(upstream)}
+    told: dict[str, Any] = {"value": numbers(values[node.result]), "upstream": numbers(upstream)}
     for position, value in enumerate(node.inputs):
         gradient = edges.get((node.id, position))
         if gradient is None:
