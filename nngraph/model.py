@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from nngraph.compiler import Compilation
 from nngraph.differentiate import objective_from
 from nngraph.differentiate.objective import targets_of
 from nngraph.errors import OptionError
@@ -47,6 +48,7 @@ from nngraph.train.trainee import (
 if TYPE_CHECKING:
     from nngraph.compiler import Purpose
     from nngraph.declare.graph import Graph
+    from nngraph.draw.drawing import Drawing
 
 
 def compile(
@@ -395,6 +397,23 @@ class Model:
     def source(self) -> str:
         """The source of all kernels of a training step, with the nodes that they compute in its comments."""
         return source_text(scheduled(self.programs.compile(self.main_purpose)), self.programs.device)
+
+    def draw(
+        self,
+        path: str | PathLike[str] | None = None,
+        format: str | None = None,
+        *,
+        after: str | None = None,
+        expand: Iterable[str] | str = (),
+    ) -> Drawing:
+        """A picture of the graph, or of what a stage or pass has made of its main program; as `Graph.draw`."""
+        from nngraph.draw.drawing import draw_compilation
+
+        p = self.programs
+        c = Compilation(
+            p.declared, self.main_purpose, p.objective, p.optimizer, p.dtype, p.seed, self.batch_size, p.thread_count
+        )
+        return draw_compilation(c, path, format, after, expand)
 
     def __repr__(self) -> str:
         states = self.programs.store.states.values()

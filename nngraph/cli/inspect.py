@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @click.command(short_help="A model's nodes, shapes, parameters, work and memory, in tables or drawn.")
 @model_argument
 @click.option("--after", metavar="STAGE", help="Show the graph as this stage or pass leaves it: lower, differentiate, "
-              "a pass of optimize such as fuse; drawn, also declare, schedule, or plan with buffers by color.")  # fmt: skip
+              "a pass of optimize such as fuse; drawn, also schedule or plan, with buffers by color.")  # fmt: skip
 @click.option("--memory", is_flag=True, help="Show the arena: its size to the byte, what it is made of, and when it "
               "is fullest; drawn, offset against time.")  # fmt: skip
 @click.option("--top", type=click.IntRange(1), default=20, help="How many of the values at the peak --memory lists.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nngraph.draw.families import sort_of_kernel
 from nngraph.draw.picture import TOP, Facts, Picture
-from nngraph.draw.program import Program, call_line, sources_of
+from nngraph.draw.program import Program, call_of, sources_of
 from nngraph.draw.sketch import Describe, Sketch, role_of
 from nngraph.emit.source import kernel_source
 from nngraph.ir.graph import Value
@@ -90,5 +90,5 @@ def place(program: Program, value: Value, planned: bool) -> int:
 def called(picture: Picture, program: Program) -> Picture:
     """The picture with what is shown of calls and their kernels."""
     kernels, sources = sources_of(program.schedule)
-    lines = tuple(call_line(number, call) for number, call in enumerate(program.schedule.calls))
-    return Picture(picture.title, picture.subtitle, picture.items, picture.links, lines, kernels, sources)
+    calls = tuple(map(call_of, program.schedule.calls))
+    return Picture(picture.title, picture.subtitle, picture.items, picture.links, calls, kernels, sources)

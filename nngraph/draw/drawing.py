@@ -21,6 +21,7 @@ from nngraph.errors import OptionError, did_you_mean
 from nngraph_kernels.record import record
 
 if TYPE_CHECKING:
+    from nngraph.compiler import Compilation
     from nngraph.declare.graph import Graph
 
 FORMATS: Final = ("text", "mermaid", "dot", "svg", "png", "html")
@@ -106,15 +107,19 @@ def opened_in(picture: Picture, expand: Iterable[str]) -> set[int]:
     OptionError
         If there is no group of that id.
     """
-    groups = {item.id: item.key for item in picture.items if item.group}
+    groups: dict[str, list[int]] = {}  # a group and what is fused in it may bear one id
+    for item in picture.items:
+        if item.group:
+            groups.setdefault(item.id, []).append(item.key)
     found: set[int] = set()
     for id in expand:
         if id == ALL:
-            return set(groups.values())
+            return {key for keys in groups.values() for key in keys}
         if id not in groups:
             near = did_you_mean(id, groups, f"; these open: {', '.join([*groups][:8])}" if groups else "; none opens")
             raise OptionError(f"expand: '{id}' given, the id of a group, or 'all', expected{near}")
-        found |= {groups[id], *(key for key in picture.ancestors(groups[id]) if key >= 0)}
+        for key in groups[id]:
+            found |= {key, *(group for group in picture.ancestors(key) if group >= 0)}
     return found
 
 
@@ -150,11 +155,19 @@ def draw(
     expand: Iterable[str] | str = (),
 ) -> Drawing:
     """What `Graph.draw` does."""
-    from nngraph.draw.subject import picture_of
     from nngraph.report.compilation import compilation_of
 
+    return draw_compilation(compilation_of(graph), path, format, after, expand)
+
+
+def draw_compilation(
+    c: Compilation, path: str | PathLike[str] | None, format: str | None, after: str | None, expand: Iterable[str] | str
+) -> Drawing:
+    """A drawing of a model, written to a file where one is named."""
+    from nngraph.draw.subject import picture_of
+
     chosen = format_of(format, path, "svg", FORMATS)
-    picture = picture_of(compilation_of(graph), after)
+    picture = picture_of(c, after)
     names = [expand] if isinstance(expand, str) else expand
     drawing = rendered(picture, chosen, opened_in(picture, names))
     if path is not None:

@@ -20,7 +20,7 @@ function choose(key) {
     const changed = graph.ancestors(key).map((group) => graph.open(group, true)).some(Boolean);
     if (changed) view.relay();
     panel.item(key);
-    tell([graph.items.id[key], graph.word("op", key), graph.word("type", key)].filter(Boolean).join(", "));
+    tell([graph.ids[key], graph.word("op", key), graph.word("type", key)].filter(Boolean).join(", "));
     if (changed || !onScreen(key)) view.center(key);
     canvas.focus({ preventScroll: true });
   }
@@ -50,7 +50,7 @@ function act(key, name) {
   }
   if (view.chosen !== null && graph.seen(view.chosen) !== view.chosen) choose(key);
   else if (view.chosen !== null) panel.item(view.chosen);
-  tell(`${graph.items.id[key]} ${graph.opened.has(key) ? "open" : "closed"}`);
+  tell(`${graph.ids[key]} ${graph.opened.has(key) ? "open" : "closed"}`);
 }
 
 function toggle(key) { if (graph.isGroup(key)) act(key, graph.opened.has(key) ? "close" : "open"); }
@@ -180,6 +180,6 @@ $("shut").addEventListener("click", ANYWHERE["?"]);
 $("theme").addEventListener("click", turnTheme);
 new ResizeObserver(() => view.refresh()).observe(canvas);
 
-view.fit();
+view.begin();
 view.paint();
 document.documentElement.dataset.ready = String(Math.round(performance.now()));

@@ -13,7 +13,7 @@ from nngraph.draw.arrangement import Arrangement
 from nngraph.draw.families import BUFFERS, LOOKS, SIGNS
 from nngraph.draw.levels import Level
 from nngraph.draw.measure import Card
-from nngraph.draw.picture import TOP, Facts, Item, Picture
+from nngraph.draw.picture import TOP, Call, Facts, Item, Picture
 from nngraph.draw.ring import ring_of
 from nngraph.draw.scene import Composition, is_wired
 from nngraph.draw.theme import asset, theme
@@ -100,27 +100,26 @@ def data_of(picture: Picture, opened: Collection[int]) -> dict[str, Any]:
     words, layouts = Words(), Layouts()
     levels = {key: level_of(composition, key, words, layouts) for key in composition.levels}
     items = columns(picture.items, composition.cards, words)
-    links = [
-        [
-            words(link.value) if k == 2 else words(link.type) if k == 3 else (link.source, link.target)[k]
-            for k in range(4)
-        ]
-        for link in picture.links
-    ]
+    links = [[link.source, link.target, words(link.value), words(link.type)] for link in picture.links]
     return {
         "title": picture.title, "subtitle": picture.subtitle, "buffers": len(BUFFERS),
         "looks": {name: [look.title, look.sign, look.shape] for name, look in LOOKS.items()},
         "signs": SIGNS, "roles": ROLES, "items": items, "plain": [i.key for i in picture.items if is_wired(picture, i)],
         "facts": {item.key: facts for item in picture.items if (facts := facts_of(item.facts, words))},
         "levels": levels, "layouts": layouts.listed(), "links": links, "opened": sorted(opened),
-        "calls": picture.calls, "kernels": picture.kernels, "sources": picture.sources, "words": list(words.places),
+        "calls": [call_row(call, words) for call in picture.calls], "kernels": picture.kernels,
+        "sources": picture.sources, "words": list(words.places),
     }  # fmt: skip
+
+
+def call_row(call: Call, words: Words) -> list[Any]:
+    return [words(call.family), words(call.kernel), list(map(words, call.reads)), list(map(words, call.writes))]
 
 
 def columns(items: tuple[Item, ...], cards: dict[int, Card], words: Words) -> dict[str, list[Any]]:
     """The items, a column for each attribute."""
     return {
-        "parent": [item.parent for item in items], "id": [item.id for item in items],
+        "parent": [item.parent for item in items], "id": [words(item.id) for item in items],
         "label": [words(item.label) for item in items], "op": [words(item.op) for item in items],
         "sort": [words(item.sort) for item in items], "role": [ROLES.index(item.role) for item in items],
         "group": [words(item.group) for item in items], "type": [words(item.type) for item in items],

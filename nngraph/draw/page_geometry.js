@@ -9,7 +9,8 @@ class Graph {
     this.data = data;
     this.words = data.words;
     this.items = data.items;
-    this.count = data.items.id.length;
+    this.ids = data.items.id.map((word) => data.words[word]);
+    this.count = this.ids.length;
     this.opened = new Set(data.opened);
     this.rings = new Set();
     this.plain = new Set(data.plain);

@@ -9,7 +9,7 @@ class Panel {
     this.graph = graph;
     this.jump = jump;
     this.act = act;
-    this.keys = new Map(graph.items.id.map((id, key) => [id, key]));
+    this.keys = new Map(graph.ids.map((id, key) => [id, key]));
   }
 
   clear() { this.element.replaceChildren(); }
@@ -18,7 +18,7 @@ class Panel {
     const { graph } = this, facts = graph.facts(key), op = graph.word("op", key);
     this.element.replaceChildren(
       html("button", { class: "away", type: "button", "aria-label": "Close details", onclick: () => this.jump(null) }, "×"),
-      html("h2", {}, graph.items.id[key]),
+      html("h2", {}, graph.ids[key]),
       html("p", { class: "kind" }, op ? `${op} · ${graph.look(key)[0]}` : "group"),
       this.#figures(key), this.#actions(key),
       ...this.#section("Attributes", this.#table(facts.attributes)),
@@ -77,7 +77,7 @@ class Panel {
     if (graph.parent(key) !== TOP) {
       found.push(html("button", { type: "button", onclick: () => this.jump(graph.parent(key)) }, "Group around"));
     }
-    return found.length ? html("div", { class: "actions" }, ...found) : null;
+    return found.length ? html("div", { class: "actions" }, ...found) : "";
   }
 
   #table(pairs) {
@@ -92,7 +92,7 @@ class Panel {
   }
 
   #link(key, note = "") {
-    return html("button", { class: "jump", type: "button", onclick: () => this.jump(key) }, this.graph.items.id[key],
+    return html("button", { class: "jump", type: "button", onclick: () => this.jump(key) }, this.graph.ids[key],
       note ? html("small", {}, note) : null);
   }
 
@@ -142,11 +142,12 @@ class Panel {
 
   #call(call) {
     const { calls, kernels, sources } = this.graph.data;
-    const [title, ...rest] = calls[call].split("; ");
+    const [family, kernel, reads, writes] = calls[call];
+    const names = (values) => values.map((value) => this.graph.words[value]).join(", ");
     const source = html("pre", { tabindex: "0" });
     const fill = () => { source.textContent = sources[kernels[call]]; };
-    return html("details", { ontoggle: fill }, html("summary", {}, title),
-      html("ul", {}, ...rest.map((text) => html("li", {}, text))), source);
+    return html("details", { ontoggle: fill }, html("summary", {}, `call ${call}: ${this.graph.words[family]} ${this.graph.words[kernel]}`),
+      html("ul", {}, html("li", {}, `reads ${names(reads)}`), html("li", {}, `writes ${names(writes)}`)), source);
   }
 }
 

@@ -5,7 +5,7 @@ const FOUND = 50;
 class Search {
   constructor(input, list, graph, jump) {
     Object.assign(this, { input, list, graph, jump, results: [], at: -1 });
-    this.texts = graph.items.id.map((id, key) => `${id} ${graph.word("op", key)} ${graph.word("type", key)}`.toLowerCase());
+    this.texts = graph.ids.map((id, key) => `${id} ${graph.word("op", key)} ${graph.word("type", key)}`.toLowerCase());
     input.addEventListener("input", () => this.update());
     input.addEventListener("keydown", (event) => this.key(event));
     input.addEventListener("blur", () => setTimeout(() => this.close(), 150));
@@ -26,7 +26,7 @@ class Search {
       if (words.every((word) => known.includes(word))) found.push(key);
     });
     const rank = (key) => {
-      const id = this.graph.items.id[key].toLowerCase(), label = id.slice(id.lastIndexOf("/") + 1);
+      const id = this.graph.ids[key].toLowerCase(), label = id.slice(id.lastIndexOf("/") + 1);
       return id === words[0] ? 0 : label === words[0] ? 1 : label.startsWith(words[0]) ? 2 : id.includes(words[0]) ? 3 : 4;
     };
     return found.map((key) => [rank(key), key]).sort((a, b) => a[0] - b[0] || a[1] - b[1]).map(([, key]) => key);
@@ -37,7 +37,7 @@ class Search {
     this.at = this.results.length ? 0 : -1;
     const { graph } = this;
     const rows = this.results.slice(0, FOUND).map((key, k) => html("li", { role: "option", id: `found-${k}`, "data-key": key },
-      html("span", {}, graph.items.id[key]), html("span", {}, graph.word("op", key))));
+      html("span", {}, graph.ids[key]), html("span", {}, graph.word("op", key))));
     if (this.results.length > FOUND) rows.push(html("li", {}, html("span", {}, `and ${counted(this.results.length - FOUND)} more`)));
     if (!this.results.length && this.input.value.trim()) rows.push(html("li", {}, html("span", {}, "nothing found")));
     this.list.replaceChildren(...rows);

@@ -234,6 +234,15 @@ class View {
     this.show();
   }
 
+  /** The whole picture, or its upper end where the whole would be too small to read. */
+  begin() {
+    this.fit();
+    if (this.scale > FAR || this.scene.height < 4 * this.scene.width) return;
+    this.scale = Math.min(1, (this.canvas.clientWidth - 40) / this.scene.width);
+    this.left = (this.scene.width - this.canvas.clientWidth / this.scale) / 2;
+    this.top = -20 / this.scale;
+  }
+
   /** Move so that an item is seen, at a size at which it can be read. */
   center(key) {
     const box = this.boxes.get(key);

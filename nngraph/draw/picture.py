@@ -106,6 +106,16 @@ class Link:
         return self.label or short_type(self.type)
 
 
+@record
+class Call:
+    """A kernel call: its kernel's family and name, and the values that it reads and writes."""
+
+    family: str
+    kernel: str
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+
+
 @record(eq=False)
 class Picture:
     """A graph as it is drawn.
@@ -115,8 +125,8 @@ class Picture:
     title, subtitle : str
     items : tuple of Item
     links : tuple of Link
-    calls : tuple of str
-        What each kernel call is, in a line.
+    calls : tuple of Call
+        All of the schedule, in order.
     kernels : tuple of int
         For each call the position of its kernel's source.
     sources : tuple of str
@@ -128,7 +138,7 @@ class Picture:
     subtitle: str
     items: tuple[Item, ...]
     links: tuple[Link, ...]
-    calls: tuple[str, ...] = ()
+    calls: tuple[Call, ...] = ()
     kernels: tuple[int, ...] = ()
     sources: tuple[str, ...] = ()
     sideways: bool = False

@@ -7,7 +7,7 @@ from dataclasses import field
 from typing import Final, TypeVar
 
 from nngraph.compiler import Compilation, compile_program
-from nngraph.draw.picture import Facts
+from nngraph.draw.picture import Call, Facts
 from nngraph.emit.source import kernel_source
 from nngraph.ir.graph import Graph, State
 from nngraph.ir.program import Kernel, KernelCall, Placement, Plan, Schedule
@@ -33,6 +33,8 @@ class Program:
         Those that bear its name.
     buffers : mapping of str to Placement
         By the names of values.
+    stored : set of str
+        Values that are written straight onto states.
     places : mapping of int to int
         For each offset in the arena the number of its buffer, from 1.
     """
@@ -45,15 +47,23 @@ class Program:
     gradients: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     states: Mapping[str, tuple[State, ...]] = field(default_factory=dict[str, tuple[State, ...]])
     buffers: Mapping[str, Placement] = field(default_factory=dict[str, Placement])
+    stored: frozenset[str] = frozenset()
     places: Mapping[int, int] = field(default_factory=dict[int, int])
 
     def facts(self, id: str, attributes: Mapping[str, str], values: Iterable[str] = ()) -> Facts:
         """What is known of node `id`, which makes `values`."""
         return Facts(
             attributes, tuple(map(state_line, self.states.get(id, ()))), self.calls.get(id, ()),
-            self.backward.get(id, ()), self.gradients.get(id, ()),
-            tuple(self.buffer_line(value, self.buffers[value]) for value in values if value in self.buffers),
+            self.backward.get(id, ()), self.gradients.get(id, ()), tuple(self.places_of(id, tuple(values))),
         )  # fmt: skip
+
+    def places_of(self, id: str, values: tuple[str, ...]) -> Iterator[str]:
+        """Where values lie: in buffers of the arena, on states, or nowhere."""
+        known = [value for value in values if value in self.buffers]
+        yield from (self.buffer_line(value, self.buffers[value]) for value in known)
+        yield from (f"{value}: written onto the state" for value in values if value in self.stored)
+        if values and not known and self.stored.isdisjoint(values) and id in self.calls:
+            yield "none: the value stays inside of its kernel"
 
     def buffer_line(self, value: str, place: Placement) -> str:
         first = "input" if place.first < 0 else f"call {place.first}"
@@ -72,7 +82,9 @@ def run_through(c: Compilation, after: str | None = None) -> Program:
     assert c.schedule is not None
     assert c.plan is not None
     named = [(id, number) for number, call in enumerate(c.schedule.calls) for id in call.nodes]
-    placements = {value.name: place for value, place in c.plan.placements.items()}
+    placed = c.plan.placements
+    placements = {value.name: place for value, place in placed.items()}
+    placements |= {view.name: placed[value] for view, value in c.schedule.aliases.items() if value in placed}
     offsets = dict.fromkeys(place.offset for place in placements.values())
     ids = [node.id for node in graphs["differentiate"].nodes]
     return Program(
@@ -80,7 +92,7 @@ def run_through(c: Compilation, after: str | None = None) -> Program:
         by_owner((id.removeprefix(GRADIENT), number) for id, number in named if id.startswith(GRADIENT)),
         by_owner((id.removeprefix(GRADIENT), id) for id in ids if id.startswith(GRADIENT)),
         by_owner((state.name.rpartition(".")[0], state) for state in graphs["lower"].states if "." in state.name),
-        placements, {offset: k for k, offset in enumerate(offsets, 1)},
+        placements, frozenset(value.name for value in c.plan.in_store), {offset: k for k, offset in enumerate(offsets, 1)},
     )  # fmt: skip
 
 
@@ -107,12 +119,11 @@ def state_line(state: State) -> str:
     )  # fmt: skip
 
 
-def call_line(number: int, call: KernelCall) -> str:
-    """One launch in words."""
-    name = kernel_source(call.kernel)[0]
-    reads = ", ".join(dict.fromkeys(operand.value.name for operand in call.inputs))
-    writes = ", ".join(dict.fromkeys(operand.value.name for operand in call.outputs))
-    return f"call {number}: {call.kernel.family} {name[:11]}; reads {reads}; writes {writes}"
+def call_of(call: KernelCall) -> Call:
+    """One launch as pictures tell of it."""
+    reads = tuple(dict.fromkeys(operand.value.name for operand in call.inputs))
+    writes = tuple(dict.fromkeys(operand.value.name for operand in call.outputs))
+    return Call(call.kernel.family, kernel_source(call.kernel)[0][:11], reads, writes)
 
 
 def sources_of(schedule: Schedule) -> tuple[tuple[int, ...], tuple[str, ...]]:

@@ -8,7 +8,7 @@ from nngraph.compiler import STOPS, Compilation
 from nngraph.draw.calls import called, calls_picture
 from nngraph.draw.declared import declared_picture, describing
 from nngraph.draw.picture import Picture
-from nngraph.draw.program import GRADIENT, run_through
+from nngraph.draw.program import GRADIENT, Program, run_through
 from nngraph.draw.stages import stage_picture
 from nngraph.errors import OptionError
 from nngraph.lower.lower import lower
@@ -41,7 +41,7 @@ def picture_of(c: Compilation, after: str | None = None) -> Picture:
         return called(declared_picture(c.declared, lowered, program, "as declared"), program)
     program = run_through(c, None if after in CALLS else after)
     subtitle = f"{c.purpose}, after {after}"
-    describe = Describing(c)
+    describe = Describing(c, program)
     if after in CALLS:
         picture = calls_picture(name, subtitle, program, describe, planned=after != "schedule")
     else:
@@ -52,11 +52,15 @@ def picture_of(c: Compilation, after: str | None = None) -> Picture:
 class Describing:
     """What groups stand for: the declared node of that id, or its gradient."""
 
-    def __init__(self, c: Compilation) -> None:
-        self.known = describing(c.declared)
+    def __init__(self, c: Compilation, program: Program) -> None:
+        self.known, self.program = describing(c.declared), program
 
     def __call__(self, path: str) -> dict[str, Any]:
-        known = self.known.get(path) or self.known.get(path.removeprefix(GRADIENT)) or {}
-        if path.startswith(GRADIENT) and known:
-            return {"op": f"gradient of {known['op']}", "sort": known["sort"]}
-        return known
+        known = self.known.get(path)
+        if known is not None:
+            return known | {"facts": self.program.facts(path, known["facts"].attributes, [path])}
+        facts = self.program.facts(path, {})
+        declared = self.known.get(path.removeprefix(GRADIENT))
+        if declared is None or not path.startswith(GRADIENT):
+            return {"facts": facts}
+        return {"op": f"gradient of {declared['op']}", "sort": declared["sort"], "facts": facts}
