@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nngraph.compiler import Compilation
 from nngraph.differentiate import objective_from
 from nngraph.differentiate.objective import targets_of
 from nngraph.errors import OptionError
@@ -35,15 +34,9 @@ from nngraph.train.loop import Callback
 from nngraph.train.prediction import Answer, Predictor, predict
 from nngraph.train.run_directory import checkpoint_in
 from nngraph.train.signature import signature_of
-from nngraph.train.trainee import (
-    Trainee,
-    checkpoint_of,
-    need_objective,
-    need_optimizer,
-    prepared,
-    restore,
-    train,
-)
+from nngraph.train.trainee import (  # isort: skip
+    Trainee, checkpoint_of, need_objective, need_optimizer, prepared, restore, train,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from nngraph.compiler import Purpose
@@ -398,22 +391,11 @@ class Model:
         """The source of all kernels of a training step, with the nodes that they compute in its comments."""
         return source_text(scheduled(self.programs.compile(self.main_purpose)), self.programs.device)
 
-    def draw(
-        self,
-        path: str | PathLike[str] | None = None,
-        format: str | None = None,
-        *,
-        after: str | None = None,
-        expand: Iterable[str] | str = (),
-    ) -> Drawing:
-        """A picture of the graph, or of what a stage or pass has made of its main program; as `Graph.draw`."""
-        from nngraph.draw.drawing import draw_compilation
+    def draw(self, path: str | PathLike[str] | None = None, format: str | None = None, **options: Any) -> Drawing:
+        """A picture of the graph, or of what a stage makes of its main program; arguments are those of `Graph.draw`."""
+        from nngraph.draw.drawing import draw_programs
 
-        p = self.programs
-        c = Compilation(
-            p.declared, self.main_purpose, p.objective, p.optimizer, p.dtype, p.seed, self.batch_size, p.thread_count
-        )
-        return draw_compilation(c, path, format, after, expand)
+        return draw_programs(self.programs, self.main_purpose, self.batch_size, path, format, **options)
 
     def __repr__(self) -> str:
         states = self.programs.store.states.values()

@@ -9,11 +9,11 @@ from html import escape
 from typing import Any, Final
 
 from nngraph.compiler import Compilation, compile_program
+from nngraph.draw import page
 from nngraph.draw.drawing import Drawing
 from nngraph.draw.measure import fitted, text_width
 from nngraph.draw.outline import number
-from nngraph.draw.page import document
-from nngraph.draw.svg import opening, text
+from nngraph.draw.svg import document, text
 from nngraph.report.memory import MemoryReport, ValueRow, memory_report
 from nngraph_kernels.record import record
 
@@ -25,12 +25,10 @@ KINDS: Final = {
     "update": "updates",
 }  # fmt: skip
 UNITS: Final = ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"), (1, "B"))
+LOOK: Final = {
+    "input": "data", "forward": "linear", "loss": "activation", "backward": "loss", "update": "update",
+}  # fmt: skip
 STYLE: Final = """
-.kind-input { --fill: var(--data-fill); --ink: var(--data-ink); }
-.kind-forward { --fill: var(--linear-fill); --ink: var(--linear-ink); }
-.kind-loss { --fill: var(--activation-fill); --ink: var(--activation-ink); }
-.kind-backward { --fill: var(--loss-fill); --ink: var(--loss-ink); }
-.kind-update { --fill: var(--update-fill); --ink: var(--update-ink); }
 .place { fill: var(--fill); stroke: var(--ink); stroke-width: 0.7; vector-effect: non-scaling-stroke; }
 .kind-backward .place, .place.kind-backward { stroke-dasharray: 3 1.5; }
 .inside { font-size: 9.5px; fill: var(--text); text-anchor: middle; pointer-events: none; }
@@ -95,13 +93,12 @@ def arena_svg(arena: Arena) -> str:
     report = arena.report
     calls, top = max(len(report.live), 1), max(report.values, 1)
     plot = Plot(WIDTH / (calls + 1), HEIGHT / top)
-    parts = [
-        *opening(LEFT + WIDTH + 24, TOP + HEIGHT + BELOW, f"{arena.title}, memory"), f"<style>{STYLE}</style>",
+    body = [
         text(18, 32, "title", arena.title), text(18, 48, "subtitle", arena.subtitle), *legend(report.rows),
-        *axes(plot, calls, top), *(plot.box(row) for row in report.rows), plot.course(report),
-        *peak(plot, report), "</svg>",
+        *axes(plot, calls, top), *(plot.box(row) for row in report.rows), plot.course(report), *peak(plot, report),
     ]  # fmt: skip
-    return "\n".join(parts) + "\n"
+    size = (LEFT + WIDTH + 24, TOP + HEIGHT + BELOW)
+    return document(*size, f"{arena.title}, memory", body, STYLE, {f"kind-{kind}": look for kind, look in LOOK.items()})
 
 
 @record
@@ -193,4 +190,6 @@ def arena_page(arena: Arena) -> str:
         "title": arena.title, "subtitle": arena.subtitle, "rows": rows, "live": report.live, "values": report.values,
         "kinds": KINDS, "calls": arena.calls, "peak": report.peak, "peakCall": report.peak_call,
     }  # fmt: skip
-    return document(arena.title, arena.subtitle, data, ("page_elements.js", "arena.js"), "arena.html", STYLE)
+    own = [f".kind-{kind} {{ --fill: var(--{look}-fill); --ink: var(--{look}-ink); }}" for kind, look in LOOK.items()]
+    style = "\n".join([*own, STYLE])
+    return page.document(arena.title, arena.subtitle, data, ("page_elements.js", "arena.js"), "arena.html", style)

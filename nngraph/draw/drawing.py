@@ -21,8 +21,9 @@ from nngraph.errors import OptionError, did_you_mean
 from nngraph_kernels.record import record
 
 if TYPE_CHECKING:
-    from nngraph.compiler import Compilation
+    from nngraph.compiler import Compilation, Purpose
     from nngraph.declare.graph import Graph
+    from nngraph.programs import Programs
 
 FORMATS: Final = ("text", "mermaid", "dot", "svg", "png", "html")
 SUFFIXES: Final = {".txt": "text", ".mmd": "mermaid", ".gv": "dot", ".htm": "html"} | {f".{f}": f for f in FORMATS}
@@ -173,6 +174,18 @@ def draw_compilation(
     if path is not None:
         drawing.save(path)
     return drawing
+
+
+def draw_programs(
+    programs: Programs, purpose: Purpose, batch: int, path: str | PathLike[str] | None, format: str | None, *,
+    after: str | None = None, expand: Iterable[str] | str = (),
+) -> Drawing:  # fmt: skip
+    """What `Model.draw` does."""
+    from nngraph.compiler import Compilation
+
+    p = programs
+    c = Compilation(p.declared, purpose, p.objective, p.optimizer, p.dtype, p.seed, batch, p.thread_count)
+    return draw_compilation(c, path, format, after, expand)
 
 
 def shown(graph: Graph, format: str) -> str | None:

@@ -92,7 +92,8 @@ def run_through(c: Compilation, after: str | None = None) -> Program:
         by_owner((id.removeprefix(GRADIENT), number) for id, number in named if id.startswith(GRADIENT)),
         by_owner((id.removeprefix(GRADIENT), id) for id in ids if id.startswith(GRADIENT)),
         by_owner((state.name.rpartition(".")[0], state) for state in graphs["lower"].states if "." in state.name),
-        placements, frozenset(value.name for value in c.plan.in_store), {offset: k for k, offset in enumerate(offsets, 1)},
+        placements, frozenset(value.name for value in c.plan.in_store),
+        {offset: k for k, offset in enumerate(offsets, 1)},
     )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 from typing import Final
 
@@ -12,7 +12,7 @@ from nngraph.draw.measure import LINE, MARGIN, SIGN, TEXT, TITLE_LINE, text_widt
 from nngraph.draw.outline import curve, number, outline
 from nngraph.draw.picture import Item
 from nngraph.draw.scene import Box, Dot, Line, Scene, is_wired
-from nngraph.draw.theme import theme
+from nngraph.draw.theme import written_out
 
 EDGE: Final = 18.0  # around the picture
 TOP: Final = 52.0  # for its title
@@ -31,27 +31,28 @@ def svg_of(scene: Scene) -> str:
     rows = wrapped(legend, width - 2 * EDGE)
     height = scene.height + TOP + 2 * EDGE + 20 * len(rows)
     left = (width - scene.width) / 2
-    parts = [
-        *opening(width, height, f"{scene.picture.title}, {scene.picture.subtitle}"),
+    body = [
         text(EDGE, EDGE + 14, "title", scene.picture.title),
         text(EDGE, EDGE + 30, "subtitle", scene.picture.subtitle),
         f'<g transform="translate({number(left)} {number(TOP + EDGE)})">',
         *drawing(scene),
         "</g>",
         *legend_rows(rows, TOP + 1.4 * EDGE + scene.height),
-        "</svg>",
     ]
-    return "\n".join(parts) + "\n"
+    return document(width, height, f"{scene.picture.title}, {scene.picture.subtitle}", body)
 
 
-def opening(width: float, height: float, title: str) -> Iterator[str]:
-    """What every SVG of ours begins with."""
+def document(
+    width: float, height: float, title: str, body: Iterable[str], more: str = "", looks: Mapping[str, str] | None = None
+) -> str:
+    """An SVG file; `more` are style rules, and `looks` classes with their looks, of its own."""
     size = f'width="{number(width)}" height="{number(height)}" viewBox="0 0 {number(width)} {number(height)}"'
-    yield f'<svg xmlns="http://www.w3.org/2000/svg" class="nngraph" role="img" {size}>'
-    yield f"<title>{escape(title)}</title>"
-    yield f"<style>\n{theme()}</style>"
-    yield f"<defs>{HEADS}</defs>"
-    yield '<rect class="paper" width="100%" height="100%"/>'
+    content = "\n".join(body)
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="nngraph" role="img" {size}>\n<title>{escape(title)}</title>\n'
+        f"<style>\n{written_out(content + HEADS, more, looks)}</style>\n<defs>{HEADS}</defs>\n"
+        f'<rect class="paper" width="100%" height="100%"/>\n{content}\n</svg>\n'
+    )
 
 
 def drawing(scene: Scene) -> Iterator[str]:

@@ -15,7 +15,7 @@ from nngraph.draw.levels import Arrow, Level
 from nngraph.draw.outline import curve, number
 from nngraph.draw.placement import LARGE
 from nngraph.draw.ring import ring_of
-from nngraph.draw.svg import opening, text
+from nngraph.draw.svg import document, text
 from nngraph.errors import OptionError, did_you_mean
 from nngraph.ir.attributes import check_attributes, own_attributes
 from nngraph.ir.declaration import Declared, attributes_of
@@ -67,21 +67,18 @@ def wiring_svg(title: str, nodes: int, edges: tuple[Edge, ...]) -> str:
     sources, targets = {a for a, _ in edges}, {b for _, b in edges}
     kinds = {k: "first" if k not in targets else "last" if k not in sources else "inner" for k in range(nodes)}
     right = EDGE + ring.width + GAP
-    parts = [
-        *opening(width, height, title), f"<style>{STYLE}</style>", text(EDGE, 30, "title", title),
+    body = [
+        text(EDGE, 30, "title", title),
         text(EDGE, 46, "subtitle", f"{nodes} nodes, {len(edges)} edges, from the smaller number to the larger"),
         *legend(EDGE, 64),
         *graph(ring, edges, kinds, EDGE, TOP + (height - TOP - EDGE - ring.height) / 2),
         *graph(layers, edges, kinds, right, TOP + (height - TOP - EDGE - layers.height) / 2),
-        "</svg>",
-    ]  # fmt: skip
-    return "\n".join(parts) + "\n"
+    ]
+    return document(width, height, title, body, STYLE, LOOK)
 
 
+LOOK: Final = {"first": "activation", "inner": "linear", "last": "pooling"}
 STYLE: Final = """
-.node.first { --fill: var(--activation-fill); --ink: var(--activation-ink); }
-.node.inner { --fill: var(--linear-fill); --ink: var(--linear-ink); }
-.node.last { --fill: var(--pooling-fill); --ink: var(--pooling-ink); }
 .node text { font-size: 10.5px; font-weight: 700; fill: var(--text); text-anchor: middle; }
 .node.first .body { stroke-width: 2.4; } .node.last .body { stroke-dasharray: 3 2; stroke-width: 1.6; }
 """
