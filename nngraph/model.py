@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nngraph.differentiate import objective_from
-from nngraph.differentiate.objective import targets_of
+from nngraph.differentiate.objective import objective_from, targets_of
 from nngraph.errors import OptionError
 from nngraph.ir.graph import Graph as ForwardGraph
 from nngraph.ir.program import KernelCall, Plan
@@ -34,9 +33,15 @@ from nngraph.train.loop import Callback
 from nngraph.train.prediction import Answer, Predictor, predict
 from nngraph.train.run_directory import checkpoint_in
 from nngraph.train.signature import signature_of
-from nngraph.train.trainee import (  # isort: skip
-    Trainee, checkpoint_of, need_objective, need_optimizer, prepared, restore, train,
-)  # fmt: skip
+from nngraph.train.trainee import (
+    Trainee,
+    checkpoint_of,
+    need_objective,
+    need_optimizer,
+    prepared,
+    restore,
+    train,
+)
 
 if TYPE_CHECKING:
     from nngraph.compiler import Purpose
@@ -400,5 +405,4 @@ class Model:
     def __repr__(self) -> str:
         states = self.programs.store.states.values()
         size = sum(int(np.prod(s.public_shape)) for s in states if s.kind == "parameter")
-        outputs = ", ".join(self.signature.outputs)
-        return f"<Model '{self.graph.name}': {size:,} parameters, {self.programs.dtype}, outputs {outputs}>"
+        return f"<Model '{self.graph.name}': {size:,} parameters, {self.programs.dtype}, outputs {', '.join(self.signature.outputs)}>"

@@ -36,7 +36,10 @@ PICTURES = (
     ("buffers", "digits_mlp.json", "plan", ("loss",), "svg"),
     ("graphviz", "digits_cnn.json", None, (), "png"),
 )
-PAGES = (("randwire_cifar", "randwire_cifar.json", None), ("randwire_cifar_training", "randwire_cifar.json", "optimize"))
+PAGES = (
+    ("randwire_cifar", "randwire_cifar.json", None),
+    ("randwire_cifar_training", "randwire_cifar.json", "optimize"),
+)
 MEMORY = ("digits_mlp", "digits_randwire")
 
 
