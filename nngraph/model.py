@@ -405,4 +405,5 @@ class Model:
     def __repr__(self) -> str:
         states = self.programs.store.states.values()
         size = sum(int(np.prod(s.public_shape)) for s in states if s.kind == "parameter")
-        return f"<Model '{self.graph.name}': {size:,} parameters, {self.programs.dtype}, outputs {', '.join(self.signature.outputs)}>"
+        title = f"<Model '{self.graph.name}': {size:,} parameters, {self.programs.dtype}, outputs "
+        return title + ", ".join(self.signature.outputs) + ">"

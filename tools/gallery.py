@@ -32,7 +32,7 @@ PICTURES = (
     ("randwire_cifar", "randwire_cifar.json", None, ("stage1",), "svg"),
     ("randwire_node", "digits_randwire.json", None, ("stage1", "stage1/n03"), "svg"),
     ("backward", "digits_mlp.json", "differentiate", (), "svg"),
-    ("fused", "two_layer.json", "fuse", ("all",), "svg"),
+    ("fused", "linear_softmax.json", "fuse", ("all",), "svg"),
     ("buffers", "digits_mlp.json", "plan", ("loss",), "svg"),
     ("graphviz", "digits_cnn.json", None, (), "png"),
 )

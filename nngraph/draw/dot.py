@@ -12,8 +12,8 @@ from nngraph.draw.measure import card
 from nngraph.draw.picture import TOP, Item, Picture
 from nngraph.draw.scene import is_wired
 
-SHAPES: Final = {"pill": "oval", "box": "box", "round": "box", "cut": "octagon", "ellipse": "ellipse",
-                 "trapezoid": "invtrapezium"}  # fmt: skip
+SHAPES: Final = {"pill": "oval", "box": "box", "round": "box", "cut": "box", "ellipse": "ellipse",
+                 "trapezoid": "hexagon"}  # fmt: skip
 STYLES: Final = {"round": "filled,rounded"}
 HEAD: Final = """digraph {{
   graph [label=<<B>{title}</B><BR/>{subtitle}>, labelloc=t, fontname="Helvetica", fontsize=14, nodesep=0.3, ranksep=0.4,
@@ -60,7 +60,7 @@ def node_line(flat: Flat, item: Item) -> str:
     label = bold(sign + lines[0]) + "".join(f'<BR/><FONT POINT-SIZE="9">{escape(line)}</FONT>' for line in lines[1:])
     style = STYLES.get(look.shape, "filled") + {"backward": ",dashed", "update": ",dotted"}.get(item.role, "")
     fill = BUFFERS[item.buffer % len(BUFFERS)][0] if item.buffer else look.fill
-    rims = ", peripheries=2" if item.group else ""
+    rims = ", peripheries=2" if item.group else ", penwidth=2.2" if look.shape == "cut" else ""
     return (
         f'n{item.key} [label=<{label}>, tooltip="{quoted(item.id)}", shape={SHAPES[look.shape]}, style="{style}", '
         f'fillcolor="{fill}", color="{look.ink}", fontcolor="#1c2127"{rims}];'

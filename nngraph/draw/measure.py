@@ -68,7 +68,7 @@ def card(item: Item, inside: int = 0, *, plain: bool = False) -> Card:
         return Card((title,), quantized(text_width(title, TITLE, bold=True) + 2 * MARGIN), 10.0 + TITLE_LINE)
     lines = [title]
     if item.op == "input":
-        lines.append(short_type(item.type))
+        lines.append(short_type(item.type) + (f" · buffer {item.buffer}" if item.buffer else ""))
     elif item.op != "output":
         said = "" if item.op == item.label else item.op
         what = " · ".join(part for part in (said, item.note) if part)

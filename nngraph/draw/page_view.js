@@ -95,7 +95,7 @@ class View {
     const { graph } = this;
     const buffer = graph.items.buffer[key];
     const color = buffer ? ` b-${buffer % graph.data.buffers}` : "";
-    return `item s-${graph.word("sort", key)} r-${graph.role(key)}${color}${key === this.chosen ? " chosen" : ""}`;
+    return `item s-${graph.word("sort", key)} r-${graph.role(key)}${color} g-${graph.word("group", key)}${key === this.chosen ? " chosen" : ""}`;
   }
 
   /** An open group. */
@@ -103,6 +103,10 @@ class View {
     const { graph } = this, key = box.key;
     const group = svg("g", { class: `${this.classes(key)} open`, "data-key": key, transform: `translate(${box.x} ${box.y})` });
     group.append(svg("path", { class: "body", d: outline("round", box.width, box.height) }));
+    if (graph.word("group", key) === "fused") {
+      const d = outline("round", box.width - 5, box.height - 5);
+      group.append(svg("path", { class: "rim", transform: "translate(2.5 2.5)", d }));
+    }
     if (this.drawn.detail) {
       group.append(svg("text", { class: "sign", x: 14, y: 18 }, graph.sign(key)),
         svg("text", { class: "name", x: 24, y: 18 }, graph.word("label", key)));

@@ -111,7 +111,7 @@ def open_group(box: Box, item: Item) -> str:
     return (
         f'<g class="open {classes(item)}" transform="translate({number(box.x)} {number(box.y)})">'
         f"<title>{escape(tooltip(item))}</title>"
-        f'<path class="body" d="{outline("round", box.width, box.height)}"/>'
+        f'<path class="body" d="{outline("round", box.width, box.height)}"/>{rim(item, box.width, box.height)}'
         + text(14, 18, "sign", sign_of(item.op, item.sort)) + text(24, 18, "name", item.label)
         + text(at, 18, "count", shown) + "</g>"
     )  # fmt: skip
@@ -146,14 +146,21 @@ def body(item: Item, shape: str, width: float, height: float) -> Iterator[str]:
     if item.group in ("group", "wiring"):
         yield f'<path class="behind" transform="translate(3.5 3.5)" d="{outline(shape, width, height)}"/>'
     yield f'<path class="body" d="{outline(shape, width, height)}"/>'
-    if item.group == "fused":
-        yield f'<path class="rim" transform="translate(2.5 2.5)" d="{outline(shape, width - 5, height - 5)}"/>'
+    yield rim(item, width, height, shape)
+
+
+def rim(item: Item, width: float, height: float, shape: str = "round") -> str:
+    """The second line around what is fused."""
+    if item.group != "fused":
+        return ""
+    return f'<path class="rim" transform="translate(2.5 2.5)" d="{outline(shape, width - 5, height - 5)}"/>'
 
 
 def classes(item: Item) -> str:
     """What the style sheet goes by: sort, role, and color of the buffer."""
     buffer = f" b-{item.buffer % len(BUFFERS)}" if item.buffer else ""
-    return f"item s-{item.sort} r-{item.role}{buffer}"
+    group = f" g-{item.group}" if item.group else ""
+    return f"item s-{item.sort} r-{item.role}{buffer}{group}"
 
 
 def tooltip(item: Item) -> str:
