@@ -403,7 +403,6 @@ class Model:
         return draw_programs(self.programs, self.main_purpose, self.batch_size, path, format, **options)
 
     def __repr__(self) -> str:
-        states = self.programs.store.states.values()
-        size = sum(int(np.prod(s.public_shape)) for s in states if s.kind == "parameter")
+        size = sum(int(np.prod(s.public_shape)) for s in self.programs.store.states.values() if s.kind == "parameter")
         title = f"<Model '{self.graph.name}': {size:,} parameters, {self.programs.dtype}, outputs "
         return title + ", ".join(self.signature.outputs) + ">"

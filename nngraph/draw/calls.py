@@ -6,7 +6,7 @@ from nngraph.draw.families import sort_of_kernel
 from nngraph.draw.picture import TOP, Facts, Picture
 from nngraph.draw.program import Program, call_of, sources_of
 from nngraph.draw.sketch import Describe, Sketch, role_of
-from nngraph.emit.source import kernel_source
+from nngraph.emit.source import writer_for
 from nngraph.ir.graph import Value
 from nngraph.ir.program import KernelCall
 from nngraph.ir.types import evaluate
@@ -65,7 +65,7 @@ def numbered(ids: list[str]) -> list[str]:
 
 def known_of(call: KernelCall, number: int, program: Program, planned: bool) -> dict[str, object]:
     """What an item says of a call."""
-    family, name = call.kernel.family, kernel_source(call.kernel)[0]
+    family, name = call.kernel.family, writer_for(program.device)(call.kernel)[0]
     value = program.schedule.aliases.get(call.outputs[0].value, call.outputs[0].value)
     attributes = {
         "computes": ", ".join(call.nodes), "kernel": name,
@@ -89,6 +89,6 @@ def place(program: Program, value: Value, planned: bool) -> int:
 
 def called(picture: Picture, program: Program) -> Picture:
     """The picture with what is shown of calls and their kernels."""
-    kernels, sources = sources_of(program.schedule)
-    calls = tuple(map(call_of, program.schedule.calls))
+    kernels, sources = sources_of(program.schedule, program.device)
+    calls = tuple(call_of(call, program.device) for call in program.schedule.calls)
     return Picture(picture.title, picture.subtitle, picture.items, picture.links, calls, kernels, sources)

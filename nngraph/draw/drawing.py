@@ -184,7 +184,9 @@ def draw_programs(
     from nngraph.compiler import Compilation
 
     p = programs
-    c = Compilation(p.declared, purpose, p.objective, p.optimizer, p.dtype, p.seed, batch, p.thread_count)
+    c = Compilation(
+        p.declared, purpose, p.objective, p.optimizer, p.dtype, p.seed, batch, p.thread_count, device=p.device
+    )
     return draw_compilation(c, path, format, after, expand)
 
 

@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 from nngraph.compiler import Compilation, compile_program
 from nngraph.draw.picture import Call, Facts
-from nngraph.emit.source import kernel_source
+from nngraph.emit.source import writer_for
 from nngraph.ir.graph import Graph, State
 from nngraph.ir.program import Kernel, KernelCall, Placement, Plan, Schedule
 from nngraph_kernels.record import record
@@ -42,6 +42,7 @@ class Program:
     graphs: Mapping[str, Graph]
     schedule: Schedule
     plan: Plan
+    device: str
     calls: Mapping[str, tuple[int, ...]] = field(default_factory=dict[str, tuple[int, ...]])
     backward: Mapping[str, tuple[int, ...]] = field(default_factory=dict[str, tuple[int, ...]])
     gradients: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
@@ -88,7 +89,7 @@ def run_through(c: Compilation, after: str | None = None) -> Program:
     offsets = dict.fromkeys(place.offset for place in placements.values())
     ids = [node.id for node in graphs["differentiate"].nodes]
     return Program(
-        graphs, c.schedule, c.plan, by_owner(named),
+        graphs, c.schedule, c.plan, c.device, by_owner(named),
         by_owner((id.removeprefix(GRADIENT), number) for id, number in named if id.startswith(GRADIENT)),
         by_owner((id.removeprefix(GRADIENT), id) for id in ids if id.startswith(GRADIENT)),
         by_owner((state.name.rpartition(".")[0], state) for state in graphs["lower"].states if "." in state.name),
@@ -120,16 +121,16 @@ def state_line(state: State) -> str:
     )  # fmt: skip
 
 
-def call_of(call: KernelCall) -> Call:
+def call_of(call: KernelCall, device: str) -> Call:
     """One launch as pictures tell of it."""
     reads = tuple(dict.fromkeys(operand.value.name for operand in call.inputs))
     writes = tuple(dict.fromkeys(operand.value.name for operand in call.outputs))
-    return Call(call.kernel.family, kernel_source(call.kernel)[0][:11], reads, writes)
+    return Call(call.kernel.family, writer_for(device)(call.kernel)[0][:11], reads, writes)
 
 
-def sources_of(schedule: Schedule) -> tuple[tuple[int, ...], tuple[str, ...]]:
+def sources_of(schedule: Schedule, device: str) -> tuple[tuple[int, ...], tuple[str, ...]]:
     """For each call the position of its kernel's source, and the sources."""
     positions: dict[Kernel, int] = {call.kernel: 0 for call in schedule.calls}
     for position, kernel in enumerate(positions):
         positions[kernel] = position
-    return tuple(positions[call.kernel] for call in schedule.calls), tuple(kernel_source(k)[1] for k in positions)
+    return tuple(positions[call.kernel] for call in schedule.calls), tuple(writer_for(device)(k)[1] for k in positions)

@@ -10,6 +10,7 @@ from nngraph.cli.drawing import FORMATS
 from nngraph.draw import drawing
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
+PLANE = MODELS / "classify2d_0.1.json"
 pytestmark = pytest.mark.skipif(not importlib.util.find_spec("pygraphviz"), reason="pygraphviz is not installed")
 
 
@@ -49,17 +50,7 @@ def test_memory_values_and_wirings(nngraph, small, tmp_path):
         ("inspect", small, "--memory", "-o", tmp_path / "arena.svg"),
         ("inspect", small, "--memory", "-o", tmp_path / "arena.html"),
         ("inspect", small, "--values", "-o", tmp_path / "values.svg"),
-        (
-            "inspect",
-            MODELS / "two_layer.json",
-            "--values",
-            "--data",
-            "digits",
-            "--example",
-            3,
-            "-o",
-            tmp_path / "v.html",
-        ),
+        ("inspect", PLANE, "--values", "--data", "spirals", "--example", 3, "-o", tmp_path / "v.html"),
         ("inspect", MODELS / "digits_randwire.json", "--wiring", "stage1", "-o", tmp_path / "wiring.svg"),
     ):
         assert nngraph(*arguments).code == 0
