@@ -90,6 +90,10 @@ def quantized(size: float) -> float:
 
 
 def label_size(text: str) -> tuple[float, float]:
-    """Width and height that an arrow's label takes."""
+    """Width and height that an arrow's label takes: one line, or one above the arrow and one below it."""
+    if not text:
+        return (0.0, 0.0)
     lines = text.split("\n")
-    return (quantized(max(text_width(line, EDGE) for line in lines) + 8), EDGE + 5 * len(lines)) if text else (0.0, 0.0)
+    if len(lines) > 1:
+        return (quantized(max(text_width(line, TEXT, bold=True) for line in lines) + 10), 2 * TEXT + 12)
+    return (quantized(text_width(text, EDGE) + 8), EDGE + 5)
