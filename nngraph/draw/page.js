@@ -178,7 +178,13 @@ $("smaller").addEventListener("click", () => view.zoom(1 / 1.3));
 $("help").addEventListener("click", ANYWHERE["?"]);
 $("shut").addEventListener("click", ANYWHERE["?"]);
 $("theme").addEventListener("click", turnTheme);
-new ResizeObserver(() => view.refresh()).observe(canvas);
+// In a frame the size may be known only later: until something is done, the picture goes by it.
+let begun = false;
+for (const name of ["pointerdown", "keydown", "wheel"]) addEventListener(name, () => { begun = true; }, true);
+new ResizeObserver(() => {
+  if (!begun) view.begin();
+  view.refresh();
+}).observe(canvas);
 
 view.begin();
 view.paint();

@@ -232,6 +232,7 @@ class View {
 
   fit() {
     const { clientWidth: width, clientHeight: height } = this.canvas;
+    if (!width || !height) return;
     this.scale = Math.max(0.004, Math.min(1.25, (width - 40) / this.scene.width, (height - 40) / this.scene.height));
     this.left = (this.scene.width - width / this.scale) / 2;
     this.top = (this.scene.height - height / this.scale) / 2;
@@ -241,7 +242,7 @@ class View {
   /** The whole picture, or its upper end where the whole would be too small to read. */
   begin() {
     this.fit();
-    if (this.scale > FAR || this.scene.height < 4 * this.scene.width) return;
+    if (!this.canvas.clientWidth || this.scale > FAR || this.scene.height < 4 * this.scene.width) return;
     this.scale = Math.min(1, (this.canvas.clientWidth - 40) / this.scene.width);
     this.left = (this.scene.width - this.canvas.clientWidth / this.scale) / 2;
     this.top = -20 / this.scale;

@@ -42,9 +42,11 @@ def show(browser, tmp_path):
         page = context.new_page()
         page.on("console", lambda message: said.append(f"console: {message.text}"))
         page.on("pageerror", lambda error: said.append(f"error: {error}"))
-        page.on("request", lambda request: said.append(request.url) if request.url != file.as_uri() else None)
+        own = (file.as_uri(), "about:srcdoc")
+        page.on("request", lambda request: said.append(request.url) if request.url not in own else None)
         page.goto(file.as_uri())
-        page.wait_for_function("document.documentElement.dataset.ready")
+        if "<iframe" not in content:
+            page.wait_for_function("document.documentElement.dataset.ready")
         return page
 
     yield opened
@@ -195,6 +197,16 @@ def test_the_page_of_an_arena(show):
     assert page.locator("#status").inner_text() == f"{found} values found"
     page.keyboard.press("Enter")
     assert page.locator("#panel h2").inner_text().startswith("gradient/")
+
+
+def test_a_notebook_shows_it_in_a_frame(show):
+    from tests.draw.pictures import small_graph
+
+    page = show(f"<!DOCTYPE html><body>{small_graph()._repr_html_()}</body>")
+    frame = page.frames[1]
+    frame.wait_for_function("view.scale > 0.3 && document.querySelectorAll('#canvas .item').length > 4")
+    frame.click("#canvas .item:has(.name:text-is('h1'))")
+    assert frame.locator("#panel h2").inner_text() == "h1"
 
 
 def test_a_page_of_a_script_in_a_name_runs_none(show):
