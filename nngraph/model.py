@@ -33,15 +33,7 @@ from nngraph.train.loop import Callback
 from nngraph.train.prediction import Answer, Predictor, predict
 from nngraph.train.run_directory import checkpoint_in
 from nngraph.train.signature import signature_of
-from nngraph.train.trainee import (
-    Trainee,
-    checkpoint_of,
-    need_objective,
-    need_optimizer,
-    prepared,
-    restore,
-    train,
-)
+from nngraph.train.trainee import Trainee, checkpoint_of, need_objective, need_optimizer, prepared, restore, train
 
 if TYPE_CHECKING:
     from nngraph.compiler import Purpose

@@ -109,7 +109,8 @@ def draw_values(graph: Graph, where: str, given: dict[str, Any], **options: Any)
     from nngraph.draw.values import values_picture
     from nngraph.report.compilation import compilation_of
 
-    options = options | {"purpose": None, "dtype": options["dtype"] or "float64"}
+    options = {name: item for name, item in options.items() if name not in ("device", "precision")}
+    options |= {"purpose": None, "dtype": options["dtype"] or "float64"}
     c = compilation_of(graph, where=where, **options)
     c.purpose = "loss" if c.objective else "forward"
     picture = values_picture(c, example_of(graph, c, given["data"], given["example"]))

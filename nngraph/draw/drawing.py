@@ -184,9 +184,8 @@ def draw_programs(
     from nngraph.compiler import Compilation
 
     p = programs
-    c = Compilation(
-        p.declared, purpose, p.objective, p.optimizer, p.dtype, p.seed, batch, p.thread_count, device=p.device
-    )
+    c = Compilation(p.declared, purpose, p.objective, p.optimizer, p.dtype, p.seed, batch, p.thread_count)
+    c.device, c.precision = p.device, p.precision
     return draw_compilation(c, path, format, after, expand)
 
 
