@@ -77,6 +77,7 @@ class Cuda:
         if feed:
             before = [self.load(value, places, feed, program) for value in schedule.graph.inputs]
             after = self.records(schedule, places, feed, program)
+        self.memory.bound(program)
         lines = [*before, *in_order(schedule, places, after), *self.ending(places, feed)]
         self.launch(program, lines)
         inputs = {value.name: empty(value, planned) for value in schedule.graph.inputs}

@@ -59,10 +59,13 @@ class Sweep:
             rows[-1] = self.rest
         return rows
 
-    def bind(self, order: np.ndarray, epochs: np.ndarray, ring: np.ndarray) -> None:
+    def bind(self, order: np.ndarray, epochs: np.ndarray, ring: np.ndarray) -> list[object]:
+        """Have the programs; the arena of each of them, in which those of any other one are not there any more."""
         feed = self.feed = Feed(self.examples.arrays, order, ring, epochs)
         self.full = self.programs.bind(self.purpose, self.batch, feed) if self.whole else None
+        arenas: list[object] = [self.programs.arena]
         self.ragged = self.programs.bind(self.purpose, self.rest, feed) if self.rest else None
+        return [*arenas, self.programs.arena]
 
     def segments(self, cursor: int, done: int = 0) -> Iterator[Part]:
         """The steps after the first `done`; the pass's order begins at `cursor`."""
@@ -82,10 +85,7 @@ def bind_all(sweeps: list[tuple[Sweep, np.ndarray, np.ndarray]], ring: np.ndarra
     """Bind sweeps to orders of examples, and to the epochs of these, all in one arena: that of the largest."""
     programs = sweeps[0][0].programs
     while True:
-        arenas: list[object] = []
-        for sweep, order, epochs in sweeps:
-            sweep.bind(order, epochs, ring)
-            arenas.append(programs.arena)
+        arenas = [arena for sweep, order, epochs in sweeps for arena in sweep.bind(order, epochs, ring)]
         if all(arena is programs.arena for arena in arenas):
             return
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
+from weakref import WeakSet
 
 import numpy as np
 
@@ -14,6 +15,13 @@ from nngraph.run.cuda.device import Device
 from nngraph.run.store import Store
 from nngraph_kernels.cuda.target import ALIGNMENT
 from nngraph_kernels.cuda.text import VIEW_DTYPES
+
+
+class Bound(Protocol):
+    """What refers to the block."""
+
+    def close(self) -> None:
+        """Refer to it no longer."""
 
 
 class DeviceMemory:
@@ -38,6 +46,7 @@ class DeviceMemory:
         self._used = 0
         self._sent = -1
         self._behind = False  # the host's states are older than the device's
+        self._bound: WeakSet[Bound] = WeakSet()
         store.fetch = self.fetch
 
     def reserve(self, schedule: Schedule, plan: Plan, scratch: int = 0) -> bool:
@@ -51,7 +60,7 @@ class DeviceMemory:
         self._constants |= schedule.constants
         held = {**self.store.arrays, **self._constants}
         front = sum(aligned(array.nbytes) for array in held.values())
-        arena = aligned(plan.nbytes) + scratch
+        arena = aligned(plan.nbytes) + aligned(scratch)
         moves = front > self.front or self.front + arena > self.nbytes
         if moves:
             front, arena = max(self.front, front), max(self.nbytes - self.front, arena)
@@ -66,11 +75,18 @@ class DeviceMemory:
                 f"device: batch size {plan.batch} needs {front + arena:,} bytes there, {front:,} for parameters and "
                 f"{arena:,} for the arena, but {free:,.0f} are free; give a smaller batch_size"
             )
-        self.block, self.views = None, ()  # given back first
+        for program in list(self._bound):
+            program.close()  # its launches hold the old block, which is given back first
+        self._bound.clear()
+        self.block, self.views = None, ()
         self.block = self.device.zeros(front + arena)
         self.views = tuple(self.block.view(np.dtype(kind)) for kind in VIEW_DTYPES)
         self.front, self.nbytes = front, front + arena
         self._offsets, self._used, self._sent = {}, 0, -1
+
+    def bound(self, program: Bound) -> None:
+        """A program works on the block: it is closed before the block is given back."""
+        self._bound.add(program)
 
     def _place(self, held: dict[Any, np.ndarray[Any, Any]]) -> None:
         """Give what has none an offset."""

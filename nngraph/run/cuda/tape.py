@@ -27,7 +27,7 @@ AHEAD: Final = 2 * STEPS  # steps that are launched before the first of them is 
 Copy = tuple[int, np.ndarray[Any, Any]]  # an offset in bytes on the device, and an array of the host
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class CudaProgram:
     """A bound program.
 
@@ -60,6 +60,11 @@ class CudaProgram:
     ring: tuple[Any, np.ndarray[Any, Any]] | None = None
     streamed: Streamed | None = None
     step: Callable[[], None] | None = None
+
+    def close(self) -> None:
+        """Let go of the memory that it works on: it cannot be run any more."""
+        self.launches.clear()
+        self.step = None
 
 
 class CudaTape:
@@ -175,6 +180,8 @@ class CudaReady:
             device.upload(tape.memory.block, start, array.reshape(-1).view(np.uint8))
         for target, array in program.feed:
             device.upload(target, 0, array)
+        if not program.launches:
+            raise ValueError("a program was bound to memory that is not there any more")
         if program.step is None:
             tape.control[layout.ERROR] = 1  # the graph is taken down of launches that do nothing
             device.upload(tape.words, 0, tape.control)
