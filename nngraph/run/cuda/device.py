@@ -71,6 +71,9 @@ class Device:
             self._core.set_current()
             self.name = self._core.name
             self._stream = self._core.create_stream()
+            # Numba warns of every launch of few blocks; how many there are follows from the sizes.
+            config: Any = import_module("numba.cuda.core.config")
+            config.CUDA_LOW_OCCUPANCY_WARNINGS = 0
 
     def about(self) -> About:
         """Name, driver, compute capability, memory."""
@@ -84,7 +87,10 @@ class Device:
 
     def memory(self) -> tuple[float, float]:
         """Bytes that are free, and all; without bound in the simulator."""
-        found = self._cuda.current_context().get_memory_info()
+        context = self._cuda.current_context()
+        if not self.simulated:
+            context.memory_manager.deallocations.clear()  # Numba keeps what nobody has any more for a while
+        found = context.get_memory_info()
         return found.free, found.total
 
     def array(self, host: np.ndarray[Any, Any]) -> Any:
