@@ -114,8 +114,8 @@ class Cuda:
             kernel = Kernel("feed", ("load_streamed", value.type.dtype))
             return Line(kernel, (batch, n), (there, batch, n), (source.there, program.streamed.shift))
         kernel = Kernel("feed", ("load_batch", value.type.dtype))
-        order = self.changing(feed.order, program)
-        return Line(kernel, (batch, n), (there, batch, n), (self.data.kept(examples), order))
+        order = self.changing(feed.order, feed, program)
+        return Line(kernel, (batch, n), (there, batch, n), (self.data.kept(examples, feed), order))
 
     def gather(self, examples: Gather, there: int, feed: Feed, program: CudaProgram, source: Source | None) -> Line:
         """What makes a batch of stored examples."""
@@ -124,19 +124,20 @@ class Cuda:
         if program.streamed and source:
             data, where, picked = source.there, program.streamed.shift, STREAMED
         else:
-            data, where = self.data.kept(array), self.data.kept(rows)
+            data, where = self.data.kept(array, feed), self.data.kept(rows, feed)
         count = max(1, len(feed.order) // len(feed.epochs))
         integers = (
             program.rows, *examples.shape, picked, count, examples.crop, int(examples.flip), self.seed & WORD,
             self.seed >> 32,
         )  # fmt: skip
-        changing = [self.changing(each, program) for each in (feed.order, feed.epochs)]
-        arrays = (data, changing[0], where, changing[1], *map(self.data.kept, examples.tables))
+        changing = [self.changing(each, feed, program) for each in (feed.order, feed.epochs)]
+        tables = [self.data.kept(table, feed) for table in examples.tables]
+        arrays = (data, changing[0], where, changing[1], *tables)
         return Line(examples.kernel, integers, (there, *integers), arrays)
 
-    def changing(self, array: np.ndarray[Any, Any], program: CudaProgram) -> Any:
+    def changing(self, array: np.ndarray[Any, Any], feed: Feed, program: CudaProgram) -> Any:
         """An array on the device, brought there anew before each run."""
-        found = self.data.kept(array)
+        found = self.data.kept(array, feed)
         if not any(host is array for _, host in program.feed):
             program.feed.append((found, array))
         return found

@@ -36,17 +36,25 @@ class CudaData:
     def __init__(self, device: Device) -> None:
         self._device = device
         self._there: dict[int, Any] = {}  # by the number of the host's array, while that lives
+        self._brought: dict[int, weakref.ref[Array]] = {}  # by the same, the order of the feed that it was brought for
         self._flows: dict[int, Flow | None] = {}  # by that of a feed's order
 
-    def kept(self, array: Array) -> Any:
-        """An array on the device: one for all programs."""
-        return self.once(array, lambda: self._device.array(as_numbers(array)))
+    def kept(self, array: Array, feed: Feed) -> Any:
+        """An array on the device: one for all programs, as it is on the host when the first of a feed is bound."""
+        there = id(array) in self._there
+        found = self.once(array, lambda: self._device.array(as_numbers(array)))
+        brought = self._brought.get(id(array))
+        if there and (brought is None or brought() is not feed.order):  # it may have been changed since
+            self._device.upload(found, 0, as_numbers(array))
+        self._brought[id(array)] = weakref.ref(feed.order)
+        return found
 
     def once(self, array: Array, make: Callable[[], Any]) -> Any:
         """What is made for an array of the host, as long as that is there."""
         if id(array) not in self._there:
             self._there[id(array)] = make()
-            weakref.finalize(array, self._there.pop, id(array), None)
+            for kept in (self._there, self._brought):
+                weakref.finalize(array, kept.pop, id(array), None)
         return self._there[id(array)]
 
     def streamed(self, feed: Feed, name: str, batch: int) -> tuple[Streamed | None, Source | None]:

@@ -69,6 +69,17 @@ def test_states_go_back_and_forth(tmp_path):
     again.fit(X, Y, epochs=1, batch_size=8, progress=False)
 
 
+def test_data_that_were_changed_in_place_are_seen():
+    found = []
+    for device in ("cpu", "cuda"):
+        model, x, y = perceptron(device), X.astype(np.float32), Y.astype(np.int32)
+        model.fit(x, y, epochs=1, batch_size=12, progress=False)
+        before = model.evaluate(x, y)["loss"]
+        x *= 3
+        found.append((before, model.evaluate(x, y)["loss"], model.fit(x, y, epochs=1, progress=False)["loss"][0]))
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-4)
+
+
 def test_a_loss_that_is_not_finite_leaves_the_parameters():
     model = perceptron("cuda", optimizer=ng.SGD(0.1))
     before, bad = model.parameters(), X.copy()
