@@ -49,3 +49,17 @@ def test_a_program_whose_memory_is_gone_does_not_run():
     model.predict(np.ones((400, 1)), batch_size=400)
     with pytest.raises(ng.NNGraphError, match="not there any more"):
         bound.ready.run()
+
+
+def test_what_was_there_goes_on_where_something_larger_was_refused(monkeypatch):
+    g = ng.Graph("line")
+    g.output(g.linear(g.input("x", shape=(1,)), 1, name="y"))
+    model, x = ng.compile(g, loss="mean_squared_error", optimizer=ng.Adam(0.1), seed=0, device="cuda"), np.ones((4, 1))
+    expected = model.predict(x)
+    with monkeypatch.context() as patch:
+        patch.setattr(model.programs.machine.device, "memory", lambda: (0.0, 2000.0))
+        with pytest.raises(ng.NNGraphError, match="are free; give a smaller batch_size"):
+            model.fit(x, x, epochs=1, batch_size=4, progress=False)
+    np.testing.assert_array_equal(model.predict(x), expected)
+    model.fit(x, x, epochs=1, batch_size=4, progress=False)
+    assert model.predict(x)[0, 0] != expected[0, 0]

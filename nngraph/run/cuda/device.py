@@ -9,6 +9,7 @@ from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Protocol
+from weakref import WeakSet
 
 import numpy as np
 
@@ -64,6 +65,7 @@ class Device:
         self.name = "Numba's simulator"
         self._stream: Any = 0
         self._copies: Any = None
+        self._launched: WeakSet[Any] = WeakSet()  # functions that are compiled, and loaded
         if self.simulated:
             one_shared_array_for_all()
         else:
@@ -188,7 +190,9 @@ class Device:
         """A function that launches all of these, in order: on a device as one graph."""
         if self.simulated:
             return lambda: self._launch(launches, 0)
-        self._launch(launches, self._stream)  # nothing may be compiled while the graph is taken down
+        fresh = {id(each.function): each for each in launches if each.function not in self._launched}
+        self._launch(list(fresh.values()), self._stream)  # nothing may be compiled while the graph is taken down
+        self._launched.update(each.function for each in fresh.values())
         builder = self._core.create_graph_builder()
         builder.begin_building()
         self._launch(launches, builder)

@@ -94,9 +94,8 @@ class DeviceMemory:
             if key in self._offsets:
                 continue
             self._offsets[key] = self._used
-            if isinstance(key, Value):
-                self.device.upload(self.block, self._used, as_bytes(array))
             self._used += aligned(array.nbytes)
+            self._sent = -1
 
     def places(self, schedule: Schedule, plan: Plan) -> Places:
         """Where a program's values lie: offsets in bytes."""
@@ -105,10 +104,13 @@ class DeviceMemory:
         return Places(schedule, plan, fixed, self.front, 0, aligned(plan.nbytes))
 
     def send(self) -> None:
-        """Bring states to the device, if any was changed on the host since."""
+        """Bring states and constants to the device, if any was changed on the host since, or has a new place."""
         if self._sent != self.store.version:
-            for name, array in self.store.arrays.items():
-                self.device.upload(self.block, self._offsets[name], as_bytes(array))
+            whole = np.zeros(self._used, np.uint8)  # many copies of a few bytes take much longer than one of all
+            for key, array in {**self.store.arrays, **self._constants}.items():
+                if key in self._offsets:  # not so where there was no room for what needs it
+                    self._part(whole, key, array)[...] = as_bytes(array)
+            self.device.upload(self.block, 0, whole)
             self._sent = self.store.version
 
     def written(self) -> None:
@@ -119,9 +121,18 @@ class DeviceMemory:
         """Bring states back, if a program has written any since."""
         if self._behind:
             self._behind = False
-            self.store.receive(
-                lambda name, array: self.device.download(self.block, self._offsets[name], as_bytes(array))
-            )
+            whole = np.empty(self._used, np.uint8)
+            self.device.download(self.block, 0, whole)
+
+            def take(name: str, array: np.ndarray[Any, Any]) -> None:
+                if name in self._offsets:
+                    as_bytes(array)[...] = self._part(whole, name, array)
+
+            self.store.receive(take)
+
+    def _part(self, whole: np.ndarray[Any, Any], key: str | Value, array: np.ndarray[Any, Any]) -> Any:
+        """Where in a copy of the block's front an array lies."""
+        return whole[self._offsets[key] : self._offsets[key] + array.nbytes]
 
 
 def as_bytes(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
