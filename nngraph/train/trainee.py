@@ -26,6 +26,8 @@ from nngraph.train.position import Position
 from nngraph.train.run_directory import LAST
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from nngraph.declare.graph import Graph
     from nngraph.differentiate import Objective
     from nngraph.ops.optimizer import Optimizer
@@ -84,6 +86,16 @@ def as_trained(trainee: Trainee, data: Dataset) -> Dataset:
     if trainee.standardizer is None:
         return data
     return standardize(named_like(data, trainee.standardizer.mean), trainee.standardizer)
+
+
+def scales_of(trainee: Trainee) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Means and deviations of the training's data by the model's inputs; an only one goes by whatever name it had."""
+    found = trainee.standardizer
+    if found is None:
+        return {}
+    names = trainee.signature.inputs
+    alone = len(names) == len(found.mean) == 1
+    return {next(iter(names)) if alone else key: (found.mean[key], found.std[key]) for key in found.mean}
 
 
 def prepared(trainee: Trainee, *sets: Dataset, augment: Augment | None = None) -> list[Examples]:

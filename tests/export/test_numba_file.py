@@ -14,6 +14,7 @@ from nngraph.errors import OptionError
 from nngraph.export.numba_file.calls import Place
 from nngraph.export.numba_file.license import LICENSE
 from nngraph.export.numba_file.write import export_numba
+from nngraph.train.data.standardizer import Standardizer
 
 ROOT = Path(ng.__file__).parents[1]
 MODELS = ROOT / "models"
@@ -74,6 +75,18 @@ def test_several_inputs_outputs_and_a_standardizer(tmp_path):
     assert found.keys() == wanted.keys()
     for name, array in wanted.items():
         np.testing.assert_allclose(found[name], array, rtol=1e-6, atol=1e-6)
+
+
+def test_data_is_standardized_whatever_its_input_is_called(tmp_path):
+    """Files and tables call their only input x, models call it as they like."""
+    g = ng.Graph("s")
+    g.output(g.linear(g.input("point", shape=(2,)), 2))
+    model = ng.compile(g)
+    x = np.random.default_rng(0).normal(size=(20, 2)) * 30 + 100
+    model.trainee.standardizer = Standardizer({"x": x.mean(axis=0)}, {"x": x.std(axis=0)})
+    export_numba(model.trainee, tmp_path / "s_module.py")
+    found = answers(tmp_path, "s_module", {"point": x})[""]
+    np.testing.assert_allclose(found, model.predict(x), rtol=1e-6, atol=1e-6)
 
 
 def test_an_index_outside_of_its_table_is_told(tmp_path):

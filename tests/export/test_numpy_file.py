@@ -12,10 +12,12 @@ import pytest
 import nngraph as ng
 from nngraph.declare.load import load
 from nngraph.errors import Errors, OptionError
+from nngraph.export.numpy_file.body import array_text, wrapped
 from nngraph.export.numpy_file.functions import functions
 from nngraph.export.numpy_file.write import export_python
 from nngraph.ir.interpret import interpret
 from nngraph.lower.lower import lower
+from nngraph.train.data.standardizer import Standardizer
 from tests.ops.cases import draw_case, samples
 from tests.random_graphs import draw_inputs, draw_recipe, draw_states
 
@@ -184,6 +186,33 @@ def test_a_trained_model_with_classes_and_a_standardizer(tmp_path):
     module = imported(tmp_path / "flowers.py")
     assert module.CLASSES == ("iris", "rose")
     equal(module.predict(x), model.predict(x))
+
+
+def test_data_is_standardized_whatever_its_input_is_called(tmp_path):
+    """Files and tables call their only input x, models call it as they like."""
+    g = ng.Graph("s")
+    g.output(g.linear(g.input("point", shape=(2,)), 2))
+    model = ng.compile(g)
+    x = np.random.default_rng(0).normal(size=(20, 2)) * 30 + 100
+    model.trainee.standardizer = Standardizer({"x": x.mean(axis=0)}, {"x": x.std(axis=0)})
+    export_python(model.trainee, tmp_path / "s.py")
+    equal(imported(tmp_path / "s.py").predict(x), model.predict(x))
+
+
+@pytest.mark.parametrize("digits", range(7))
+def test_long_lines_are_whole(digits):
+    for count in range(1, 40):
+        array = array_text(np.round(np.linspace(0, 1, count) + 0.123456, digits).astype(np.float32))
+        for text in (f"{array} - slice_1", f"add_1 * {array}", f"np.add({array}, x)", f"x[{array}]"):
+            lines = wrapped("it", text, "id")
+            made, wanted = ast.parse("def f():\n" + "\n".join(lines)), ast.parse(f"def f():\n    it = {text}")
+            assert ast.dump(made) == ast.dump(wanted)
+            assert max(map(len, lines)) < 120
+
+
+def test_numbers_that_are_not_finite_are_written():
+    array = np.array([np.nan, np.inf, -np.inf, 1.5], np.float32)
+    np.testing.assert_array_equal(eval(array_text(array), {"np": np}), array)
 
 
 def test_values_that_no_layer_makes(tmp_path):

@@ -30,7 +30,7 @@ from nngraph.plan import plan
 from nngraph.programs import scheduled
 from nngraph.run.bind import copy_kernels
 from nngraph.train.checkpoint import temporary
-from nngraph.train.trainee import Trainee
+from nngraph.train.trainee import Trainee, scales_of
 from nngraph_kernels.target import target
 
 ROWS = 32  # of the batch that the calls are for
@@ -187,11 +187,11 @@ def predict_text(trainee: Trainee, schedule: Schedule, planned: Plan, batch: int
     lines = ["INPUTS = {", *(entry(value.name, value) for value in inputs), "}"]
     lines += ["OUTPUTS = {", *(entry(name, value) for name, value in outputs), "}"]
     arguments = ["x"] if len(inputs) == 1 else [f"x{k}" for k in range(1, len(inputs) + 1)]
-    standardizer, given = trainee.standardizer, list[str]()
+    scales, given = scales_of(trainee), list[str]()
     for name, value in zip(arguments, inputs, strict=True):
         text = f"np.asarray({name})"
-        if standardizer is not None and value.name in standardizer.mean:
-            mean, std = (array_text(part[value.name]) for part in (standardizer.mean, standardizer.std))
+        if value.name in scales:
+            mean, std = map(array_text, scales[value.name])
             text = f"(({text} - {mean}) / {std})"
         given.append(f"{value.name!r}: {text}")
     said = ", ".join(f"{name} is {value.name!r}" for name, value in zip(arguments, inputs, strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import textwrap
 from collections.abc import Sequence
 from typing import Final
@@ -13,7 +14,7 @@ from nngraph.export.numpy_file.expressions import EXPRESSIONS, expression, formu
 from nngraph.export.numpy_file.functions import accepted, function_of
 from nngraph.ir.expr import argument
 from nngraph.ir.graph import Graph, Node, Value
-from nngraph.train.trainee import Trainee
+from nngraph.train.trainee import Trainee, scales_of
 
 WIDTH: Final = 110
 SMALL: Final = 64  # elements of a constant that is written out where it is used
@@ -21,7 +22,10 @@ SMALL: Final = 64  # elements of a constant that is written out where it is used
 
 def array_text(array: np.ndarray) -> str:
     """An array written out, every number as exactly as its type holds it."""
-    text = np.array2string(array, separator=", ", threshold=array.size + 1, floatmode="unique", max_line_width=WIDTH)
+    with np.printoptions(nanstr="np.nan", infstr="np.inf"):
+        text = np.array2string(
+            array, separator=", ", threshold=array.size + 1, floatmode="unique", max_line_width=WIDTH
+        )  # fmt: skip
     text = " ".join(text.split()).replace("[ ", "[").replace(" ,", ",").replace(" ]", "]")
     return f"np.array({text}, '{array.dtype}')"
 
@@ -77,11 +81,11 @@ class Body:
 
     def input_lines(self, names: Sequence[str]) -> list[str]:
         """Inputs as the network takes them, standardized as in training."""
-        standardizer, lines = self.trainee.standardizer, list[str]()
+        scales, lines = scales_of(self.trainee), list[str]()
         for name, value in zip(names, self.graph.inputs, strict=True):
-            if standardizer is not None and value.name in standardizer.mean:
-                mean, std = self.weight(f"{value.name}:mean", standardizer.mean[value.name]), self.weight(
-                    f"{value.name}:std", standardizer.std[value.name])  # fmt: skip
+            if value.name in scales:
+                parts = zip(("mean", "std"), scales[value.name], strict=True)
+                mean, std = (self.weight(f"{value.name}:{part}", array) for part, array in parts)
                 lines.append(f"    {name} = (np.asarray({name}) - {mean}) / {std}  # standardized, as in training")
             lines.append(f"    {name} = np.asarray({name}, {value.type.dtype!r})")
         return lines
@@ -115,7 +119,7 @@ class Body:
         if parent != self.group:
             heading = ["", f"    # {parent}"] if parent else [""]
             self.group = parent
-        return [*heading, *wrapped(f"    {name} = {text}", node.id)]
+        return [*heading, *wrapped(name, text, node.id)]
 
     def inlined(self, node: Node) -> bool:
         """Let a constant stand where it is used: a number as itself, an array by its name."""
@@ -164,11 +168,14 @@ PASSED: Final = frozenset({
 })  # fmt: skip
 
 
-def wrapped(line: str, id: str) -> list[str]:
-    """A line with a node's id behind it, in several where it is long."""
+def wrapped(name: str, text: str, id: str) -> list[str]:
+    """An assignment with a node's id behind it, in several lines where it is long."""
+    line = f"    {name} = {text}"
     if len(line) <= WIDTH:
         return [f"{line}  # {id}"]
-    indent = " " * 8
-    parts = textwrap.wrap(line, WIDTH, initial_indent="", subsequent_indent=indent, break_long_words=False,
-                          break_on_hyphens=False, drop_whitespace=True)  # fmt: skip
-    return [f"{parts[0]}  # {id}", *parts[1:]]
+    if not isinstance(ast.parse(text, mode="eval").body, ast.Call):  # a call has its parentheses, whatever it is of
+        line = f"    {name} = ({text})"
+    first, *rest = textwrap.wrap(
+        line, WIDTH, subsequent_indent=" " * 8, break_long_words=False, break_on_hyphens=False
+    )  # fmt: skip
+    return [f"{first}  # {id}", *rest]

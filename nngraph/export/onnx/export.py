@@ -14,7 +14,7 @@ from nngraph.errors import OptionError
 from nngraph.export.onnx.protocol import OLDEST
 from nngraph.export.onnx.write import check_options, kept, model_proto, save
 from nngraph.lower.lower import lower
-from nngraph.train.trainee import Trainee
+from nngraph.train.trainee import Trainee, scales_of
 
 SAID_BY_ONNX = ("id", "op", "inputs")
 
@@ -50,19 +50,9 @@ def export_onnx(
     arrays = programs.store.public(("parameter", "statistic"))
     about = about_model(trainee) if metadata else {}
     model = model_proto(
-        graph, arrays, opset=opset, layout=layout, metadata=about, standardized=standardized(trainee)
+        graph, arrays, opset=opset, layout=layout, metadata=about, standardized=scales_of(trainee)
     )  # fmt: skip
     save(model, path)
-
-
-def standardized(trainee: Trainee) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Means and deviations by input; an only one goes by whatever name the data had."""
-    found = trainee.standardizer
-    if found is None:
-        return {}
-    names = trainee.signature.inputs
-    alone = len(names) == len(found.mean) == 1
-    return {next(iter(names)) if alone else key: (found.mean[key], found.std[key]) for key in found.mean}
 
 
 def about_model(trainee: Trainee) -> dict[str, str]:
