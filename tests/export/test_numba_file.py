@@ -100,6 +100,24 @@ def test_an_index_outside_of_its_table_is_told(tmp_path):
         answers(tmp_path, "table", {"word": words + 3})
 
 
+AGAIN = """
+import table
+try:
+    table.predict([[0, 1], [0, 9]])
+except IndexError:
+    print(table.predict([[0, 1]]).shape)
+"""
+
+
+def test_a_wrong_row_is_gone_in_the_next_call(tmp_path):
+    """Also where that has fewer rows."""
+    g = ng.Graph("table")
+    g.output(g.embedding(g.input("word", shape=(2,), dtype="int32"), 5, 3))
+    export_numba(ng.compile(g).trainee, tmp_path / "table.py")
+    ran = subprocess.run([sys.executable, "-c", AGAIN], cwd=tmp_path, env={}, capture_output=True, text=True)
+    assert ran.stdout == "(1, 2, 3)\n", ran.stderr
+
+
 def test_another_width_of_vectors_is_told(tmp_path):
     g = ng.Graph("small")
     g.output(g.relu(g.input("x", shape=(2,))))
