@@ -85,6 +85,6 @@ def target_of(path: Path, to: str | None) -> ExportTarget:
         return TARGETS[to]
     found = next((target for target in TARGETS.values() if target.suffix == path.suffix), None)
     if found is None:
-        suffixes = ", ".join(target.suffix for target in TARGETS.values())
+        suffixes = ", ".join(dict.fromkeys(target.suffix for target in TARGETS.values()))
         raise OptionError(f"{path}: one of the suffixes {suffixes} expected; or say what to write with to")
     return found

@@ -210,6 +210,20 @@ def test_long_lines_are_whole(digits):
             assert max(map(len, lines)) < 120
 
 
+def test_an_archive_of_data_is_not_overwritten(tmp_path):
+    g = ng.Graph("mnist")
+    g.output(g.linear(g.input("x", shape=(30,)), 10))
+    model = ng.compile(g)
+    np.savez(tmp_path / "mnist.npz", x=np.arange(3))
+    with pytest.raises(OptionError, match=r"its parameters go into .*mnist\.npz, which is there and would be lost"):
+        export_python(model.trainee, tmp_path / "mnist.py")
+    assert not (tmp_path / "mnist.py").exists()
+    with np.load(tmp_path / "mnist.npz") as kept:
+        assert kept.files == ["x"]
+    export_python(model.trainee, tmp_path / "other.py")
+    export_python(model.trainee, tmp_path / "other.py")  # its own archive is
+
+
 def test_numbers_that_are_not_finite_are_written():
     array = np.array([np.nan, np.inf, -np.inf, 1.5], np.float32)
     np.testing.assert_array_equal(eval(array_text(array), {"np": np}), array)

@@ -23,13 +23,12 @@ from nngraph.export.numba_file.calls import Place, call_lines, constant_names, p
 from nngraph.export.numba_file.license import LICENSE
 from nngraph.export.numba_file.template import HEAD, LOADER, PREDICT
 from nngraph.export.numpy_file.body import array_text
-from nngraph.export.numpy_file.write import archived, clean, shapes
+from nngraph.export.numpy_file.write import archived, clean, shapes, write_files
 from nngraph.ir.program import Plan, Schedule
 from nngraph.ir.types import BATCH
 from nngraph.plan import plan
 from nngraph.programs import scheduled
 from nngraph.run.bind import copy_kernels
-from nngraph.train.checkpoint import temporary
 from nngraph.train.trainee import Trainee, scales_of
 from nngraph_kernels.target import target
 
@@ -64,16 +63,7 @@ def export_numba(trainee: Trainee, path: Path, *, batch: int = ROWS) -> Path | N
         raise OptionError(f"batch: {batch} given, a whole number from 1 expected")
     if trainee.programs.device != "cpu":
         raise OptionError("to: 'numba' writes kernels for the processor; load the model with device='cpu'")
-    text, weights = numba_source(trainee, path.stem, batch)
-    try:
-        if archived(weights):
-            with temporary(path.with_suffix(".npz")) as name, open(name, "wb") as file:
-                np.savez(file, **weights)  # pyright: ignore[reportArgumentType]
-        with temporary(path) as name:
-            Path(name).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise OptionError(f"--output: {path} cannot be written ({error.strerror}); check the folder") from None
-    return path.with_suffix(".npz") if archived(weights) else None
+    return write_files(path, *numba_source(trainee, path.stem, batch))
 
 
 def numba_source(trainee: Trainee, stem: str, batch: int) -> tuple[str, dict[str, np.ndarray]]:

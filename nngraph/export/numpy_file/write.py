@@ -50,16 +50,32 @@ def export_python(trainee: Trainee, path: Path) -> Path | None:
     """
     if path.suffix != ".py":
         raise OptionError(f"--output: {path} given, the name of a Python file expected, as in {path.stem}.py")
-    text, weights = python_source(trainee, path.stem)
+    return write_files(path, *python_source(trainee, path.stem))
+
+
+def write_files(path: Path, text: str, weights: Mapping[str, np.ndarray]) -> Path | None:
+    """Write a file, and of many numbers an archive beside it, whose path is returned.
+
+    Raises
+    ------
+    OptionError
+        If they cannot be written, or the archive would take the place of one that belongs to no such file: of data.
+    """
+    archive = path.with_suffix(".npz") if archived(weights) else None
+    if archive is not None and archive.exists() and not path.exists():
+        raise OptionError(
+            f"--output: {path} given, but its parameters go into {archive}, which is there and would be lost; "
+            "give another name"
+        )
     try:
-        if archived(weights):
-            with temporary(path.with_suffix(".npz")) as name, open(name, "wb") as file:
+        if archive is not None:
+            with temporary(archive) as name, open(name, "wb") as file:
                 np.savez(file, **weights)  # pyright: ignore[reportArgumentType]
         with temporary(path) as name:
             Path(name).write_text(text, encoding="utf-8")
     except OSError as error:
         raise OptionError(f"--output: {path} cannot be written ({error.strerror}); check the folder") from None
-    return path.with_suffix(".npz") if archived(weights) else None
+    return archive
 
 
 def archived(weights: Mapping[str, np.ndarray]) -> bool:
