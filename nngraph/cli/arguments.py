@@ -48,6 +48,18 @@ def only_processor(device: str | None, what: str) -> None:
         )
 
 
+def check_other_file(output: Path, source: Path) -> None:
+    """What is written must not take the place of what is read, which holds more.
+
+    Raises
+    ------
+    OptionError
+        If they are one file.
+    """
+    if source.is_file() and output.exists() and output.samefile(source):
+        raise OptionError(f"--output: {output} given, which is the file that is read; give another name")
+
+
 def load_graph(path: Path) -> Graph:
     """The graph of a model file (JSON), or that a Python file declares.
 

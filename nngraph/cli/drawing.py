@@ -56,7 +56,7 @@ def deliver(drawing: Drawing, output: Path | None) -> None:
     """Write a drawing to its file, or text to standard output."""
     if output is not None:
         drawing.save(output)
-        click.echo(f"{output}: {drawing.format}, {len(drawing.content):,} bytes")
+        click.echo(f"{output}: {drawing.format}, {output.stat().st_size:,} bytes")
     elif isinstance(drawing.content, bytes):
         raise OptionError(f"-o: none given, but {drawing.format} is no text; name a file: -o graph.{drawing.format}")
     else:
@@ -68,7 +68,7 @@ def keep_text(text: str, output: Path) -> None:
     from nngraph.draw.drawing import save
 
     save(output, text)
-    click.echo(f"{output}: text, {len(text):,} bytes")
+    click.echo(f"{output}: text, {output.stat().st_size:,} bytes")
 
 
 def draw_graph(c: Compilation, after: str | None, given: dict[str, Any]) -> None:

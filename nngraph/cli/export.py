@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nngraph.cli.arguments import MODEL_SUFFIXES, dtype_option, load_graph, seed_option, trained
+from nngraph.cli.arguments import MODEL_SUFFIXES, check_other_file, dtype_option, load_graph, seed_option, trained
 
 if TYPE_CHECKING:
     from nngraph.model import Model
@@ -51,6 +51,7 @@ def command(
     from nngraph.export.targets import export, target_of
 
     target = target_of(output, to)
+    check_other_file(output, source)
     model = model_of(source, dtype, seed)
     given = {name: item for name, item in options.items() if item is not None}
     beside = export(model.trainee, output, target.name, given)

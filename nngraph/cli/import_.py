@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nngraph.cli.arguments import check_other_file
 from nngraph.errors import OptionError
 
 if TYPE_CHECKING:
@@ -45,8 +46,9 @@ def command(file: Path, output: Path, model: Path | None, convention: str | None
         if given is not None:
             raise OptionError(f"{option}: given, but {file} is {'no' if weighed else 'an'} ONNX file; leave it out")
     check_output(output, weighed)
-    found = with_weights(file, model, convention) if weighed else imported(file, layout)
     weights = output.with_suffix(WEIGHTS)
+    check_other_file(weights, file)
+    found = with_weights(file, model, convention) if weighed else imported(file, layout)
     found.save(weights, optimizer=False)
     if output.suffix == ".json":
         found.graph.save(output)

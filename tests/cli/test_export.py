@@ -69,3 +69,21 @@ def test_bad_input_is_one_line(nngraph, small, tmp_path):
         assert ran.err.startswith(message), ran.err
         assert ran.err.count("\n") == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["broken.onnx"]
+
+
+def test_what_is_read_is_not_overwritten(nngraph, small, tmp_path):
+    """Weights in PyTorch's names would lose them, and a checkpoint what an optimizer remembers."""
+    weights, kept = tmp_path / "m.safetensors", tmp_path / "kept.safetensors"
+    assert nngraph("export", small, "-o", weights, "--convention", "torch").code == 0
+    assert nngraph("import", weights, "--model", small, "-o", kept).code == 0
+    for arguments in (
+        ["import", weights, "--model", small, "-o", tmp_path / "m.json"],
+        ["import", weights, "--model", small, "-o", weights],
+        ["export", kept, "-o", kept],
+    ):
+        before = weights.read_bytes(), kept.read_bytes()
+        ran = nngraph(*arguments)
+        assert ran.code == 2
+        assert ran.err.endswith("which is the file that is read; give another name\n")
+        assert (weights.read_bytes(), kept.read_bytes()) == before
+    assert not (tmp_path / "m.json").exists()
