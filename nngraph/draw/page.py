@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Collection, Iterable
 from html import escape
 from typing import Any, Final
@@ -19,6 +20,7 @@ from nngraph.draw.scene import Composition, is_wired
 from nngraph.draw.theme import asset, theme
 
 SCRIPTS: Final = ("page_elements.js", "page_geometry.js", "page_view.js", "page_panel.js", "page_search.js", "page.js")
+PLACE: Final = re.compile(r"\{\{(\w+)\}\}")  # of a part, in a template
 STYLES: Final = ("page.css",)
 ROLES: Final = ("forward", "backward", "update")
 VALUES: Final = 6  # of an arrow, that are told by name
@@ -79,14 +81,11 @@ def document(
         f"default-src 'none'; script-src '{digest(script)}'; style-src '{digest(style)}'; img-src data:; "
         "base-uri 'none'; form-action 'none'"
     )
-    parts = {"policy": policy, "title": f"{title} · {subtitle}", "style": style, "data": text, "script": script}
-    page = asset(template)
-    for name in ("policy", "title"):
-        page = page.replace(f"{{{{{name}}}}}", escape(parts[name], quote=name != "policy"))
-    head, rest = page.split("{{style}}")
-    before, rest = rest.split("{{data}}")
-    between, tail = rest.split("{{script}}")
-    return head + style + before + text + between + script + tail
+    parts = {
+        "policy": escape(policy, quote=False), "title": escape(f"{title} · {subtitle}"), "style": style, "data": text,
+        "script": script,
+    }  # fmt: skip
+    return PLACE.sub(lambda found: parts[found[1]], asset(template))  # at once: parts may hold what looks like a place
 
 
 def digest(text: str) -> str:

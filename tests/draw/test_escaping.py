@@ -21,7 +21,7 @@ NASTY = [
     '"];  evil [label="x"]; //',
     "<b>&amp;]]>--></title></svg><img src=x onerror=alert(1)>",
     'a"]:::x; click n0 "https://example.org"',
-    "{{policy}}{{data}}{{script}}",
+    "{{policy}}{{title}}{{style}}{{data}}{{script}}",
     "\\",
 ]
 
