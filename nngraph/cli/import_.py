@@ -58,6 +58,9 @@ def command(file: Path, output: Path, model: Path | None, convention: str | None
 
 
 def check_output(output: Path, weighed: bool) -> None:
+    taken = next((path for path in (output, output.with_suffix(WEIGHTS)) if path.is_dir()), None)
+    if taken is not None:
+        raise OptionError(f"--output: {taken} is a directory, a file to write expected; give another name")
     if output.suffix == ".json" or (weighed and output.suffix == WEIGHTS):
         return
     also = f" or {output.stem}{WEIGHTS}" if weighed else ""

@@ -58,8 +58,7 @@ def command(model: Path, after: str | None, memory: bool, top: int, as_json: boo
     chosen = {"--after": after, "--memory": memory, "--values": given["values"], "--wiring": given["wiring"]}
     if len(named := [name for name, wanted in chosen.items() if wanted]) > 1:
         raise OptionError(f"{', '.join(named)}: {'both' if len(named) == 2 else 'all'} given, one of them expected")
-    if given["data"] and not given["values"]:
-        raise OptionError("--data: given without --values, which draws an example of it; give that too")
+    check_effective(given, chosen, as_json)
     if given["wiring"]:
         draw_wiring(load_graph(model), given)
     elif given["values"]:
@@ -70,6 +69,27 @@ def command(model: Path, after: str | None, memory: bool, top: int, as_json: boo
         draw_arena(compilation(model, **options), given)
     else:
         draw_graph(compilation(model, **options), after, given)
+
+
+def check_effective(given: dict[str, Any], chosen: dict[str, Any], as_json: bool) -> None:
+    """Refuse options that nothing would come of."""
+    if given["data"] and not given["values"]:
+        raise OptionError("--data: given without --values, which draws an example of it; give that too")
+    if given["example"] and not given["values"]:
+        raise OptionError("--example: given without --values, which draws one; give that too")
+    whole = next((name for name in ("--memory", "--values", "--wiring") if chosen[name]), None)
+    if given["expand"] and whole:
+        raise OptionError(f"--expand: given, but {whole} draws no groups; leave one of them out")
+    if as_json and (whole in ("--values", "--wiring") or is_drawn(given)):
+        raise OptionError("--json: given, but a drawing is asked for; leave one of them out")
+
+
+def is_drawn(given: dict[str, Any]) -> bool:
+    """Whether a format, or the name of a file, says a drawing."""
+    from nngraph.draw.drawing import SUFFIXES
+
+    suffix = given["output"].suffix.lower() if given["output"] else ""
+    return (given["format"] or SUFFIXES.get(suffix, "text")) != "text"
 
 
 def show(

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+import nngraph as ng
+
 for name in ("onnx", "onnxruntime"):
     pytest.importorskip(name, reason=f"{name} is not installed: pip install 'nngraph[onnx]'")
 
@@ -87,3 +89,19 @@ def test_what_is_read_is_not_overwritten(nngraph, small, tmp_path):
         assert ran.err.endswith("which is the file that is read; give another name\n")
         assert (weights.read_bytes(), kept.read_bytes()) == before
     assert not (tmp_path / "m.json").exists()
+
+
+def test_of_two_files_both_are_written_or_none(nngraph, tmp_path):
+    model = ng.Graph("m")
+    model.output(model.linear(model.input("x", shape=(30,)), 10))
+    model.save(tmp_path / "model.json")
+    assert nngraph("export", tmp_path / "model.json", "-o", tmp_path / "m.onnx").code == 0
+    taken = [tmp_path / name for name in ("d.json", "d.py", "e.npz", "f.safetensors")]
+    for folder in taken:
+        folder.mkdir()
+    before = sorted(tmp_path.iterdir())
+    assert nngraph("import", tmp_path / "m.onnx", "-o", taken[0]).code == 2
+    assert nngraph("import", tmp_path / "m.onnx", "-o", tmp_path / "f.json").code == 2
+    assert nngraph("export", tmp_path / "model.json", "-o", taken[1]).code == 2
+    assert nngraph("export", tmp_path / "model.json", "-o", tmp_path / "e.py").code == 2
+    assert sorted(tmp_path.iterdir()) == before

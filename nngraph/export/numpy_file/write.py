@@ -8,6 +8,7 @@ the file itself; more of them lie beside it in an ``.npz`` archive of the same n
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
@@ -68,11 +69,12 @@ def write_files(path: Path, text: str, weights: Mapping[str, np.ndarray]) -> Pat
             "give another name"
         )
     try:
-        if archive is not None:
-            with temporary(archive) as name, open(name, "wb") as file:
-                np.savez(file, **weights)  # pyright: ignore[reportArgumentType]
-        with temporary(path) as name:
-            Path(name).write_text(text, encoding="utf-8")
+        with ExitStack() as both:  # the archive takes its place when the file has taken its own
+            if archive is not None:
+                with open(both.enter_context(temporary(archive)), "wb") as file:
+                    np.savez(file, **weights)  # pyright: ignore[reportArgumentType]
+            with temporary(path) as name:
+                Path(name).write_text(text, encoding="utf-8")
     except OSError as error:
         raise OptionError(f"--output: {path} cannot be written ({error.strerror}); check the folder") from None
     return archive
