@@ -1,11 +1,15 @@
 """Files that nobody vouches for: each is refused with a line that says why, and nothing outside is read."""
 
+import json
+from unittest.mock import ANY
+
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import nngraph as ng
+from nngraph.export.onnx import fold, reader
 from nngraph.export.onnx import open as opening
 from nngraph.export.onnx.read import read_onnx
 from tests.export.models import FLOAT, info, model, perceptron, saved
@@ -107,6 +111,42 @@ def test_constants_that_would_grow_are_refused(tmp_path):
     refused(saved(model(nodes, [info("x", ["n", 3])], [info("y", ["n", 3])], **ends), tmp_path), "larger than any")
     ends["step"] = np.array(0)
     refused(saved(model(nodes, [info("x", ["n", 3])], [info("y", ["n", 3])], **ends), tmp_path), "do not fit together")
+
+
+@pytest.mark.parametrize(
+    ("operator", "sizes", "attributes"),
+    [("Mul", [(20, 1), (1, 20)], {}), ("Concat", [(1, 60)] * 5, {"axis": 0})],
+)
+def test_tables_of_constants_that_would_grow_are_refused(operator, sizes, attributes, tmp_path, monkeypatch):
+    monkeypatch.setattr(fold, "LARGEST", 800)
+    nodes = [helper.make_node("ConstantOfShape", [f"shape{k}"], [f"c{k}"]) for k in range(len(sizes))]
+    nodes += [helper.make_node(operator, [f"c{k}" for k in range(len(sizes))], ["big"], **attributes)]
+    nodes += [helper.make_node("Add", ["x", "big"], ["y"])]
+    shapes = {f"shape{k}": np.array(size) for k, size in enumerate(sizes)}
+    made = model(nodes, [info("x", ["n", 3])], [info("y", ["n", 3])], **shapes)
+    refused(saved(made, tmp_path), f"operator '{operator}' .* larger than any tensor may be")
+
+
+def test_constants_are_limited_together(tmp_path, monkeypatch):
+    monkeypatch.setattr(reader, "LARGEST", 100)
+    nodes = [helper.make_node("ConstantOfShape", ["shape"], [f"c{k}"]) for k in range(3)]
+    nodes += [helper.make_node("Add", ["x", f"c{k}"], [f"y{k}"]) for k in range(3)]
+    made = model(nodes, [info("x", ["n", 10])], [info("y0", ["n", 10])], shape=np.array([1, 10]))
+    refused(saved(made, tmp_path), "constants that are computed need more than 100 bytes together")
+
+
+def test_a_mirror_of_any_size_is_refused(tmp_path):
+    pad = helper.make_node("Pad", ["x", "widths"], ["y"], mode="edge")
+    made = model([pad], [info("x", ["n", 3])], [info("y", ["n", "m"])], widths=np.array([0, 0, 0, 2**40]))
+    refused(saved(made, tmp_path), "at most 4096 elements around an axis expected, 1099511627776 given")
+
+
+def test_the_largest_of_three_constants(tmp_path):
+    arrays = {name: np.array([number], np.float32) for name, number in {"a": 1, "b": 2, "c": 3}.items()}
+    nodes = [helper.make_node("Max", ["a", "b", "c"], ["most"]), helper.make_node("Mul", ["x", "most"], ["h"])]
+    nodes += [helper.make_node("Add", ["h", "c"], ["y"])]
+    found = read_onnx(saved(model(nodes, [info("x", ["n", 2])], [info("y", ["n", 2])], **arrays), tmp_path)).graph
+    assert [node["inputs"] for node in json.loads(found.to_json())["nodes"]] == [["x", 3.0], [ANY, 3.0]]
 
 
 def test_tensors_of_other_types(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -132,7 +133,29 @@ def reciprocal(x: Any) -> Any:
 
 
 def of(function: Callable[..., Any]) -> Callable[[OnnxNode, Arrays], Any]:
-    return lambda n, arrays: function(*arrays)
+    """Element by element, which makes a table of a column and a row."""
+
+    def compute(n: OnnxNode, arrays: Arrays) -> Any:
+        limited(np.broadcast_shapes(*(array.shape for array in arrays)))
+        return function(*arrays)
+
+    return compute
+
+
+def of_any(function: Callable[[Any, Any], Any]) -> Callable[..., Any]:
+    """Of two arrays, of any number; NumPy would write into a third."""
+    return lambda *arrays: reduce(function, arrays)
+
+
+def joined(n: OnnxNode, arrays: Arrays) -> Any:
+    limited([sum(array.size for array in arrays)])
+    return np.concatenate(arrays, n.attributes.get("axis", 0))
+
+
+def taken(n: OnnxNode, arrays: Arrays) -> Any:
+    (table, index), axis = arrays, n.attributes.get("axis", 0)
+    limited([table.size // max(1, table.shape[axis]), index.size])
+    return np.take(table, index, axis=axis)
 
 
 FOLD: dict[str, Callable[[OnnxNode, Arrays], Any]] = {
@@ -140,11 +163,10 @@ FOLD: dict[str, Callable[[OnnxNode, Arrays], Any]] = {
     "Add": of(np.add), "Sub": of(np.subtract), "Mul": of(np.multiply), "Div": of(divide), "Neg": of(np.negative),
     "Sqrt": of(np.sqrt), "Pow": of(power), "Exp": of(np.exp), "Log": of(np.log),
     "Reciprocal": of(reciprocal), "Abs": of(np.abs), "Equal": of(np.equal), "Not": of(np.logical_not),
-    "Where": of(np.where), "Max": of(np.maximum), "Min": of(np.minimum),
+    "Where": of(np.where), "Max": of(of_any(np.maximum)), "Min": of(of_any(np.minimum)),
     "Transpose": lambda n, arrays: np.transpose(arrays[0], n.attributes.get("perm")),
     "Unsqueeze": unsqueeze, "Squeeze": squeeze, "Reshape": reshape, "Flatten": flatten, "Slice": cut,
-    "Gather": lambda n, arrays: np.take(arrays[0], arrays[1], axis=n.attributes.get("axis", 0)),
-    "Concat": lambda n, arrays: np.concatenate(arrays, n.attributes.get("axis", 0)),
+    "Gather": taken, "Concat": joined,
     "Shape": shape,
     "Expand": expand, "ConstantOfShape": filled, "Range": counted,
     "ReduceSum": reduced(np.sum), "ReduceProd": reduced(np.prod), "ReduceMean": reduced(np.mean),

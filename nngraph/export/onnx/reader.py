@@ -16,6 +16,7 @@ import numpy as np
 from nngraph.errors import NNGraphError
 from nngraph.export.onnx.fold import folded
 from nngraph.export.onnx.nodes import Nodes, readings, shortest, title_of
+from nngraph.export.onnx.open import LARGEST
 from nngraph.export.onnx.targets import Target
 from nngraph.ir.exchange import Axes, OnnxNode, Unreadable
 from nngraph.ir.types import Shape, TensorType
@@ -42,6 +43,8 @@ class GraphReader:
         What is constant.
     problems : list of str
         A line for each node that cannot be read.
+    computed : int
+        Bytes of the constants that are none of the file's own, but computed of them.
     """
 
     target: Target
@@ -53,6 +56,7 @@ class GraphReader:
     moved: dict[tuple[str, Axes], Any] = field(default_factory=dict[tuple[str, Axes], Any])
     unknown: set[str] = field(default_factory=set[str])
     problems: list[str] = field(default_factory=list[str])
+    computed: int = 0
 
     @property
     def static(self) -> bool:
@@ -240,6 +244,9 @@ def read_node(r: GraphReader, node: OnnxNode, known: Mapping[str, Any]) -> None:
     if inputs and all(name in r.arrays for name in inputs):
         array = folded(node, [r.arrays.get(name) for name in node.inputs])
         if array is not None:
+            r.computed += array.nbytes
+            if r.computed > LARGEST:
+                raise Unreadable(f"constants that are computed need more than {LARGEST:,} bytes together")
             r.arrays[node.outputs[0]] = array
             return
     if node.operator not in known:

@@ -168,6 +168,7 @@ def mirrored(r: Reader, x: Any, widths: list[tuple[int, int]], mode: str) -> Any
             size = r.type(x).shape[axis]
             expect(not isinstance(size, Batch), "the batch as it is expected")
             assert isinstance(size, int)
+            expect(before + after <= 4096, f"at most 4096 elements around an axis expected, {before + after} given")
             places: Any = np.pad(np.arange(size), (before, after), mode)  # type: ignore[call-overload]
             around: list[int] = [*places[:before].tolist(), *places[before + size :].tolist()]
             parts = [element(r, x, place, axis) for place in around]
