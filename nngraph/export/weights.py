@@ -114,9 +114,9 @@ def import_weights(trainee: Trainee, path: Path, *, convention: str | None = Non
     wrong = list(problems(tensors, wanted, names, chosen))
     if wrong:
         raise CheckpointError("\n".join(f"{path}: {line}" for line in (*wrong, *advice(tensors, wanted, chosen))))
+    standardizer = standardizer_from_tensors({k: array for k, array in tensors.items() if k.startswith(STANDARDIZER)})
     store.assign({ours: chosen.back(tensors[theirs]) for ours, theirs in names.items()})
-    standardizer = {name: array for name, array in tensors.items() if name.startswith(STANDARDIZER)}
-    trainee.standardizer = standardizer_from_tensors(standardizer) or trainee.standardizer
+    trainee.standardizer = standardizer or trainee.standardizer
     trainee.classes = tuple(about.get("classes", ())) or trainee.classes
 
 

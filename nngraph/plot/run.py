@@ -180,7 +180,8 @@ def metrics_lines(path: Path) -> list[dict[str, Any]]:
     for number, text in enumerate(texts, 1):
         try:
             line = json.loads(text)
-            found.append(dict(line) if {"epoch", "step"} <= line.keys() else line["epoch and step"])
+            found.append({name: float(item) for name, item in line.items()})
+            found[-1] |= {name: int(line[name]) for name in ("epoch", "step")}
         except (ValueError, AttributeError, KeyError, TypeError):
             if number < len(texts):
                 raise CheckpointError(f"{path}, line {number}: is not a line of metrics; remove it") from None

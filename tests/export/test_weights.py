@@ -8,7 +8,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 import nngraph as ng
-from nngraph.errors import CheckpointError, OptionError
+from nngraph.errors import CheckpointError, DataError, OptionError
 from nngraph.export.conventions import torch_names
 from nngraph.export.weights import digest, export_weights, import_weights
 
@@ -180,6 +180,20 @@ def test_numbers_that_numpy_has_not_are_refused(tmp_path):
     path.write_bytes(len(header).to_bytes(8, "little") + header + b"\0\0")
     with pytest.raises(CheckpointError, match="holds a type of numbers that NumPy has not"):
         import_weights(network().trainee, path)
+
+
+def test_half_a_standardizer_changes_nothing(trained, tmp_path):
+    path = tmp_path / "weights.safetensors"
+    export_weights(trained.trainee, path)
+    tensors = load_file(path)
+    del tensors["standardizer/std/x"]
+    save_file(tensors, path)
+    other = network(seed=1)
+    before = weights_of(other)
+    with pytest.raises(DataError, match="its standardizer is incomplete"):
+        import_weights(other.trainee, path)
+    for name, array in weights_of(other).items():
+        np.testing.assert_array_equal(array, before[name])
 
 
 def test_names_that_would_meet(tmp_path):

@@ -231,9 +231,10 @@ def test_a_line_that_was_cut_off_is_left_out(planar, tmp_path):
     lines = (planar / "metrics.jsonl").read_text().splitlines()
     (tmp_path / "metrics.jsonl").write_text("\n".join([*lines[:3], lines[3][:20]]))
     assert list(read_run(tmp_path, "run").epochs) == [1, 2, 3]
-    (tmp_path / "metrics.jsonl").write_text("\n".join(["[1]", *lines]))
-    with pytest.raises(CheckpointError, match=r"metrics.jsonl, line 1: is not a line of metrics"):
-        read_run(tmp_path, "run")
+    for wrong in ("[1]", '{"epoch": 1, "step": 2, "loss": "low"}', '{"loss": 1}'):
+        (tmp_path / "metrics.jsonl").write_text("\n".join([wrong, *lines]))
+        with pytest.raises(CheckpointError, match=r"metrics.jsonl, line 1: is not a line of metrics"):
+            read_run(tmp_path, "run")
     (tmp_path / "metrics.jsonl").write_text("")
     with pytest.raises(CheckpointError, match="holds no epoch yet"):
         read_run(tmp_path, "run")
