@@ -106,16 +106,20 @@ try:
     table.predict([[0, 1], [0, 9]])
 except IndexError:
     print(table.predict([[0, 1]]).shape)
+try:
+    table.predict([[0], [1]])
+except ValueError as error:
+    print(error)
 """
 
 
 def test_a_wrong_row_is_gone_in_the_next_call(tmp_path):
-    """Also where that has fewer rows."""
+    """Also where that has fewer rows; and nothing is repeated to fit."""
     g = ng.Graph("table")
     g.output(g.embedding(g.input("word", shape=(2,), dtype="int32"), 5, 3))
     export_numba(ng.compile(g).trainee, tmp_path / "table.py")
     ran = subprocess.run([sys.executable, "-c", AGAIN], cwd=tmp_path, env={}, capture_output=True, text=True)
-    assert ran.stdout == "(1, 2, 3)\n", ran.stderr
+    assert ran.stdout == "(1, 2, 3)\nword: shape (2, 2) expected, (2, 1) given\n", ran.stderr
 
 
 def test_another_width_of_vectors_is_told(tmp_path):

@@ -119,6 +119,8 @@ def step(given):
     with lock:
         count = len(next(iter(given.values())))
         for name, x in given.items():
+            if x.shape != (count, *INPUTS[name].shape[1:]):
+                raise ValueError(f"{{name}}: shape {{(count, *INPUTS[name].shape[1:])}} expected, {{x.shape}} given")
             INPUTS[name][:count], INPUTS[name][count:] = x, 0
         error_word[0] = 0
         run(CALLS)
