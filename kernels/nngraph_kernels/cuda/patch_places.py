@@ -14,42 +14,24 @@ def in_image(y, height, x, line):
 
 
 @device
-def window_place(number, width, height):
-    """Image, row and column of a window, of `width` by `height` in each image."""
+def place_of(number, width, height):
+    """A number as three digits, the last below `width`, the one before below `height`.
+
+    Image, row and column of a window; or row and column of an element's run in its patch, and where in the run it is.
+    """
     above = uint32(number) // uint32(width)
-    image = uint32(above) // uint32(height)
-    return int32(image), int32(above - image * height), int32(number - above * width)
+    first = uint32(above) // uint32(height)
+    return int32(first), int32(above - first * height), int32(number - above * width)
 
 
 @device
-def next_window(image, y, x, count, width, height):
-    """The same of the one that comes `count` later."""
+def next_place(first, y, x, count, width, height):
+    """The same of the number that is larger by `count`."""
     x += count
     while x >= width:
         x -= width
         y += 1
         if y == height:
             y = 0
-            image += 1
-    return int32(image), int32(y), int32(x)
-
-
-@device
-def element_place(number, runs, length):
-    """Row and column of an element's run, of `runs` in a row, and where in the run it is."""
-    run = uint32(number) // uint32(length)
-    row = uint32(run) // uint32(runs)
-    return int32(row), int32(run - row * runs), int32(number - run * length)
-
-
-@device
-def next_element(row, column, within, count, runs, length):
-    """The same of the one that comes `count` later."""
-    within += count
-    while within >= length:
-        within -= length
-        column += 1
-        if column == runs:
-            column = 0
-            row += 1
-    return int32(row), int32(column), int32(within)
+            first += 1
+    return int32(first), int32(y), int32(x)

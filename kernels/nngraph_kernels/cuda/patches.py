@@ -64,20 +64,20 @@ def inside(y: str, x: str) -> str:
 
 def first_window(number: str) -> list[str]:
     """The image and the place of a window."""
-    return [f"image, pixel_y, pixel_x = window_place({number}, result_width, result_height)", *WINDOW]
+    return [f"image, pixel_y, pixel_x = place_of({number}, result_width, result_height)", *WINDOW]
 
 
 def next_windows(count: int) -> list[str]:
     """Go on by so many windows."""
     given = f"image, pixel_y, pixel_x, {count}, result_width, result_height"
-    return [f"image, pixel_y, pixel_x = next_window({given})", *WINDOW]
+    return [f"image, pixel_y, pixel_x = next_place({given})", *WINDOW]
 
 
 def first_element(number: str) -> list[str]:
     """The run of an element of a window, and where in it the element is."""
-    return [f"run_y, run_x, within = element_place({number}, runs_x, run_length)", *SEEN]
+    return [f"run_y, run_x, within = place_of({number}, run_length, runs_x)", *SEEN]
 
 
 def next_elements(count: int) -> list[str]:
     """Go on by so many elements."""
-    return [f"run_y, run_x, within = next_element(run_y, run_x, within, {count}, runs_x, run_length)", *SEEN]
+    return [f"run_y, run_x, within = next_place(run_y, run_x, within, {count}, run_length, runs_x)", *SEEN]

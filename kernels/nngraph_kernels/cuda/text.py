@@ -29,7 +29,7 @@ FROM_STORAGE = {f"{way}_{storage}" for way in ("from", "to") for storage in STOR
 FROM_REGISTERS = {
     "fetch", "count_in", *(f"{name}{n}" for name in ("zeros", "read", "write", "products") for n in (1, 2, 4, 8))
 }  # fmt: skip
-FROM_PATCH_PLACES = {"in_image", "window_place", "next_window", "element_place", "next_element"}
+FROM_PATCH_PLACES = {"in_image", "place_of", "next_place"}
 
 
 def module(
