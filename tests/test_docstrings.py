@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import nngraph
+import nngraph.ops  # all ops are registered before an example adds one: what is there then is what is left
 from nngraph.ir.op import REGISTRY
 
 ROOT = Path(nngraph.__file__).parent
