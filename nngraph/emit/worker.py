@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from nngraph.emit.fingerprint import source_key
+from nngraph.emit.worker_process import RETIRED
 
 IDLE_SECONDS: Final = 120.0
 COLLECTION_EVERY: Final = 16  # kernels; a kernel leaves about 2 MB of garbage
@@ -41,8 +42,8 @@ class Compiler(Protocol):
         ...
 
 
-def main() -> None:
-    """Answer requests until there are no more."""
+def main() -> int:
+    """Answer requests until there are no more, and return the exit status."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its workers
     answers = os.fdopen(os.dup(1), "w", encoding="ascii")
     os.dup2(2, 1)  # what compilation prints must not mix with the answers
@@ -55,7 +56,8 @@ def main() -> None:
             print(json.dumps(_answer(Path(json.loads(line)["path"]), compiler)), file=answers, flush=True)
             _collect_garbage(count)
             if _peak_bytes() > RETIREMENT_BYTES:
-                return
+                break
+    return RETIRED
 
 
 def _compiler(arguments: list[str]) -> Compiler:
@@ -116,4 +118,4 @@ def _peak_bytes() -> int:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -14,6 +14,7 @@ from typing import IO, Any, Final
 
 from nngraph.errors import CompilationError
 
+RETIRED: Final = 75  # the exit status of a worker that left by itself: "try again" in sysexits.h
 KEPT_SETTINGS: Final = ("PYTHONHOME", "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX")
 
 
@@ -45,6 +46,10 @@ class Worker:
         answer = json.loads(self.received)
         self.job, self.received = None, b""
         return answer
+
+    def retired(self) -> bool:
+        """Whether it had left by itself before it saw its job; only asked once its answers have ended."""
+        return self.process.wait() == RETIRED
 
     def last_words(self) -> str:
         """Return the last line that it wrote to its standard error, and how it ended."""

@@ -87,7 +87,10 @@ class Crew:
             for worker in _readable(self._busy()):
                 name, answer = worker.job or "", worker.receive()
                 if answer == {}:
-                    work.bury(name, worker.last_words())
+                    if worker.retired():
+                        work.waiting.append(name)
+                    else:
+                        work.bury(name, worker.last_words())
                     self._discard(worker)
                 elif answer:
                     work.take(name, answer)

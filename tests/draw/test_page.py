@@ -91,7 +91,7 @@ def test_a_click_shows_details_and_a_jump_goes_along(show):
     for part in parts:
         assert part in text, part
     panel.locator("summary").first.click()
-    assert "def ng_" in panel.locator("details[open] pre").first.inner_text()
+    panel.locator("details[open] pre", has_text="def ng_").wait_for()  # `toggle` comes after the click
     panel.get_by_role("button", name="gradient/hidden2/sum").first.click()
     assert panel.locator("h2").inner_text() == "gradient/hidden2/sum"
     assert "gradient/hidden2" in page.locator("#trail").inner_text()

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from nngraph.emit import worker_process
 from nngraph.emit.cache import KernelCache
 from nngraph.emit.worker_process import _environment, _python
-from nngraph.emit.workers import Compiled, Crew
+from nngraph.emit.workers import DEATHS, Compiled, Crew
 from nngraph.errors import CompilationError
 
 
@@ -40,6 +41,37 @@ def test_workers_stay_and_are_replaced_when_they_have_gone(tmp_path: Path) -> No
     finally:
         crew.close()
     assert crew._workers == []
+
+
+def test_a_worker_that_leaves_when_it_is_asked_does_not_count_as_dead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crew, codes = Crew("generic", ""), dict[str, Compiled]()
+    path = tmp_path / "ng_l.py"
+    path.write_text("def ng_l(args, thread, threads):\n    args[0] = 5\n")
+    starts: list[worker_process.Worker] = []
+
+    def start(*target: str) -> worker_process.Worker:
+        starts.append(leaving(tmp_path) if len(starts) < DEATHS else worker_process.start_worker(*target))
+        return starts[-1]
+
+    monkeypatch.setattr("nngraph.emit.workers.start_worker", start)
+    try:
+        crew.compile({"ng_l": path}, codes.__setitem__, debug=False)
+    finally:
+        crew.close()
+    assert len(starts) == DEATHS + 1
+    assert codes.keys() == {"ng_l"}
+
+
+def leaving(folder: Path) -> worker_process.Worker:
+    """A worker that retires at the moment it is sent a job."""
+    script = f"import sys; sys.stdin.readline(); sys.exit({worker_process.RETIRED})"
+    pipe = subprocess.PIPE
+    process = subprocess.Popen([sys.executable, "-c", script], bufsize=0, stdin=pipe, stdout=pipe)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    return worker_process.Worker(process, process.stdin, process.stdout, (folder / "words").open("wb"))
 
 
 def test_the_environment_keeps_nothing_that_changes_compilation(monkeypatch: pytest.MonkeyPatch) -> None:
