@@ -50,6 +50,7 @@ def compile(
     threads: int | None = None,
     dtype: str = "float32",
     precision: str = "full",
+    products: str = "own",
     seed: int = 0,
     regularizer: Any = None,
 ) -> Model:
@@ -71,6 +72,10 @@ def compile(
     precision : {"full", "mixed", "bfloat16", "float16"}
         As what activations and their cotangents of float32 are kept, on "cuda"; "mixed" is "bfloat16". Arithmetic,
         parameters, statistics and losses stay in float32; with "float16" the loss is scaled on the way back.
+    products : {"own", "cublas", "cublas_tf32"}
+        What does large matrix products on "cuda": kernels of nngraph, or NVIDIA's library, through tensor cores where
+        a factor is kept in 16 bits (another one in float32 is rounded to as many for it); with "cublas_tf32" also
+        those of float32, whose factors are rounded to 10 bits of mantissa.
     seed : int
         Of initial parameters, the order of the data, and dropout.
     regularizer : Regularizer or mapping, optional
@@ -88,7 +93,7 @@ def compile(
     DeclarationError
         If the graph cannot be lowered.
     """
-    precision = checks.check_options(device, threads, dtype, seed, precision)
+    precision = checks.check_options(device, threads, dtype, seed, precision, products)
     declared = graph.declaration()
     forward = lower(declared, dtype=dtype, seed=seed)
     if not forward.outputs:
@@ -102,12 +107,19 @@ def compile(
         objective = objective_from(loss, [name for name, _ in forward.outputs], regularizer=regularizer)
         targets_of(forward, objective)  # raises where a loss does not fit its output
     chosen = None if optimizer is None else optimizer_from(optimizer).checked(forward.states)
-    programs = Programs(declared, objective, chosen, dtype, seed, threads, device=device, precision=precision)
+    programs = Programs(
+        declared, objective, chosen, dtype, seed, threads, device=device, precision=precision, products=products
+    )  # fmt: skip
     return Model(graph, programs, forward)
 
 
 def load_model(
-    path: str | PathLike[str], *, threads: int | None = None, device: str = "cpu", precision: str | None = None
+    path: str | PathLike[str],
+    *,
+    threads: int | None = None,
+    device: str = "cpu",
+    precision: str | None = None,
+    products: str | None = None,
 ) -> Model:
     """A model from a checkpoint, ready to predict, and to be trained on.
 
@@ -118,8 +130,8 @@ def load_model(
         training ended with.
     threads, device
         As for `compile`.
-    precision : str, optional
-        As for `compile`; by default what the model was trained with, where the device has it, else "full".
+    precision, products : str, optional
+        As for `compile`; by default what the model was trained with, where the device has it, else "full" and "own".
 
     Raises
     ------
@@ -130,10 +142,11 @@ def load_model(
 
     kept = read(file := checkpoint_in(Path(path)))
     config = kept.config
-    trained = config.get("precision", "full") if device == "cuda" else "full"
+    trained: Mapping[str, Any] = config if device == "cuda" else {}
     model = compile(
         parse(kept.graph, f"{file}: "), loss=config.get("loss"), optimizer=config.get("optimizer"),
-        device=device, threads=threads, dtype=config.get("dtype", "float32"), precision=precision or trained,
+        device=device, threads=threads, dtype=config.get("dtype", "float32"),
+        precision=precision or trained.get("precision", "full"), products=products or trained.get("products", "own"),
         seed=config.get("seed", 0), regularizer=config.get("regularizer"),
     )  # fmt: skip
     restore(model.trainee, kept, file)

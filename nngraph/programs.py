@@ -88,6 +88,8 @@ class Programs:
     device : {"cpu", "cuda"}
     precision : {"full", "bfloat16", "float16"}
         As what float32 numbers are kept between kernels.
+    products : {"own", "cublas", "cublas_tf32"}
+        What does large matrix products on the device "cuda".
     """
 
     declared: Declared
@@ -100,6 +102,7 @@ class Programs:
     guard: bool = False
     device: str = "cpu"
     precision: str = "full"
+    products: str = "own"
     cache: KernelCache = field(default_factory=user_cache)
     on_progress: Progress | None = None
     store: Store = field(init=False)
@@ -124,7 +127,9 @@ class Programs:
     def machine(self) -> Machine:
         """What the programs run on."""
         if self._machine is None:
-            self._machine = machine(self.device, self.store, self.cache, self.guard, self.seed, self.report)
+            self._machine = machine(
+                self.device, self.store, self.cache, self.guard, self.seed, self.report, self.products
+            )  # fmt: skip
         return self._machine
 
     def report(self, done: int, count: int) -> None:

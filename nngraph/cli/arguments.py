@@ -31,6 +31,11 @@ precision_option = click.option(
     help="As what activations and their cotangents are kept on cuda: as computed, or in 16 bits; mixed is bfloat16.  "
     "[default: a run's own, or full]",
 )  # fmt: skip
+products_option = click.option(
+    "--products", type=click.Choice(["own", "cublas", "cublas_tf32"]),
+    help="What does large matrix products on cuda; cuBLAS needs nngraph[cublas], and may use TF32.  "
+    "[default: a run's own, or own]",
+)  # fmt: skip
 seed_option = click.option("--seed", type=click.IntRange(0), help="Of initial parameters, shuffling and dropout.")
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nngraph.cli.arguments import device_option, precision_option, threads_option, trained
+from nngraph.cli.arguments import device_option, precision_option, products_option, threads_option, trained
 from nngraph.errors import OptionError
 
 if TYPE_CHECKING:
@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 @threads_option
 @device_option
 @precision_option
+@products_option
 def command(
-    run: Path, data: str | None, batch_size: int, threads: int | None, device: str | None, precision: str | None
-) -> None:
+    run: Path, data: str | None, batch_size: int, threads: int | None, device: str | None, precision: str | None,
+    products: str | None,
+) -> None:  # fmt: skip
     """Evaluate a run's model, or a checkpoint.
 
     A run's directory stands for the model that its training ended with; its best epoch's is best.safetensors.
@@ -37,7 +39,7 @@ def command(
     from nngraph.model import load_model
 
     path = trained(run, "evaluate")
-    model = load_model(path, threads=threads, device=device or "cpu", precision=precision)
+    model = load_model(path, threads=threads, device=device or "cpu", precision=precision, products=products)
     examples, title = chosen_data(model, run, data)
     found = model.evaluate(examples, batch_size=batch_size)
     click.echo(f"{title}: {described(found)} ({len(examples):,} examples)")

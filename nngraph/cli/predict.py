@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from nngraph.cli.arguments import device_option, precision_option, threads_option, trained
+from nngraph.cli.arguments import device_option, precision_option, products_option, threads_option, trained
 
 
 @click.command(short_help="A trained model's outputs for new data.")
@@ -18,9 +18,10 @@ from nngraph.cli.arguments import device_option, precision_option, threads_optio
 @threads_option
 @device_option
 @precision_option
+@products_option
 def command(
     run: Path, data: str, output: Path | None, batch_size: int, threads: int | None, device: str | None,
-    precision: str | None,
+    precision: str | None, products: str | None,
 ) -> None:  # fmt: skip
     """Predict with a run's model, or a checkpoint.
 
@@ -38,7 +39,7 @@ def command(
 
     check_output(output)
     path = trained(run, "predict")
-    model = load_model(path, threads=threads, device=device or "cpu", precision=precision)
+    model = load_model(path, threads=threads, device=device or "cpu", precision=precision, products=products)
     given = load(data, classes=model.classes, need_targets=False)
     found = model.predict(given, batch_size=batch_size)
     outputs = found if isinstance(found, dict) else {next(iter(model.signature.outputs)): found}

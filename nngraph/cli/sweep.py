@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from nngraph.cli.arguments import device_option, dtype_option
+from nngraph.cli.arguments import device_option, dtype_option, precision_option, products_option
 from nngraph.cli.choices import seeds_of
 from nngraph.cli.training_options import choices_of, training_options
 from nngraph.errors import OptionError
@@ -27,6 +27,8 @@ from nngraph.errors import OptionError
               "so that they differ in their wiring alone.  [default: that of each training]")  # fmt: skip
 @dtype_option
 @device_option
+@precision_option
+@products_option
 @click.option("--jobs", type=click.IntRange(1), help="Trainings side by side.  [default: as many as cores, on a CUDA "
               "device 1]")  # fmt: skip
 @click.option("--threads", type=click.IntRange(1), help="Threads of each.  [default: the cores shared out]")

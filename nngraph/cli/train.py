@@ -8,7 +8,14 @@ from typing import Any
 
 import click
 
-from nngraph.cli.arguments import device_option, dtype_option, precision_option, seed_option, threads_option
+from nngraph.cli.arguments import (
+    device_option,
+    dtype_option,
+    precision_option,
+    products_option,
+    seed_option,
+    threads_option,
+)
 from nngraph.cli.choices import seeds_of
 from nngraph.cli.training_options import choices_of, training_options
 from nngraph.errors import OptionError
@@ -24,6 +31,7 @@ from nngraph.errors import OptionError
 @threads_option
 @device_option
 @precision_option
+@products_option
 @click.option("--weights", type=click.Path(), metavar="RUN|CHECKPOINT", help="Begin with the parameters "
               "of the same graph: those of an imported model, or of an earlier run.")  # fmt: skip
 @click.option("--run", type=click.Path(path_type=Path), help="The run's directory.  [default: runs/MODEL-TIME]")

@@ -56,6 +56,7 @@ class Options:
     threads: int | None = None
     device: str = "cpu"
     precision: str = "full"
+    products: str = "own"
     held_out: float = 0.2
     split_seeds: tuple[int, ...] = (0,)
     validation_split: float | None = None
@@ -194,12 +195,13 @@ def model_for(graph: Graph, options: Options, path: Path, resume: bool) -> Model
 
     if resume and (path / LAST).is_file():
         return load_model(
-            path / LAST, threads=options.threads, device=options.device, precision=options.precision
+            path / LAST, threads=options.threads, device=options.device, precision=options.precision,
+            products=options.products,
         )  # fmt: skip
     model = compile(
         graph, loss=options.loss, optimizer=optimizer_of(options), regularizer=options.regularizer,
         threads=options.threads, device=options.device, dtype=options.dtype, precision=options.precision,
-        seed=options.seed,
+        products=options.products, seed=options.seed,
     )  # fmt: skip
     if options.weights is not None:
         begin_with(model, Path(options.weights))
@@ -282,6 +284,7 @@ def introduction(model: Model, options: Options, parts: Parts) -> None:
     threads, device = model.programs.thread_count, options.device
     where = f"{threads} thread{'s' if threads > 1 else ''}" if device == "cpu" else device
     kept = f" kept as {config['precision']}" if config["precision"] != "full" else ""
+    where += f", products by {config['products']}" if config["products"] != "own" else ""
     size = sum(array.size for array in model.parameters().values())
     show_titled(
         "model",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from nngraph.cli.arguments import load_graph, run_declaration
 from nngraph.cli.training import Options, options_of, parts_of, resolved
 from nngraph.errors import OptionError
+from nngraph.train.checks import check_options
 from nngraph.train.rewiring import RANDWIRE, Rewiring, wired_nodes
 from nngraph.train.study import Study, Trial, digest_of, labeled_wirings, read_study, trials_of
 
@@ -31,6 +32,7 @@ def begun_study(
 
     graph = load_graph(path)
     options = options_of({name: item for name, item in given.items() if name != "seed"}, graph.training)
+    check_options(options.device, None, options.dtype, options.seed, options.precision, options.products)
     data = load(options.data)
     kept = {name: item for name, item in asdict(resolved(graph, options, data)).items() if name not in OWN}
     kept["split_seed"] = options.split_seeds[0] if split_seed is None else split_seed

@@ -8,16 +8,18 @@ from nngraph.machines.native import Native
 from nngraph.run.store import Store
 
 
-def machine(device: str, store: Store, cache: KernelCache, guard: bool, seed: int, on_progress: Progress) -> Machine:
+def machine(
+    device: str, store: Store, cache: KernelCache, guard: bool, seed: int, on_progress: Progress, products: str = "own"
+) -> Machine:
     """The machine for programs over one store of states; `on_progress` is told of kernels that it compiles itself.
 
     Raises
     ------
     DeviceError
-        If there is no such device.
+        If there is no such device, or not the library that is to do products.
     """
     if device == "cuda":
         from nngraph.machines.cuda import Cuda  # numba-cuda, which only this asks for
 
-        return Cuda(store, seed, on_progress)
+        return Cuda(store, seed, on_progress, products)
     return Native(store, cache, guard, seed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,9 +14,13 @@ from nngraph.ir.program import Kernel, Plan, Schedule
 from nngraph.machines.binding import Binding, producer, scalars
 from nngraph.machines.cuda_data import CudaData
 from nngraph.machines.cuda_kernels import CudaKernels
-from nngraph.machines.lines import Line, in_order, scratch_bytes
+from nngraph.machines.library import Routing
+from nngraph.machines.line import AnyLine, GemmLine, Line
+from nngraph.machines.lines import in_order, scratch_bytes
 from nngraph.run.bind import Places, first_write
+from nngraph.run.cuda.cublas import library
 from nngraph.run.cuda.device import Launch, device
+from nngraph.run.cuda.gemm import LibraryProduct
 from nngraph.run.cuda.memory import DeviceMemory
 from nngraph.run.cuda.streamed import Source
 from nngraph.run.cuda.tape import Copy, CudaProgram, CudaTape
@@ -36,16 +40,22 @@ class Cuda:
         Of the windows on images.
     on_progress : callable
         Called with the number of kernels compiled so far and in all.
+    products : {"own", "cublas", "cublas_tf32"}
+        What does large matrix products.
 
     Raises
     ------
     DeviceError
-        If there is no device.
+        If there is no device, or not the library.
     """
 
-    def __init__(self, store: Store, seed: int, on_progress: Callable[[int, int], None]) -> None:
+    def __init__(
+        self, store: Store, seed: int, on_progress: Callable[[int, int], None], products: str = "own"
+    ) -> None:  # fmt: skip
         self.seed = seed
         self.device = device()
+        self.library = None if products == "own" else library()
+        self.routing = Routing(products == "cublas_tf32", self.library.workspace) if self.library else None
         self.kernels = CudaKernels(self.device, on_progress)
         self.memory = DeviceMemory(self.device, store)
         self.tape = CudaTape(self.device, self.memory)
@@ -66,7 +76,7 @@ class Cuda:
             then.
         """
         check_sizes(schedule, planned.batch)
-        return self.memory.reserve(schedule, planned, scratch_bytes(schedule, planned))
+        return self.memory.reserve(schedule, planned, scratch_bytes(schedule, planned, self.routing))
 
     def bind(self, schedule: Schedule, planned: Plan, feed: Feed | None = None) -> Binding:
         """A program for one batch size; with `feed` it also loads its batches and records its scalar outputs."""
@@ -78,7 +88,7 @@ class Cuda:
             before = [self.load(value, places, feed, program) for value in schedule.graph.inputs]
             after = self.records(schedule, places, feed, program)
         self.memory.bound(program)
-        lines = [*before, *in_order(schedule, places, after), *self.ending(places, feed)]
+        lines = [*before, *in_order(schedule, places, after, self.routing), *self.ending(places, feed)]
         self.launch(program, lines)
         inputs = {value.name: empty(value, planned) for value in schedule.graph.inputs}
         outputs = {name: empty(value, planned) for name, value in schedule.graph.outputs}
@@ -87,20 +97,29 @@ class Cuda:
             program.outputs += [copied(places, value, outputs[name]) for name, value in schedule.graph.outputs]
         return Binding(program, inputs, outputs, tuple(line.origin for line in lines))
 
-    def launch(self, program: CudaProgram, lines: list[Line]) -> None:
+    def launch(self, program: CudaProgram, lines: Sequence[AnyLine]) -> None:
         """Give the arguments of all launches their place on the device."""
         words, _ = pack_arguments([line.slots for line in lines])
         table = self.device.array(words)
-        named = [cuda_source(line.kernel, tuple(array.dtype.name for array in line.arrays)) for line in lines]
-        functions = self.kernels.of(dict(named))
+        kernels = [line for line in lines if isinstance(line, Line)]
+        named = {line: cuda_source(line.kernel, tuple(array.dtype.name for array in line.arrays)) for line in kernels}
+        functions = self.kernels.of(dict(named.values()))
         common = (*self.memory.views, table, table.view(np.float64), self.tape.words)
         at = 0
         for number, line in enumerate(lines):
+            if isinstance(line, GemmLine):
+                program.launches.append(self.product(line))
+                continue
             blocks, threads = grid_of(line.kernel, line.integers)
-            function = functions[named[number][0]]
+            function = functions[named[line][0]]
             program.launches.append(Launch(function, blocks, threads, (*common, at, *line.arrays)))
             program.places[at] = number
             at += len(line.slots)
+
+    def product(self, line: GemmLine) -> Launch:
+        """What has the library do a product."""
+        assert self.library
+        return Launch(LibraryProduct(self.library, line.gemm, line.workspace), 1, 1, (self.memory.block,))
 
     def load(self, value: Value, places: Places, feed: Feed, program: CudaProgram) -> Line:
         """What brings a batch of an input from the data, on the device or on its way there."""

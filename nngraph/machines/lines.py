@@ -3,45 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from nngraph.emit.cuda.matmul import factors_of, layout_of
 from nngraph.ir.program import FULL, Kernel, KernelCall, MatmulEpilogueSpec, Plan, Schedule, Statement
-from nngraph.ir.types import ITEM_SIZE, evaluate
+from nngraph.ir.types import ITEM_SIZE
+from nngraph.machines.library import Routing, library_bytes, library_lines, work_of
+from nngraph.machines.line import AnyLine, Line, integers_of
 from nngraph.run.bind import Places, copy_kernel, copy_slots, slots_of
 from nngraph_kernels.cuda.long_product import pieces_of
 from nngraph_kernels.cuda.matmul import slots as product_slots
-from nngraph_kernels.record import record
 
 
-@record(eq=False)
-class Line:
-    """A launch whose arguments have no place yet.
+def in_order(
+    schedule: Schedule, places: Places, after: Mapping[int, Sequence[Line]], routing: Routing | None = None
+) -> Iterator[AnyLine]:
+    """The calls of a schedule, what follows each of them, and the copies of states at the end.
 
-    Attributes
-    ----------
-    kernel : Kernel
-    integers : tuple of int
-        What its number of threads depends on.
-    slots : tuple of int or float
-        The arguments in the table of words.
-    arrays : tuple of device arrays
-        Further ones.
-    origin : int
-        The index of the call in the schedule, -1 if it is beside it.
+    With `routing` a library does the products that it can do.
     """
-
-    kernel: Kernel
-    integers: tuple[int, ...]
-    slots: tuple[int | float, ...]
-    arrays: tuple[Any, ...] = ()
-    origin: int = -1
-
-
-def in_order(schedule: Schedule, places: Places, after: Mapping[int, Sequence[Line]]) -> Iterator[Line]:
-    """The calls of a schedule, what follows each of them, and the copies of states at the end."""
     for position, call in enumerate(schedule.calls):
-        yield from lines_of(position, call, places)
+        yield from lines_of(position, call, places, routing)
         yield from after.get(position, ())
     for new, old in places.plan.copies:
         slots = copy_slots(new, old, places)
@@ -49,15 +30,13 @@ def in_order(schedule: Schedule, places: Places, after: Mapping[int, Sequence[Li
     yield from after.get(-1, ())
 
 
-def lines_of(position: int, call: KernelCall, places: Places) -> list[Line]:
+def lines_of(position: int, call: KernelCall, places: Places, routing: Routing | None = None) -> Sequence[AnyLine]:
     """The launches of a call."""
     line = Line(call.kernel, integers_of(call, places.plan.batch), slots_of(call, places), origin=position)
+    if routing and (work := work_of(call, places.plan)):
+        return library_lines(line, work, places, routing)
     pieces = pieces_in(call, places.plan.batch)
     return [line] if pieces == 1 else in_pieces(line, pieces, places.scratch)
-
-
-def integers_of(call: KernelCall, batch: int) -> tuple[int, ...]:
-    return tuple(evaluate(dim, batch) for dim in call.integers)
 
 
 def pieces_in(call: KernelCall, batch: int) -> int:
@@ -68,16 +47,22 @@ def pieces_in(call: KernelCall, batch: int) -> int:
     return pieces_of(spec.product, layout_of(spec), integers_of(call, batch))
 
 
-def scratch_bytes(schedule: Schedule, plan: Plan) -> int:
-    """What the largest product in pieces leaves them in."""
-    return max((bytes_of(call, plan.batch) for call in schedule.calls), default=0)
+def scratch_bytes(schedule: Schedule, plan: Plan, routing: Routing | None = None) -> int:
+    """What the call that needs most of it needs of scratch memory, those of the preparation among them."""
+    most = max((bytes_of(call, plan, routing) for call in schedule.calls), default=0)
+    if schedule.preparation and plan.preparation:
+        most = max(most, scratch_bytes(schedule.preparation, plan.preparation, routing))
+    return most
 
 
-def bytes_of(call: KernelCall, batch: int) -> int:
-    pieces = pieces_in(call, batch)
+def bytes_of(call: KernelCall, plan: Plan, routing: Routing | None) -> int:
+    """For the pieces of a product, or what a library needs for one."""
+    if routing and (work := work_of(call, plan)):
+        return library_bytes(work, routing)
+    pieces = pieces_in(call, plan.batch)
     if pieces == 1:
         return 0
-    _, m, n, *_ = integers_of(call, batch)
+    _, m, n, *_ = integers_of(call, plan.batch)
     return (pieces + 1) * m * n * ITEM_SIZE[call.kernel.spec.product.dtype]
 
 

@@ -15,6 +15,7 @@ from nngraph.ops.specification import suggestion
 
 DEVICES = ("cpu", "cuda")
 DTYPES = ("float32", "float64")
+PRODUCTS = ("own", "cublas", "cublas_tf32")  # what does large matrix products
 SEEDS = 2**63
 
 
@@ -22,7 +23,9 @@ def is_int(x: Any) -> bool:
     return isinstance(x, int | np.integer) and not isinstance(x, bool)
 
 
-def check_options(device: str, threads: Any, dtype: str, seed: Any, precision: str = "full") -> str:
+def check_options(
+    device: str, threads: Any, dtype: str, seed: Any, precision: str = "full", products: str = "own"
+) -> str:  # fmt: skip
     """Raise where one is outside of what is accepted; the precision by its own name, "mixed" being another one's."""
     if device not in DEVICES:
         raise OptionError(f"device: {device!r} given, one of {', '.join(DEVICES)} expected")
@@ -33,6 +36,7 @@ def check_options(device: str, threads: Any, dtype: str, seed: Any, precision: s
     if not (is_int(seed) and 0 <= seed < SEEDS):
         raise OptionError(f"seed: {seed!r} given, a whole number from 0 to 2**63 - 1 expected")
     check_precision(precision, device, dtype)
+    check_products(products, device, dtype)
     return PRECISIONS[precision] or precision
 
 
@@ -49,6 +53,21 @@ def check_precision(precision: Any, device: str, dtype: str) -> None:
             f"precision: '{precision}' given, which device '{device}' does not have; give device 'cuda', or "
             "precision 'full'"
         )
+
+
+def check_products(products: Any, device: str, dtype: str) -> None:
+    """What does products, on a device that has it."""
+    if not isinstance(products, str) or products not in PRODUCTS:
+        raise OptionError(f"products: {products!r} given, one of {', '.join(PRODUCTS)} expected")
+    if products == "own":
+        return
+    if device != "cuda":
+        raise OptionError(
+            f"products: '{products}' given, which device '{device}' does not have; give device 'cuda', or "
+            "products 'own'"
+        )
+    if products == "cublas_tf32" and dtype != "float32":
+        raise OptionError(f"products: '{products}' given with dtype '{dtype}'; TF32 is for float32, give 'cublas'")
 
 
 def check_count(name: str, given: Any) -> int:

@@ -175,7 +175,8 @@ def config_of(trainee: Trainee) -> dict[str, Any]:
     return {
         "loss": losses or None, "optimizer": None if optimizer is None else to_spec(optimizer),
         "regularizer": None if regularizer is None else to_spec(regularizer),
-        "dtype": trainee.programs.dtype, "precision": trainee.programs.precision, "seed": trainee.programs.seed,
+        "dtype": trainee.programs.dtype, "precision": trainee.programs.precision,
+        "products": trainee.programs.products, "seed": trainee.programs.seed,
     }  # fmt: skip
 
 

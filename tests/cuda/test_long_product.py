@@ -8,7 +8,8 @@ from nngraph.emit.cuda.matmul import layout_of
 from nngraph.emit.cuda.source import cuda_source, grid_of
 from nngraph.ir.expr import Expr
 from nngraph.ir.program import FULL, UNIFORM, Kernel, MatmulEpilogueSpec, Statement
-from nngraph.machines.lines import Line, in_pieces
+from nngraph.machines.line import Line
+from nngraph.machines.lines import in_pieces
 from nngraph.run.cuda.device import device
 from nngraph.run.cuda.kernels import launchable
 from nngraph.run.program import pack_arguments

@@ -79,7 +79,7 @@ def result_lines(e: Lines, dtype: str, tile: Tile, arguments: Sequence[str]) -> 
     at_once, down = rows_at_once(tile), tile.rows // tile.down
     rows = at_once * down * tile.columns // tile.threads
     together = min(TOGETHER, rows)
-    lines = [*arguments, *once_lines(e), *column_lines(e, tile), f"for phase in range({tile.down // at_once}):"]
+    lines = [*arguments, *once_lines(e), *column_lines(e, tile.columns), f"for phase in range({tile.down // at_once}):"]
     lines += indent(slab_lines(dtype, tile, at_once))
     body = [line for u in range(together) for line in value_lines(e, dtype, tile, at_once, u)]
     body += [call_line(e, u) for u in range(together)]
@@ -89,9 +89,9 @@ def result_lines(e: Lines, dtype: str, tile: Tile, arguments: Sequence[str]) -> 
     return [*lines, "    cuda.syncthreads()"]
 
 
-def column_lines(e: Lines, tile: Tile) -> Iterator[str]:
-    """The thread's column, and where the operands and outputs have it."""
-    yield f"column = start + {remainder('t', tile.columns)}"
+def column_lines(e: Lines, columns: int) -> Iterator[str]:
+    """The thread's column of so many, and where the operands and outputs have it."""
+    yield f"column = start + {remainder('t', columns)}"
     yield "inside = min(column, N - 1)"
     for i, _, dtype in e.operands("column"):
         yield f"v{i} = {read(dtype, f'uint64(x{i} + batch * x{i}_batch + inside)')}"
@@ -130,6 +130,11 @@ def value_lines(e: Lines, dtype: str, tile: Tile, at_once: int, u: int) -> Itera
     groups = [f"shared[from_slab + {g * at_once * down * pitch_c}]" for g in range(tile.groups)]
     yield f"acc_{u} = {' + '.join(groups)}"
     yield f"there = min(row_{u}, M - 1)"
+    yield from operand_lines(e, u)
+
+
+def operand_lines(e: Lines, u: int) -> Iterator[str]:
+    """The operands of one result, in row `there`."""
     for i, _, kind in e.operands("full", "row"):
         yield f"v{i}_{u} = {read(kind, f'uint64(x{i}_at + there * x{i}_row)')}"
 
@@ -141,14 +146,14 @@ def call_line(e: Lines, u: int) -> str:
     return f"{', '.join(f'result{o}_{u}' for o in range(len(results_of(e))))}, = results({', '.join(given)})"
 
 
-def store_lines(e: Lines, u: int) -> list[str]:
-    """Store one result; of a row or column that is not there, nothing."""
-    lines = [f"if row_{u} < M and column < N:"] if e.stores else []
+def store_lines(e: Lines, u: int, end: str = "M") -> list[str]:
+    """Store one result; of a row from `end` on, or a column that is not there, nothing."""
+    lines = [f"if row_{u} < {end} and column < N:"] if e.stores else []
     for o, kind in enumerate(e.layout.outputs):
         lines.append("    " + write(kind, f"uint64(y{o}_at + row_{u} * y{o}_row)", f"result{o}_{u}"))
     if e.layout.moments:
         value = f"result{len(e.stores)}_{u}"
-        lines += [f"if row_{u} < M:", f"    {MOMENTS} = count_in({value}, {MOMENTS})"]
+        lines += [f"if row_{u} < {end}:", f"    {MOMENTS} = count_in({value}, {MOMENTS})"]
     return lines
 
 
@@ -157,27 +162,27 @@ def before_piece(dtype: str) -> list[str]:
     return ["done = 0", *(f"{name} = {dtype}(0)" for name in ("origin", "total", "squares"))]
 
 
-def after_piece(dtype: str, tile: Tile) -> list[str]:
+def after_piece(dtype: str, threads: int, columns: int) -> list[str]:
     """Merge what threads have of the same column, in order (Chan, Golub and LeVeque 1983), and store it."""
     return [
         f"count = {dtype}(done)",
         f"mean = origin + total / max(count, {dtype}(1))",
         f"squares -= total * (total / max(count, {dtype}(1)))",
         "shared[t] = count",
-        f"shared[t + {tile.threads}] = mean",
-        f"shared[t + {2 * tile.threads}] = squares",
+        f"shared[t + {threads}] = mean",
+        f"shared[t + {2 * threads}] = squares",
         "cuda.syncthreads()",
-        f"column = start + {remainder('t', tile.columns)}",
-        f"if t < {tile.columns} and column < N:",
+        f"column = start + {remainder('t', columns)}",
+        f"if t < {columns} and column < N:",
         *indent([
-            f"for other in range(t + {tile.columns}, {tile.threads}, {tile.columns}):",
+            f"for other in range(t + {columns}, {threads}, {columns}):",
             *indent([
                 "more = shared[other]",
                 "if more > 0:",
-                f"    apart = shared[other + {tile.threads}] - mean",
+                f"    apart = shared[other + {threads}] - mean",
                 "    share = more / (count + more)",
                 "    mean += apart * share",
-                f"    squares += shared[other + {2 * tile.threads}] + apart * apart * (count * share)",
+                f"    squares += shared[other + {2 * threads}] + apart * apart * (count * share)",
                 "    count += more",
             ]),
             "at_partial = partial + piece * 3 * channels + batch * N + column",

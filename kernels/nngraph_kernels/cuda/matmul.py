@@ -140,7 +140,10 @@ def piece_lines(
     yield from indent(piece_tiles(spec, tall, lines, late, factors))
     yield "else:"
     yield from indent(piece_tiles(spec, small, lines, late, factors))
-    yield from [*(line for line in late if re.match("partial|channels", line)), *after_piece(spec.dtype, small)]
+    yield from [
+        *(line for line in late if re.match("partial|channels", line)),
+        *after_piece(spec.dtype, small.threads, small.columns),
+    ]
 
 
 def piece_tiles(spec: MatmulSpec, tile: Tile, lines: Lines, late: Sequence[str], factors: Factors) -> Iterator[str]:

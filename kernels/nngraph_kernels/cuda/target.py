@@ -60,6 +60,9 @@ class Target:
         So many tiles keep the device busy.
     piece : int
         Terms of a long sum that are worth a block of their own where there are few tiles.
+    library : int
+        Multiply-adds of a product from which on a library's may be used: what is fused to it takes another launch
+        then, of about 2 us, and it takes our own kernel as long for so many at half of an H200's float32 peak.
     """
 
     threads: int
@@ -71,15 +74,16 @@ class Target:
     tall: Tile
     many: int
     piece: int
+    library: int
 
 
 DEVICE: Final = Target(
-    threads=256, blocks=2048, columns=32, many=96, piece=256,
+    threads=256, blocks=2048, columns=32, many=96, piece=256, library=2**25,
     large=Tile(128, 128, 8, 8, 8), small=Tile(32, 32, 64, 4, 4, groups=4), tiny=Tile(16, 32, 64, 4, 4, groups=8),
     tall=Tile(128, 32, 32, 4, 4),
 )  # fmt: skip
 SIMULATED: Final = Target(
-    threads=4, blocks=2, columns=2, many=4, piece=12,
+    threads=4, blocks=2, columns=2, many=4, piece=12, library=24,
     large=Tile(8, 4, 4, 4, 2), small=Tile(4, 4, 4, 4, 2, groups=2), tiny=Tile(2, 4, 4, 2, 2, groups=2),
     tall=Tile(8, 4, 4, 4, 2),
 )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from nngraph.emit.cuda.statements import CudaNames
 from nngraph.ir.program import UNIFORM, MatmulEpilogueSpec
 from nngraph_kernels.cpu.epilogue import Epilogue, Operand
-from nngraph_kernels.cuda import long_product
+from nngraph_kernels.cuda import long_product, product_epilogue
 from nngraph_kernels.cuda import matmul as template
 from nngraph_kernels.cuda.epilogue import Lines
 from nngraph_kernels.cuda.text import lying
@@ -19,6 +19,11 @@ def matmul_source(name: str, spec: MatmulEpilogueSpec, narrow: tuple[str, ...] =
 def total_source(name: str, spec: MatmulEpilogueSpec, narrow: tuple[str, ...] = ()) -> str:
     """The module of a kernel that adds up the pieces of a product."""
     return long_product.total_source(name, spec.product, lines_of(spec, narrow))
+
+
+def epilogue_source(name: str, spec: MatmulEpilogueSpec, narrow: tuple[str, ...] = ()) -> str:
+    """The module of a kernel that does what is fused to a product which is made already."""
+    return product_epilogue.source(name, spec.product, lines_of(spec, narrow))
 
 
 def lines_of(spec: MatmulEpilogueSpec, narrow: tuple[str, ...]) -> Lines:
@@ -68,3 +73,13 @@ def total_grid(spec: MatmulEpilogueSpec, integers: tuple[int, ...]) -> tuple[int
 def matmul_threads(spec: MatmulEpilogueSpec) -> int:
     """Threads of a block."""
     return template.threads(spec.product, layout_of(spec))
+
+
+def epilogue_grid(spec: MatmulEpilogueSpec, integers: tuple[int, ...]) -> tuple[int, int]:
+    """Blocks, and threads of each, for what is fused to a product."""
+    return product_epilogue.grid(spec.product, layout_of(spec), integers)
+
+
+def epilogue_threads(spec: MatmulEpilogueSpec) -> int:
+    """Threads of a block of them."""
+    return product_epilogue.threads(layout_of(spec))

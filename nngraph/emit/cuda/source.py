@@ -8,7 +8,16 @@ from functools import cache
 from typing import Any
 
 from nngraph.emit.cuda.columns import columns_grid, columns_source
-from nngraph.emit.cuda.matmul import matmul_grid, matmul_source, matmul_threads, total_grid, total_source
+from nngraph.emit.cuda.matmul import (
+    epilogue_grid,
+    epilogue_source,
+    epilogue_threads,
+    matmul_grid,
+    matmul_source,
+    matmul_threads,
+    total_grid,
+    total_source,
+)
 from nngraph.emit.cuda.rows import rows_grid, rows_source
 from nngraph.emit.source import PLACEHOLDER
 from nngraph.ir.program import Kernel
@@ -82,6 +91,7 @@ FAMILIES: dict[str, Family] = {
     "feed": Family(feed.source, feed.grid),
     "matmul": Family(matmul_source, matmul_grid, matmul_threads),
     "product_total": Family(total_source, total_grid),
+    "product_epilogue": Family(epilogue_source, epilogue_grid, epilogue_threads),
     "convolution_weight": Family(convolution_weight.source, convolution_weight.grid, convolution_weight.threads),
     "transpose": Family(transpose.source, transpose.grid),
 }

@@ -176,18 +176,18 @@ class CudaReady:
 
     def _prepare(self, program: CudaProgram) -> None:
         tape, device = self.tape, self.tape.device
-        for start, array in program.inputs:
-            device.upload(tape.memory.block, start, array.reshape(-1).view(np.uint8))
-        for target, array in program.feed:
-            device.upload(target, 0, array)
         if not program.launches:
             raise ValueError("a program was bound to memory that is not there any more")
         if program.step is None:
-            tape.control[layout.ERROR] = 1  # the graph is taken down of launches that do nothing
+            tape.control[layout.ERROR] = 1  # before the graph is taken down kernels are launched, and do nothing
             device.upload(tape.words, 0, tape.control)
             program.step = device.step(program.launches)
             device.wait()
             tape.control[layout.ERROR] = 0
+        for start, array in program.inputs:  # not before: a library's products are done, whatever the error word says
+            device.upload(tape.memory.block, start, array.reshape(-1).view(np.uint8))
+        for target, array in program.feed:
+            device.upload(target, 0, array)
 
     def _streamed(self) -> list[tuple[Streamed, list[Step]]]:
         """What comes in pieces, with the steps that take it: where their rows begin in the order, and how many."""

@@ -1,0 +1,67 @@
+"""A library of products for the simulator: BLAS by its words, over columns, in NumPy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nngraph.run.cuda.gemm import Gemm, Matrix
+from nngraph_kernels.storage_reference import STORAGE, decode, encode
+
+Array = np.ndarray[Any, Any]
+COMBINED = {  # of factors, with what sums are made in: what results may be, as cuBLAS has it
+    ("float32", "float32"): {"float32"}, ("float32", "tf32"): {"float32"}, ("float64", "float64"): {"float64"},
+    ("bfloat16", "float32"): {"bfloat16", "float32"}, ("float16", "float32"): {"float16", "float32"},
+}  # fmt: skip
+
+
+class NumpyBlas:
+    """See `nngraph.run.cuda.gemm.Library`; `done` are the products so far."""
+
+    name = "NumPy"
+    workspace = 300
+
+    def __init__(self) -> None:
+        self.done: list[Gemm] = []
+
+    def product(self, gemm: Gemm, block: Any, workspace: int, stream: Any) -> None:
+        self.done.append(gemm)
+        memory = block._ary
+        assert workspace % 256 == 0
+        memory[workspace : workspace + self.workspace] = 0xFF
+        assert gemm.a.dtype == gemm.b.dtype
+        assert gemm.c.dtype in COMBINED[gemm.a.dtype, gemm.arithmetic]
+        assert not gemm.c.transposed
+        a, b = (
+            factor(memory, matrix, sides, gemm)
+            for matrix, sides in ((gemm.a, (gemm.m, gemm.k)), (gemm.b, (gemm.k, gemm.n)))
+        )
+        if gemm.arithmetic == "tf32":
+            a, b = tf32(a), tf32(b)
+        found = a @ b
+        to = columns(memory, gemm.c, gemm.m, gemm.n, gemm.batches)
+        to[...] = encode(found, gemm.c.dtype) if gemm.c.dtype in STORAGE else found
+
+
+def factor(memory: Array, matrix: Matrix, sides: tuple[int, int], gemm: Gemm) -> Array:
+    """op(A) of all products."""
+    rows, width = sides[::-1] if matrix.transposed else sides
+    held = columns(memory, matrix, rows, width, gemm.batches)
+    numbers = decode(held, matrix.dtype) if matrix.dtype in STORAGE else held
+    return numbers.transpose(0, 2, 1) if matrix.transposed else numbers
+
+
+def columns(memory: Array, matrix: Matrix, rows: int, width: int, batches: int) -> Array:
+    """Matrices of so many rows and columns as they lie there."""
+    assert matrix.leading >= max(1, rows)
+    kind = np.dtype("uint16" if matrix.dtype in STORAGE else matrix.dtype)
+    assert matrix.at % kind.itemsize == 0
+    strides = [step * kind.itemsize for step in (matrix.apart, 1, matrix.leading)]
+    return np.ndarray((batches, rows, width), kind, memory.data, matrix.at, strides)  # refuses what is not in it
+
+
+def tf32(x: Array) -> Array:
+    """The nearest numbers of 10 bits of mantissa, of two as near the even one."""
+    bits = x.copy().view(np.uint32)
+    return ((bits + np.uint32(0xFFF) + ((bits >> np.uint32(13)) & np.uint32(1))) & np.uint32(0xFFFFE000)).view("f")
