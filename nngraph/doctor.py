@@ -115,10 +115,11 @@ def settings() -> Iterator[Check]:
 
 
 def cuda() -> Iterator[Check]:
-    """The CUDA device, if numba-cuda is there to use one."""
+    """The CUDA device, if numba-cuda is there to use one, and cuBLAS, if it is there too."""
     if find_spec("numba_cuda") is None:
         yield Check("cuda", "note", 'not used; pip install "nngraph[cuda]" for --device cuda')
         return
+    from nngraph.run.cuda.cublas import library
     from nngraph.run.cuda.device import device
 
     try:
@@ -129,6 +130,10 @@ def cuda() -> Iterator[Check]:
     capability = ".".join(map(str, found.capability))
     room = f"{found.free / 2**30:.1f} of {found.total / 2**30:.1f} GiB free"
     yield Check("cuda", "ok", f"{found.name}, compute capability {capability}, driver for {found.driver}, {room}")
+    try:
+        yield Check("cublas", "ok", f"{library().name}, for --products cublas")
+    except DeviceError as error:
+        yield Check("cublas", "note", str(error).removeprefix("products: "))
 
 
 def cache() -> Iterator[Check]:

@@ -68,13 +68,16 @@ def usual_jobs(study: Study) -> int:
     Raises
     ------
     DeviceError
-        If the device is not there.
+        If the device, or the library for it, is not there.
     """
     if study.options.get("device", "cpu") == "cpu":
         return available_cores()
+    from nngraph.run.cuda.cublas import library
     from nngraph.run.cuda.device import device
 
     device()
+    if study.options.get("products", "own") != "own":
+        library()
     return 1
 
 

@@ -1,7 +1,13 @@
 """`nngraph doctor`: its verdicts."""
 
+from types import SimpleNamespace
+
+import pytest
+
 from nngraph import doctor
 from nngraph.doctor import Check
+from nngraph.errors import DeviceError
+from nngraph.run.cuda.device import About
 
 
 def test_this_machine_is_well(nngraph):
@@ -46,3 +52,20 @@ def test_a_kernel_that_computes_something_else_is_broken(monkeypatch):
     check = list(doctor.self_test())[-1]
     assert check.verdict == "broken"
     assert check.found.endswith("at most 1e-6 expected")
+
+
+@pytest.mark.parametrize("missing", [True, False])
+def test_a_device_and_its_library(monkeypatch, missing):
+    def library():
+        if missing:
+            raise DeviceError("products: 'cublas' needs cuBLAS, which is not found; pip install it")
+        return SimpleNamespace(name="cuBLAS 12.9.3")
+
+    about = About("a device", "CUDA 12.9", (9, 0), 2.0**37, 2.0**36)
+    monkeypatch.setattr(doctor, "find_spec", lambda name: object())
+    monkeypatch.setattr("nngraph.run.cuda.device.device", lambda: SimpleNamespace(about=lambda: about))
+    monkeypatch.setattr("nngraph.run.cuda.cublas.library", library)
+    cuda, cublas = doctor.cuda()
+    assert cuda == Check("cuda", "ok", "a device, compute capability 9.0, driver for CUDA 12.9, 64.0 of 128.0 GiB free")
+    kept = Check("cublas", "note", "'cublas' needs cuBLAS, which is not found; pip install it")
+    assert cublas == (kept if missing else Check("cublas", "ok", "cuBLAS 12.9.3, for --products cublas"))

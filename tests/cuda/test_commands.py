@@ -84,11 +84,12 @@ def test_a_sweep(nngraph, tmp_path):
     path = tmp_path / "tiny.json"
     path.write_text(json.dumps(model))
     ran = nngraph(
-        "sweep", path, "--device", "cuda", "--seeds", "0-1", "--epochs", 1, "--data", "moons:n=40", "--quiet",
-        "--run", tmp_path / "study",
+        "sweep", path, "--device", "cuda", "--precision", "bfloat16", "--seeds", "0-1", "--epochs", 1, "--data",
+        "moons:n=40", "--quiet", "--run", tmp_path / "study",
     )  # fmt: skip
     assert ran.code == 0, ran.err
-    assert json.loads((tmp_path / "study" / "study.json").read_text())["options"]["device"] == "cuda"
+    options = json.loads((tmp_path / "study" / "study.json").read_text())["options"]
+    assert (options["device"], options["precision"], options["products"]) == ("cuda", "bfloat16", "own")
     results = (tmp_path / "study" / "results.jsonl").read_text().splitlines()
     assert len(results) == 2
 

@@ -8,11 +8,14 @@ import pytest
 import nngraph as ng
 from nngraph.errors import DeviceError
 from nngraph.machines.cuda_kernels import CudaKernels
+from nngraph.programs import Programs
 from nngraph.run.cuda import streamed
+from nngraph.run.cuda.cublas import Cublas
 from nngraph.run.cuda.device import Device
 from nngraph.train import data
 from tests import compiled
 from tests.cuda import simulated, test_narrow
+from tests.kernels.test_matmul import LAYOUTS
 from tests.ops import cases
 from tests.ops.test_every_kernel import SAMPLES, case_graph, dtypes
 
@@ -127,3 +130,89 @@ def test_runs_are_equal_to_the_bit():
         parameters.append(model.parameters())
     for name, array in parameters[0].items():
         np.testing.assert_array_equal(parameters[1][name], array)
+
+
+def cublas_or_skip():
+    from nngraph.run.cuda.cublas import library
+
+    try:
+        return library()
+    except DeviceError as error:
+        pytest.skip(str(error))
+
+
+def product_of(a, b, products, transpose_a=False, transpose_b=False, **options):
+    """A product with work fused to it, and without."""
+    g = ng.Graph("product")
+    given = g.input("a", shape=a.shape[1:]), g.input("b", shape=b.shape[1:])
+    plain = g.matmul(*given, transpose_a=transpose_a, transpose_b=transpose_b)
+    g.output(plain, name="plain")
+    g.output(
+        g.relu(g.matmul(given[0] * 2.0, given[1], transpose_a=transpose_a, transpose_b=transpose_b) + 1.0), name="fused"
+    )
+    programs = Programs(g.declaration(), device="cuda", products=products, **options)
+    return [programs.call("predict", {"a": a, "b": b}, len(a)) for _ in range(2)]
+
+
+@dtypes
+@pytest.mark.parametrize(("transpose_a", "transpose_b"), LAYOUTS)
+@pytest.mark.parametrize("shape", [(1, 512, 384, 1000), (3, 301, 257, 513), (1, 1, 8191, 5000), (8, 1024, 1024, 5)])
+def test_products_by_cublas(dtype, transpose_a, transpose_b, shape):
+    """Large ones go to the library; what is launched first, and what is launched of a graph, are equal to the bit."""
+    cublas_or_skip()
+    batches, m, n, k = shape
+    rng = np.random.default_rng(0)
+    a = rng.normal(size=(batches, *((k, m) if transpose_a else (m, k)))).astype(dtype)
+    b = rng.normal(size=(batches, *((n, k) if transpose_b else (k, n)))).astype(dtype)
+    expected = (a.swapaxes(1, 2) if transpose_a else a).astype("d") @ (b.swapaxes(1, 2) if transpose_b else b)
+    first, second = product_of(a, b, "cublas", transpose_a, transpose_b, dtype=dtype)
+    own, _ = product_of(a, b, "own", transpose_a, transpose_b, dtype=dtype)
+    for name, wanted in {"plain": expected, "fused": np.maximum(2 * expected + 1, 0)}.items():
+        scale = np.abs(expected).max()
+        assert np.abs(first[name] - wanted).max() <= TOLERANCE[dtype] * scale
+        assert np.abs(own[name] - wanted).max() <= TOLERANCE[dtype] * scale
+        np.testing.assert_array_equal(first[name], second[name])
+
+
+def test_tf32_only_if_it_is_asked_for():
+    cublas_or_skip()
+    rng = np.random.default_rng(0)
+    a, b = (rng.normal(size=(1, 1024, 1024)).astype("f") for _ in range(2))
+    expected = a.astype("d") @ b
+    errors = [
+        np.abs(product_of(a, b, given)[0]["plain"] - expected).max() / np.abs(expected).max()
+        for given in ("cublas", "cublas_tf32")
+    ]
+    assert errors[0] < 1e-5
+    assert 1e-5 < errors[1] < 5e-3
+
+
+def wide_perceptron(products, precision="full"):
+    """Its products of 256 examples are large enough for the library, moments and long sums among them."""
+    g = ng.Graph("wide")
+    h = g.relu(g.batch_norm(g.linear(g.input("x", shape=(512,)), 1024, bias=False)))
+    h = g.gelu(g.linear(h, 512))
+    g.output(g.linear(h, 10))
+    model = ng.compile(
+        g, loss="cross_entropy", optimizer=ng.Adam(1e-3), seed=0, device="cuda", products=products, precision=precision
+    )
+    rng = np.random.default_rng(0)
+    history = model.fit(rng.normal(size=(600, 512)), rng.integers(0, 10, 600), epochs=2, batch_size=256, progress=False)
+    return model, np.array(history["loss"])
+
+
+@pytest.mark.parametrize("precision", ["full", "bfloat16", "float16"])
+@pytest.mark.parametrize("products", ["cublas", "cublas_tf32"])
+def test_training_with_cublas(products, precision):
+    cublas_or_skip()
+    (one, losses), (other, again) = (wide_perceptron(products, precision) for _ in range(2))
+    assert_same(one, other)
+    np.testing.assert_array_equal(losses, again)
+    exact = products == "cublas" and precision == "full"
+    np.testing.assert_allclose(losses, wide_perceptron("own")[1], rtol=1e-4 if exact else 0.05)
+    calls = []
+    product = Cublas.product
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Cublas, "product", lambda *given: calls.append(given[1]) or product(*given))
+        wide_perceptron(products, precision)
+    assert len(calls) >= 2 * 5  # of each, before the graph is taken down and for it

@@ -247,7 +247,7 @@ def test_products_that_cannot_be_had(options, message):
 
 
 def test_the_simulator_has_no_cublas():
-    with pytest.raises(DeviceError, match="which Numba's simulator does not have; give products 'own'"):
+    with pytest.raises(DeviceError, match="needs a CUDA device, which Numba's simulator is not; give products 'own'"):
         perceptron(products="cublas").predict(X)
 
 

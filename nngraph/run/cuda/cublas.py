@@ -127,16 +127,17 @@ def library() -> Cublas:
         If it cannot be had, in one line that says how it can.
     """
     if is_simulated():
-        raise DeviceError(f"products: 'cublas' given, which Numba's simulator does not have; {OTHERWISE}")
+        raise DeviceError(f"products: 'cublas' needs a CUDA device, which Numba's simulator is not; {OTHERWISE}")
     pathfinder: Any = import_module("cuda.pathfinder")
     install = f'pip install "nngraph[cublas]", or {OTHERWISE}'
     try:
         path = pathfinder.load_nvidia_dynamic_lib("cublas").abs_path
     except pathfinder.DynamicLibNotFoundError:
-        raise DeviceError(f"products: 'cublas' given, but cuBLAS is not found; {install}") from None
+        raise DeviceError(f"products: 'cublas' needs cuBLAS, which is not found; {install}") from None
     try:
         return Cublas(ctypes.CDLL(path))
     except (AttributeError, OSError, TypeError) as error:
+        said = str(error).partition("\n")[0]
         raise DeviceError(
-            f"products: 'cublas' given, but {path} is no cuBLAS from 11.0 on ({error}); {install}"
+            f"products: 'cublas' needs cuBLAS 11.4 or later, which {path} is not ({said}); {install}"
         ) from None
