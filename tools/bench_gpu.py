@@ -22,11 +22,12 @@ import click
 from bench_peers import leave, measure
 from gpu.document import KernelRow, Report, kernel_table, network_table, write
 from gpu.kernels import copy_bandwidth, time_kernel, versions
-from gpu.works import FRAMEWORKS, NETWORK_WORKS, KernelWork, kernel_works
+from gpu.works import FRAMEWORKS, NETWORK_WORKS, WITH_LIBRARY, KernelWork, kernel_works
 from peers.processes import TOOLS, Framework, interpreter_of
 from peers.report import Measurement, disagreements
 
 from nngraph.errors import DeviceError
+from nngraph.run.cuda.cublas import library
 from nngraph.run.cuda.device import device
 
 if TYPE_CHECKING:
@@ -49,8 +50,9 @@ def main(parts: tuple[str, ...], turns: int, seconds: float, torch: str | None, 
     """Print what was measured, and write it down; without a device one line says so."""
     signal.signal(signal.SIGTERM, leave)
     here = the_device()
-    peers = interpreters(torch)
-    kernels = measured_kernels(kernel_works(), here, turns, peers) if "kernels" in parts else []
+    libraried = found_library()
+    peers = interpreters(torch, libraried)
+    kernels = measured_kernels(kernel_works(library=libraried), here, turns, peers) if "kernels" in parts else []
     networks = measured_networks(peers, turns, seconds) if "networks" in parts else []
     write(output, Report(about(here, networks), kernels, networks))
     click.echo(f"written: {output.with_suffix('.md')}, {output.with_suffix('.json')}")
@@ -69,10 +71,20 @@ def the_device() -> Device:
     return found
 
 
-def interpreters(torch: str | None) -> list[tuple[Framework, str]]:
+def found_library() -> bool:
+    """Whether cuBLAS can do our products; a line where it cannot."""
+    try:
+        library()
+    except DeviceError as error:
+        click.echo(f"cuBLAS: left out, {error}")
+        return False
+    return True
+
+
+def interpreters(torch: str | None, libraried: bool) -> list[tuple[Framework, str]]:
     """The frameworks that can be run, with their interpreters; a line for each other one."""
     found: list[tuple[Framework, str]] = []
-    for framework in FRAMEWORKS:
+    for framework in (*FRAMEWORKS, WITH_LIBRARY) if libraried else FRAMEWORKS:
         if interpreter := interpreter_of(framework, {"torch": torch}):
             found.append((framework, interpreter))
         else:
@@ -118,8 +130,8 @@ def cublas_rate(work: KernelWork, interpreter: str, turns: int) -> float:
         return 0.0
     side = round((work.flops / 2) ** (1 / 3))
     done = subprocess.run(
-        [interpreter, "-m", "gpu.with_torch", str(side), str(turns)], cwd=TOOLS, capture_output=True, text=True,
-        env=os.environ | {"PYTHONPATH": str(TOOLS)},
+        [interpreter, "-m", "gpu.with_torch", str(side), str(turns), str(int(work.products == "cublas_tf32"))],
+        cwd=TOOLS, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(TOOLS)},
     )  # fmt: skip
     if done.returncode:
         click.echo(

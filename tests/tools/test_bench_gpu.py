@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.cuda.blas import NumpyBlas
+
 TOOLS = Path(__file__).parents[2] / "tools"
 
 
@@ -121,16 +123,26 @@ def test_the_works_are_those_that_are_asked_for():
     assert [framework.variant for framework in FRAMEWORKS] == ["cuda", "cuda", "cuda-compile"]
     product = kernel_works()[-1]
     assert (product.flops, product.traffic) == (2 * 4096**3, 3 * 4 * 4096**2)
+    own, *others = kernel_works(library=True)[-3:]
+    assert (own.products, own.name) == ("own", product.name)
+    assert [(work.products, work.asked, work.flops) for work in others] == [
+        ("cublas", 0.0, own.flops), ("cublas_tf32", 0.0, own.flops),
+    ]  # fmt: skip
 
 
-def test_our_peer_trains_on_the_device(tmp_path):
+def test_our_peer_trains_on_the_device(tmp_path, monkeypatch):
+    from gpu.works import WITH_LIBRARY
     from peers.prepare import prepare
     from peers.task import load
     from peers.with_nngraph import Trainer
     from peers.works import ADAM, Network
 
     prepare(Network("tiny", 4, 8, ADAM, sizes=(3, 4, 2)), tmp_path)
-    found = {variant: Trainer(load(tmp_path, 1, variant)) for variant in ("", "cuda")}
+    blas = NumpyBlas()
+    monkeypatch.setattr("nngraph.machines.cuda.library", lambda: blas)
+    found = {variant: Trainer(load(tmp_path, 1, variant)) for variant in ("", "cuda", WITH_LIBRARY.variant)}
     losses = {variant: trainer.run(2) for variant, trainer in found.items()}
     assert found["cuda"].model.programs.device == "cuda"
+    assert blas.done
     np.testing.assert_allclose(losses["cuda"], losses[""], rtol=1e-5)
+    np.testing.assert_allclose(losses[WITH_LIBRARY.variant], losses[""], rtol=1e-5)

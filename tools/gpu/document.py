@@ -100,4 +100,5 @@ that are not timed, on sets of operands in turn that together are several times 
 have to be moved, or operations, in a second; *against*: what a copy on the device moves, or what PyTorch's product
 (cuBLAS) computes, in the same unit. Steps of training: each peer in a process of its own, in turn, the same steps from
 the same parameters on the same data, losses compared after them; the time of a turn from its first launch to when its
-last loss is known, by the clock of the host. TF32 is off on both sides."""
+last loss is known, by the clock of the host. TF32 is off on both sides, but
+for the product that names it, where it is on on both."""

@@ -45,7 +45,7 @@ def copies(traffic: int, cache: int) -> int:
 
 def step_of(work: KernelWork, seed: int) -> Callable[[], None]:
     """A function that launches a step, on random operands of its own."""
-    programs = Programs(work.graph().declaration(), device="cuda", seed=seed)
+    programs = Programs(work.graph().declaration(), device="cuda", seed=seed, products=work.products)
     bound = programs.bind("predict", work.batch)
     random = np.random.default_rng(seed)
     for array in bound.inputs.values():

@@ -1,6 +1,8 @@
-"""Times PyTorch's matrix product, which is cuBLAS's, as `gpu.kernels` does ours: ``python -m gpu.with_torch N TURNS``.
+"""Times PyTorch's matrix product, which is cuBLAS's, as `gpu.kernels` does ours.
 
-TF32 is off. Answers with a line of JSON: seconds of each turn, the version, and the device.
+    python -m gpu.with_torch N TURNS TF32
+
+TF32 is on if it is 1. Answers with a line of JSON: seconds of each turn, the version, and the device.
 """
 
 from __future__ import annotations
@@ -14,8 +16,8 @@ LAUNCHES, WARM_UP, PAST = 10, 3, 4
 
 
 def main() -> None:
-    n, turns = map(int, sys.argv[1:])
-    torch.backends.cuda.matmul.allow_tf32 = False
+    n, turns, tf32 = map(int, sys.argv[1:])
+    torch.backends.cuda.matmul.allow_tf32 = bool(tf32)
     if not torch.cuda.is_available():
         sys.exit("PyTorch sees no CUDA device here")
     cache = getattr(torch.cuda.get_device_properties(0), "L2_cache_size", 50 << 20)

@@ -32,6 +32,8 @@ class KernelWork:
     flops : int
     asked : float
         The share of what it is held against that is asked for.
+    products : str
+        What does its product: see `nngraph.compile`.
     """
 
     name: str
@@ -41,6 +43,7 @@ class KernelWork:
     traffic: int
     flops: int
     asked: float
+    products: str = "own"
 
     def graph(self) -> ng.Graph:
         made = ng.Graph(self.name)
@@ -73,7 +76,15 @@ def product(n: int) -> KernelWork:
     return KernelWork(f"product {n}^3", "product", declare, 1, 12 * n * n, 2 * n**3, 0.6)
 
 
-def kernel_works(rows: int = 16384, width: int = 4096, side: int = 4096) -> list[KernelWork]:
+def library_works(work: KernelWork) -> list[KernelWork]:
+    """A product as cuBLAS does it for us, in float32 and with TF32."""
+    return [
+        replace(work, name=f"{work.name}, {how}", products=products, asked=0.0)
+        for how, products in (("cuBLAS", "cublas"), ("cuBLAS, TF32", "cublas_tf32"))
+    ]
+
+
+def kernel_works(rows: int = 16384, width: int = 4096, side: int = 4096, library: bool = False) -> list[KernelWork]:
     """All single kernels; operands of 256 MB each unless others are wanted."""
     return [
         elementwise("relu(a b + c)", 3, rows, width, lambda g, x: g.relu(x[0] * x[1] + x[2])),
@@ -83,9 +94,11 @@ def kernel_works(rows: int = 16384, width: int = 4096, side: int = 4096) -> list
         reduction("sum of columns", rows, width, lambda g, x: g.sum(x[0], axis=1), width),
         reduction("maximum of rows", rows, width, lambda g, x: g.max(x[0], axis=2), rows),
         product(side),
+        *(library_works(product(side)) if library else []),
     ]
 
 
+WITH_LIBRARY = Framework("nngraph with cuBLAS", "nngraph", "nngraph", "cuda-cublas")
 FRAMEWORKS = (
     Framework("nngraph", "nngraph", "nngraph", "cuda"),
     Framework("torch", "torch", "torch", "cuda"),

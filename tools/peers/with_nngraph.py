@@ -26,9 +26,10 @@ class Trainer:
     def __init__(self, task: Task) -> None:
         self.task = task
         graph = ng.load(task.folder / "network.json")
+        device, _, products = task.variant.partition("-")  # such as "cuda-cublas"
         self.model = ng.compile(
             graph, loss=task.loss, optimizer=task.optimizer, dtype=task.dtype, threads=task.threads,
-            device=task.variant or "cpu",
+            device=device or "cpu", products=products or "own",
         )  # fmt: skip
         self.model.set_parameters(task.parameters)
 
