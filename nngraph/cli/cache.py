@@ -21,8 +21,8 @@ def command(context: click.Context) -> None:
     """Look at the cache of compiled kernels, or clear it.
 
     Kernels lie in a folder for each fingerprint: the versions of nngraph's compiler, Numba and llvmlite, and the
-    processor. A kernel whose source, or what it imports, has changed is compiled again by itself; nothing has to be
-    cleared for that. $NNGRAPH_CACHE_DIR puts the cache elsewhere.
+    processor, or the CUDA devices that they are for. A kernel whose source, or what it imports, has changed is
+    compiled again by itself; nothing has to be cleared for that. $NNGRAPH_CACHE_DIR puts the cache elsewhere.
 
     \b
     nngraph cache                                  what there is
@@ -37,7 +37,7 @@ def command(context: click.Context) -> None:
 @click.option("--kernels", is_flag=True, help="List every kernel instead of a line for each fingerprint.")
 @json_option
 def list_command(kernels: bool = False, as_json: bool = False) -> None:
-    """List the fingerprints in the cache: the one in use, and others that earlier versions left.
+    """List the fingerprints in the cache: those in use, and others that earlier versions left.
 
     \b
     nngraph cache list
@@ -72,8 +72,7 @@ def show_kernels(kernels: list[CachedKernel]) -> None:
 def show_folders(directory: Path, kernels: list[CachedKernel], current: str) -> None:
     """A line for each fingerprint, the one in use first, and how the others differ from it."""
     from nngraph.cli.tables import age, count, show_table, size
-    from nngraph.emit.fingerprint import toolchain
-    from nngraph.emit.inventory import difference_from
+    from nngraph.emit.inventory import state_of
 
     folders: dict[Path, list[CachedKernel]] = {directory / current: []}
     for kernel in kernels:
@@ -81,7 +80,7 @@ def show_folders(directory: Path, kernels: list[CachedKernel], current: str) -> 
     rows: list[tuple[str, ...]] = []
     now = time.time()
     for folder, own in folders.items():
-        note = "in use" if folder.name == current else difference_from(folder, toolchain().parts)
+        note = "in use" if folder.name == current else state_of(folder)
         newest = age(now - own[0].modified) if own else ""
         rows.append((folder.name, count(len(own)), size(sum(k.nbytes for k in own)), newest, note))
     click.echo(f"{directory}\n")
@@ -112,14 +111,14 @@ def explain_kernel(name: str) -> None:
     """Where a kernel lies, for every fingerprint that has it."""
     from nngraph.cli.tables import age, size
     from nngraph.emit.directory import user_cache_directory
-    from nngraph.emit.fingerprint import toolchain
-    from nngraph.emit.inventory import cached_kernels
+    from nngraph.emit.inventory import cached_kernels, in_use
 
+    used = in_use(user_cache_directory())
     found = [kernel for kernel in cached_kernels(user_cache_directory()) if kernel.name.startswith(name)]
     if not found:
         raise OptionError(f"kernel '{name}': not in the cache, of any fingerprint; `nngraph cache list --kernels`")
     for kernel in found:
-        use = "in use" if kernel.folder.name == toolchain().digest else "of another fingerprint"
+        use = "in use" if kernel.folder.name in used else "of another fingerprint"
         state = "compiled" if kernel.compiled else "not compiled"
         written = age(time.time() - kernel.modified)
         click.echo(f"{kernel.folder / kernel.name}.py: {state}, {size(kernel.nbytes)}, {written}, {use}")
@@ -149,7 +148,7 @@ def explain_model(path: Path, options: dict[str, Any]) -> None:
 
 
 @command.command(short_help="Remove kernels; they are compiled again when they are needed.")
-@click.option("--others", is_flag=True, help="Only those of other fingerprints than the one in use.")
+@click.option("--others", is_flag=True, help="Only those of other fingerprints than those in use.")
 def clear(others: bool) -> None:
     """Remove all kernels, or those that this installation does not use.
 
@@ -158,10 +157,10 @@ def clear(others: bool) -> None:
     """
     from nngraph.cli.tables import size
     from nngraph.emit.directory import user_cache_directory
-    from nngraph.emit.fingerprint import toolchain
     from nngraph.emit.inventory import clear as remove
+    from nngraph.emit.inventory import in_use
 
-    freed = remove(user_cache_directory(), keep=toolchain().digest if others else None)
+    freed = remove(user_cache_directory(), keep=in_use(user_cache_directory()) if others else ())
     click.echo(f"removed {size(freed)} from {user_cache_directory()}")
 
 
@@ -175,10 +174,10 @@ def prune(limit: str) -> None:
     """
     from nngraph.cli.tables import size
     from nngraph.emit.directory import user_cache_directory
-    from nngraph.emit.fingerprint import toolchain
+    from nngraph.emit.inventory import in_use
     from nngraph.emit.inventory import prune as remove
 
-    freed = remove(user_cache_directory(), nbytes_of(limit), current=toolchain().digest)
+    freed = remove(user_cache_directory(), nbytes_of(limit), current=in_use(user_cache_directory()))
     click.echo(f"removed {size(freed)} from {user_cache_directory()}")
 
 

@@ -1,6 +1,7 @@
 """CUDA kernels on disk: made without a device, found again, refused when they are damaged; and what launches them."""
 
 import ctypes
+import json
 import os
 import re
 import stat
@@ -16,7 +17,8 @@ import nngraph as ng
 from nngraph.emit.cuda.cache import CudaCache, cuda_toolchain
 from nngraph.emit.cuda.objects import CudaObject, packed, unpacked
 from nngraph.emit.cuda.source import cuda_source, grid_of
-from nngraph.emit.inventory import difference_from
+from nngraph.emit.fingerprint import toolchain
+from nngraph.emit.inventory import clear, in_use, prune, state_of
 from nngraph.ir.program import Kernel
 from nngraph.ir.types import evaluate
 from nngraph.machines.cuda_kernels import CudaKernels
@@ -62,8 +64,31 @@ def test_objects_are_what_was_packed():
 
 def test_the_fingerprint_is_of_the_capability(tmp_path):
     assert cuda_toolchain((9, 0)).digest != cuda_toolchain((8, 0)).digest
-    (tmp_path / "fingerprint.json").write_text('{"capability": "9.0"}')
-    assert difference_from(tmp_path, {"cpu": "znver5"}) == "being for CUDA devices of capability 9.0"
+
+
+def test_folders_for_devices_are_in_use_too(tmp_path):
+    """Unless another version made them: those go first."""
+    current = cuda_toolchain((9, 0))
+    held = {"own": toolchain(), "ours": current, "earlier": current, "odd": current}
+    names = {"own": toolchain().digest, "ours": current.digest, "earlier": "earlier", "odd": "odd"}
+    for age, name in enumerate(["earlier", "ours", "own", "odd"]):
+        folder = tmp_path / names[name]
+        folder.mkdir()
+        parts = held[name].parts | ({"numba": "0.1"} if name == "earlier" else {})
+        (folder / "fingerprint.json").write_text(json.dumps(parts) if name != "odd" else "[")
+        source = folder / f"ng_{name}.py"
+        source.write_text("x" * 100)
+        os.utime(source, (1e9 - age, 1e9 - age))
+    assert in_use(tmp_path) == {names["own"], names["ours"]}
+    assert state_of(tmp_path / names["own"]) == "in use"
+    assert state_of(tmp_path / names["ours"]) == "in use, for CUDA devices of capability 9.0"
+    version = current.parts["numba"]
+    assert state_of(tmp_path / "earlier") == f"numba 0.1 -> {version}, for CUDA devices of capability 9.0"
+    assert state_of(tmp_path / "odd") == "a fingerprint that cannot be read"
+    assert prune(tmp_path, 200, current=in_use(tmp_path)) == 200
+    assert sorted(path.stem for path in tmp_path.glob("*/ng_*.py")) == ["ng_ours", "ng_own"]
+    clear(tmp_path, keep=in_use(tmp_path))
+    assert {path.name for path in tmp_path.iterdir()} == {names["own"], names["ours"]}
 
 
 def test_a_source_says_what_it_is_compiled_for():

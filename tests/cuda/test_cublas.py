@@ -17,7 +17,8 @@ NOT_SUPPORTED = 15
 # As the headers have them: int and enumerations are 32 bits, long long and addresses 64.
 SIZES = {
     "cublasCreate_v2": "8", "cublasGetProperty": "48", "cublasSetStream_v2": "88", "cublasSetWorkspace_v2": "888",
-    "cublasSetMathMode": "84", "cublasGemmStridedBatchedEx": "84444488448844888448444",
+    "cublasSetMathMode": "84", "cublasGemmEx": "8444448844844884444",
+    "cublasGemmStridedBatchedEx": "84444488448844888448444",
 }  # fmt: skip
 
 
@@ -41,19 +42,19 @@ class Functions:
                 ctypes.c_void_p.from_address(given[0]).value = 99
             elif name == "cublasGetProperty":
                 ctypes.c_int.from_address(given[1]).value = (12, 9, 3)[given[0]]
-            elif name == "cublasGemmStridedBatchedEx":
-                scalar = ctypes.c_double if given[21] == 70 else ctypes.c_float
-                read = (scalar.from_address(given[k]).value for k in (6, 15))
-                given = tuple(next(read) if k in (6, 15) else x for k, x in enumerate(given))
+            elif "Gemm" in name:
+                scalar = ctypes.c_double if given[-2] == 70 else ctypes.c_float
+                places = (6, 13 if name == "cublasGemmEx" else 15)
+                given = tuple(scalar.from_address(x).value if k in places else x for k, x in enumerate(given))
             self.calls.append((name, *given))
-            return self.status if name == "cublasGemmStridedBatchedEx" else 0
+            return self.status if "Gemm" in name else 0
 
         return called
 
 
-def gemm(kind="float32", arithmetic="float32", result="float32"):
+def gemm(kind="float32", arithmetic="float32", result="float32", batches=18):
     a, b = Matrix(0x100, kind, 14, 3_000_000_000, True), Matrix(0x200, kind, 15)
-    return Gemm(11, 12, 13, a, b, Matrix(0x300, result, 16, 17), 18, arithmetic)
+    return Gemm(11, 12, 13, a, b, Matrix(0x300, result, 16, 17), batches, arithmetic)
 
 
 def test_prototypes_have_the_sizes_of_cs():
@@ -92,6 +93,15 @@ def test_types_and_arithmetic(kind, arithmetic, result, expected):
     given = functions.calls[-1]
     assert (given[9], given[13], given[18], given[22]) == expected
     assert (given[7], given[16]) == (1.0, 0.0)
+
+
+def test_a_product_alone_is_no_batch():
+    functions = Functions()
+    Cublas(functions).product(gemm(batches=1), BLOCK, 0, STREAM)
+    assert functions.calls[-1] == (
+        "cublasGemmEx", 99, 1, 0, 11, 12, 13, 1.0, START + 0x100, 0, 14, START + 0x200, 0, 15, 0.0,
+        START + 0x300, 0, 16, 68, -1,
+    )  # fmt: skip
 
 
 def test_what_it_answers_is_told():

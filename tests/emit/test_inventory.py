@@ -33,7 +33,7 @@ def test_lists_the_newest_first(directory: Path) -> None:
 
 
 def test_clears_all_or_all_but_one(directory: Path) -> None:
-    assert clear(directory, keep="new") == 202
+    assert clear(directory, keep={"new"}) == 202
     assert {k.folder.name for k in cached_kernels(directory)} == {"new"}
     assert clear(directory) == 206
     assert [path.name for path in directory.iterdir()] == ["mine"]
@@ -51,6 +51,6 @@ def test_clears_all_or_all_but_one(directory: Path) -> None:
     ],
 )
 def test_prunes_other_fingerprints_then_the_oldest(directory: Path, limit: int, left: list[str]) -> None:
-    freed = prune(directory, limit, current="new")
+    freed = prune(directory, limit, current={"new"})
     assert [k.name for k in cached_kernels(directory)] == left
     assert freed == 404 - sum(k.nbytes for k in cached_kernels(directory))

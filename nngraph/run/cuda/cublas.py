@@ -22,15 +22,19 @@ from nngraph_kernels.cuda.target import is_simulated
 WORKSPACE: Final = 32 << 20  # bytes: what cuBLAS takes for itself on Hopper; a fixed size for the same bits everywhere
 OTHERWISE: Final = "give products 'own'"
 
-MATRIX: Final = (c_void_p, c_int, c_int, c_longlong)  # address, type of numbers, leading dimension, stride
+MATRIX: Final = (c_void_p, c_int, c_int)  # address, type of numbers, leading dimension
+BATCH: Final = (*MATRIX, c_longlong)  # and how far its matrices are apart
 PROTOTYPES: Final[dict[str, tuple[Any, ...]]] = {
     "cublasCreate_v2": (POINTER(c_void_p),),
     "cublasGetProperty": (c_int, POINTER(c_int)),
     "cublasSetStream_v2": (c_void_p, c_void_p),
     "cublasSetWorkspace_v2": (c_void_p, c_void_p, c_size_t),
     "cublasSetMathMode": (c_void_p, c_int),
+    "cublasGemmEx": (
+        c_void_p, c_int, c_int, c_int, c_int, c_int, c_void_p, *MATRIX, *MATRIX, c_void_p, *MATRIX, c_int, c_int,
+    ),
     "cublasGemmStridedBatchedEx": (
-        c_void_p, c_int, c_int, c_int, c_int, c_int, c_void_p, *MATRIX, *MATRIX, c_void_p, *MATRIX, c_int, c_int, c_int,
+        c_void_p, c_int, c_int, c_int, c_int, c_int, c_void_p, *BATCH, *BATCH, c_void_p, *BATCH, c_int, c_int, c_int,
     ),
 }  # fmt: skip
 # Enumerators of library_types.h and cublas_api.h.
@@ -87,7 +91,8 @@ class Cublas:
             self._call("cublasSetStream_v2", self._handle, int(getattr(stream, "stream", stream).handle))
             # The stream is set first, for that forgets the workspace.
             self._call("cublasSetWorkspace_v2", self._handle, start + workspace, self.workspace)
-            self._call("cublasGemmStridedBatchedEx", *arguments(gemm, self._handle, start))
+            name = "cublasGemmEx" if gemm.batches == 1 else "cublasGemmStridedBatchedEx"
+            self._call(name, *arguments(gemm, self._handle, start))
 
     def _begin(self) -> c_void_p:
         """A handle: it lives as long as the process, for at its end there may be no device any more to give it back."""
@@ -104,16 +109,18 @@ class Cublas:
 
 
 def arguments(gemm: Gemm, handle: c_void_p, start: int) -> tuple[Any, ...]:
-    """Those of ``cublasGemmStridedBatchedEx``; the factors 1 and 0 are read while it is called."""
+    """Those of ``cublasGemmEx``, or of a batch; the factors 1 and 0 are read while it is called."""
     scalar = c_double if gemm.arithmetic == "float64" else c_float
+    alone = gemm.batches == 1
 
-    def matrix(which: Matrix) -> tuple[int, int, int, int]:
-        return start + which.at, DATA_TYPES[which.dtype], which.leading, which.apart
+    def matrix(which: Matrix) -> tuple[int, ...]:
+        place = start + which.at, DATA_TYPES[which.dtype], which.leading
+        return place if alone else (*place, which.apart)
 
     return (
         handle, OPERATIONS[gemm.a.transposed], OPERATIONS[gemm.b.transposed], gemm.m, gemm.n, gemm.k,
         byref(scalar(1)), *matrix(gemm.a), *matrix(gemm.b), byref(scalar(0)), *matrix(gemm.c),
-        gemm.batches, COMPUTE_TYPES[gemm.arithmetic], ALGORITHM,
+        *(() if alone else (gemm.batches,)), COMPUTE_TYPES[gemm.arithmetic], ALGORITHM,
     )  # fmt: skip
 
 

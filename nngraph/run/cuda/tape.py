@@ -149,6 +149,8 @@ class CudaReady:
         """Do the run, and give the tape back."""
         try:
             return self._run()
+        except DeviceError:
+            raise
         except Exception as error:
             said = str(error).partition("\n")[0]
             raise DeviceError(f"device: {type(error).__name__} on {self.tape.device.name}: {said}") from error
