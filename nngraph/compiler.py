@@ -20,7 +20,7 @@ from nngraph.ir.verify import verify
 from nngraph.lower.lower import lower
 from nngraph.ops.optimizer import Optimizer
 from nngraph.optimize import PASSES, passes_for
-from nngraph.plan import alignment_of, plan
+from nngraph.plan import plan
 from nngraph.run.bind import copy_kernels
 from nngraph.schedule import schedule
 from nngraph_kernels.record import record
@@ -123,7 +123,7 @@ def run_schedule(c: Compilation, stop: str | None) -> None:
 
 def run_plan(c: Compilation, stop: str | None) -> None:
     assert c.schedule
-    c.plan = plan(c.schedule, c.batch, c.threads, alignment_of(c.device))
+    c.plan = plan(c.schedule, c.batch, c.threads, c.device)
 
 
 def run_emit(c: Compilation, stop: str | None) -> None:

@@ -23,7 +23,7 @@ from nngraph.ir.program import KernelCall, Plan, Schedule
 from nngraph.machines import Machine, machine
 from nngraph.machines.binding import scalars
 from nngraph.ops.optimizer import Optimizer
-from nngraph.plan import alignment_of, plan
+from nngraph.plan import plan
 from nngraph.run.feed import Feed as Feed
 from nngraph.run.program import Segment
 from nngraph.run.store import Store
@@ -177,7 +177,7 @@ class Programs:
 
     def plan(self, purpose: Purpose, batch: int) -> Plan:
         """The plan of the arena for one batch size."""
-        return plan(scheduled(self.compile(purpose)), batch, self.thread_count, alignment_of(self.device))
+        return plan(scheduled(self.compile(purpose)), batch, self.thread_count, self.device)
 
     def bind(self, purpose: Purpose, batch: int, feed: Feed | None = None) -> Bound:
         """The program for one batch size; with `feed` it also loads its batches and records its scalar outputs."""

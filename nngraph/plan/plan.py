@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from nngraph.ir.graph import Value
 from nngraph.ir.program import KernelCall, Placement, Plan, Schedule
-from nngraph.plan.allocator import ALIGNMENT, Allocator, aligned
+from nngraph.plan.allocator import Allocator, aligned, alignment_of
 from nngraph.plan.lifetimes import Lifetimes, lifetimes
 
 
-def plan(schedule: Schedule, batch: int, threads: int = 1, alignment: int = ALIGNMENT) -> Plan:
+def plan(schedule: Schedule, batch: int, threads: int = 1, device: str = "cpu") -> Plan:
     """The arena for `batch` examples.
 
     Parameters
@@ -17,19 +17,19 @@ def plan(schedule: Schedule, batch: int, threads: int = 1, alignment: int = ALIG
     batch : int
     threads : int
         Each has its own scratch region at the end of the arena.
-    alignment : int
-        Of all offsets, in bytes: what suits the machine.
+    device : {"cpu", "cuda"}
+        On "cuda" kernels want no scratch memory of this kind, and offsets are multiples of another number of bytes.
 
     Returns
     -------
     Plan
         Linear in the number of calls, but for the search among free intervals.
     """
-    lives = lifetimes(schedule)
+    lives, alignment = lifetimes(schedule), alignment_of(device)
     placements, allocator = place(schedule, lives, batch, alignment)
-    sizes = {call.scratch for call in schedule.calls if call.scratch}  # few: equal calls share one
+    sizes = {call.scratch for call in schedule.calls if call.scratch and device == "cpu"}  # few: equal calls share one
     scratch = max((aligned(size(batch), alignment) for size in sizes), default=0)
-    before = plan(schedule.preparation, 1, threads, alignment) if schedule.preparation else None  # it is of no batch
+    before = plan(schedule.preparation, 1, threads, device) if schedule.preparation else None  # it is of no batch
     return Plan(
         batch, threads, max(allocator.nbytes + scratch * threads, before.nbytes if before else 0), placements,
         lives.in_store, tuple(lives.copies), allocator.nbytes, scratch, before,

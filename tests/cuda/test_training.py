@@ -113,6 +113,13 @@ def test_values_lie_where_a_device_likes_to_read():
     assert not any(offset % 256 for offset in [*offsets["cuda"], planned["cuda"].scratch])
 
 
+def test_scratch_memory_of_threads_is_for_the_processor():
+    planned = {device: perceptron(device).programs.plan("train", 6) for device in ("cpu", "cuda")}
+    assert planned["cpu"].scratch_nbytes > 0
+    assert planned["cuda"].scratch_nbytes == 0
+    assert planned["cuda"].nbytes == planned["cuda"].scratch
+
+
 def test_a_device_that_is_not_known():
     with pytest.raises(ng.NNGraphError, match="device: 'gpu' given, one of cpu, cuda expected"):
         perceptron("gpu")
