@@ -399,7 +399,9 @@ class Model:
 
     def source(self) -> str:
         """The source of all kernels of a training step, with the nodes that they compute in its comments."""
-        return source_text(scheduled(self.programs.compile(self.main_purpose)), self.programs.device)
+        programs, purpose = self.programs, self.main_purpose
+        plan = programs.plan(purpose, self.batch_size) if programs.device == "cuda" else None
+        return source_text(scheduled(programs.compile(purpose)), programs.device, plan, programs.products != "own")
 
     def draw(self, path: str | PathLike[str] | None = None, format: str | None = None, **options: Any) -> Drawing:
         """A picture of the graph, or of what a stage makes of its main program; arguments are those of `Graph.draw`."""

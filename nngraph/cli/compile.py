@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from nngraph.compiler import Compilation
     from nngraph.ir.program import Schedule
 
-NEEDED: Final = {"graph": "optimize", "schedule": "schedule", "memory": "plan", "source": "schedule"}
+NEEDED: Final = {"graph": "optimize", "schedule": "schedule", "memory": "plan", "source": "plan"}
 
 
 @click.command(short_help="Run the compiler, all of it or up to a stage.")
@@ -179,7 +179,7 @@ def show_source(c: Compilation) -> None:
     from nngraph.report.source import source_text
 
     assert c.schedule
-    click.echo(source_text(c.schedule, c.device), nl=False)
+    click.echo(source_text(c.schedule, c.device, c.plan), nl=False)
 
 
 SHOW: Final = {"graph": show_graph, "schedule": show_schedule, "memory": show_memory, "source": show_source}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from nngraph.ir.program import KernelCall, Operand, Statement
+from nngraph.ir.program import Kernel, KernelCall, Operand, Statement
 
 ARGUMENT: Final = re.compile(r"= (?:pointer|integer|number)\(args, (\d+)|^# args\[(\d+)\]")
 DEVICE_ARGUMENT: Final = re.compile(r"= \(?(?:words|numbers)\[uint64\(at \+ (\d+)\)\]()")
@@ -18,9 +18,21 @@ PRODUCT: Final = ("def each(acc, ", "def results(acc, ")
 COLUMN: Final = 56  # where comments begin, if the line leaves room
 
 
-def annotated(source: str, call: KernelCall, device: str = "cpu") -> str:
-    """`source` with a comment behind every line that a node of `call`, or one of its arguments, accounts for."""
+FINISHING: Final = ("product_total", "product_epilogue")  # kernels that go on with a product in scratch memory
+
+
+def annotated(source: str, call: KernelCall, device: str = "cpu", kernel: Kernel | None = None) -> str:
+    """`source` with a comment behind every line that a node of `call`, or one of its arguments, accounts for.
+
+    It is the source of the call's kernel, or of `kernel`, one of several that the call is launched as: of those, what
+    finishes the product has the call's arguments, but for its first factor.
+    """
+    kernel = kernel or call.kernel
+    if kernel is not call.kernel and kernel.family not in FINISHING:
+        return source
     slots = slots_of(call)
+    if kernel is not call.kernel:
+        slots[len(call.outputs)] = "the product, in scratch memory"
     lines: list[str] = []
     for line in source.splitlines():
         comment = comment_on(line.strip(), call, slots, device)

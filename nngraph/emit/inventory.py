@@ -7,7 +7,7 @@ import re
 import shutil
 from collections.abc import Collection, Iterable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from nngraph.emit.cuda.cache import cuda_toolchain
 from nngraph.emit.fingerprint import Fingerprint, toolchain
@@ -80,10 +80,10 @@ def current_like(parts: dict[str, Any]) -> Fingerprint:
 def parts_of(folder: Path) -> dict[str, Any] | None:
     """Return the parts of a folder's fingerprint, or None if they cannot be read."""
     try:
-        own = json.loads((folder / PARTS_FILE).read_text())
+        own: Any = json.loads((folder / PARTS_FILE).read_text())
     except (OSError, ValueError):
         return None
-    return own if isinstance(own, dict) else None
+    return cast("dict[str, Any]", own) if isinstance(own, dict) else None
 
 
 def clear(directory: Path, *, keep: Collection[str] = ()) -> int:

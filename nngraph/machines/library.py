@@ -129,16 +129,21 @@ def library_bytes(work: Work, routing: Routing) -> int:
     return aligned(routing.workspace) + work.places["end"]
 
 
+def library_kernels(kernel: Kernel, work: Work) -> list[Kernel]:
+    """What is launched around a product: what rounds a factor for it, and what does the work that is fused to it."""
+    rounding = [Kernel("memory", ("copy", "float32"), (work.factors, ""))] if work.rounded else []
+    return rounding + ([] if work.direct else [Kernel("product_epilogue", work.spec, kernel.narrow)])
+
+
 def library_lines(line: Line, work: Work, places: Places, routing: Routing) -> list[AnyLine]:
     """The launches of a call whose product the library does."""
-    spec, narrow = work.spec, line.kernel.narrow
-    pointers, names = product_slots(spec.product, layout_of(spec))
+    kernels = library_kernels(line.kernel, work)
+    pointers, names = product_slots(work.spec.product, layout_of(work.spec))
     at = dict(zip([name for name, _ in pointers], map(int, line.slots), strict=False))
     scratch = {name: places.scratch + aligned(routing.workspace) + start for name, start in work.places.items()}
     lines: list[AnyLine] = []
     for name, elements in work.rounded.items():
-        kernel = Kernel("memory", ("copy", "float32"), (work.factors, ""))
-        lines.append(Line(kernel, (elements,), (scratch[name], at[name], elements), origin=line.origin))
+        lines.append(Line(kernels[0], (elements,), (scratch[name], at[name], elements), origin=line.origin))
     result = at["y0"] if work.direct else scratch["result"]
     gemm = gemm_of(work, scratch.get("a", at["a"]), scratch.get("b", at["b"]), result, routing.tf32)
     lines.append(GemmLine(gemm, places.scratch, line.origin))
@@ -146,7 +151,7 @@ def library_lines(line: Line, work: Work, places: Places, routing: Routing) -> l
         return lines
     slots = (*({**at, "a": result}[name] for name, _ in pointers), *line.slots[len(pointers) :])
     integers = tuple(work.given[name] for name in names)
-    return [*lines, Line(Kernel("product_epilogue", spec, narrow), integers, slots, origin=line.origin)]
+    return [*lines, Line(kernels[-1], integers, slots, origin=line.origin)]
 
 
 def gemm_of(work: Work, a: int, b: int, c: int, tf32: bool) -> Gemm:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from nngraph.emit.cuda.matmul import factors_of, layout_of
 from nngraph.ir.program import FULL, Kernel, KernelCall, MatmulEpilogueSpec, Plan, Schedule, Statement
 from nngraph.ir.types import ITEM_SIZE
-from nngraph.machines.library import Routing, library_bytes, library_lines, work_of
+from nngraph.machines.library import Routing, library_bytes, library_kernels, library_lines, work_of
 from nngraph.machines.line import AnyLine, Line, integers_of
 from nngraph.run.bind import Places, copy_kernel, copy_slots, slots_of
 from nngraph_kernels.cuda.long_product import pieces_of
@@ -39,6 +39,13 @@ def lines_of(position: int, call: KernelCall, places: Places, routing: Routing |
     return [line] if pieces == 1 else in_pieces(line, pieces, places.scratch)
 
 
+def kernels_of(call: KernelCall, plan: Plan, library: bool = False) -> list[Kernel]:
+    """What a call is launched as; with a library's products, what is launched around them."""
+    if library and (work := work_of(call, plan)):
+        return library_kernels(call.kernel, work)
+    return [call.kernel] if pieces_in(call, plan.batch) == 1 else list(piece_kernels(call.kernel))
+
+
 def pieces_in(call: KernelCall, batch: int) -> int:
     """How many pieces a call's sums are made in: products alone have more than one."""
     if call.kernel.family != "matmul":
@@ -66,17 +73,24 @@ def bytes_of(call: KernelCall, plan: Plan, routing: Routing | None) -> int:
     return (pieces + 1) * m * n * ITEM_SIZE[call.kernel.spec.product.dtype]
 
 
+def piece_kernels(kernel: Kernel) -> tuple[Kernel, Kernel]:
+    """Of a product in pieces: what makes them, and what adds them up and does what is fused to it."""
+    spec: MatmulEpilogueSpec = kernel.spec
+    product, narrow = spec.product, kernel.narrow
+    sums = MatmulEpilogueSpec(product, (), (product.dtype,), (Statement("product", FULL, product.dtype),), (0,), 0)
+    own = ("", *narrow[len(spec.outputs) :][:2]) if narrow else ()
+    return Kernel("matmul", sums, own), Kernel("product_total", spec, narrow)
+
+
 def in_pieces(line: Line, pieces: int, scratch: int) -> list[Line]:
     """Products of a K-th part of both factors each, one of what is left of K, and their total with the epilogue."""
     spec: MatmulEpilogueSpec = line.kernel.spec
     product = spec.product
     pointers, names = product_slots(product, layout_of(spec))
     given = dict(zip([name for name, _ in pointers] + names, map(int, line.slots), strict=False))
-    sums = MatmulEpilogueSpec(product, (), (product.dtype,), (Statement("product", FULL, product.dtype),), (0,), 0)
+    sums, adding = piece_kernels(line.kernel)
     size, item = given["M"] * given["N"], ITEM_SIZE[product.dtype]
-    narrow = line.kernel.narrow
-    factors = factors_of(spec, narrow)
-    own = ("", *narrow[len(spec.outputs) :][:2]) if narrow else ()
+    factors = factors_of(spec, line.kernel.narrow)
     depth, rest = divmod(given["K"], pieces)
     steps = given["a_row"] if product.transpose_a else 1, 1 if product.transpose_b else given["b_row"]
 
@@ -88,11 +102,11 @@ def in_pieces(line: Line, pieces: int, scratch: int) -> list[Line]:
             size, given["N"],
         )  # fmt: skip
         slots = (scratch + first * size * item, *places, 0, *integers)
-        return Line(Kernel("matmul", sums, own), integers, slots, origin=line.origin)
+        return Line(sums, integers, slots, origin=line.origin)
 
     total = {**given, "a": scratch, "K": pieces + bool(rest)}
     slots = (*(total[name] for name, _ in pointers), *(total[name] for name in names))
     slots += line.slots[len(slots) :]
     integers = tuple(total[name] for name in names)
     lines = [part(0, pieces, depth), *([part(pieces, 1, rest)] if rest else [])]
-    return [*lines, Line(Kernel("product_total", spec, narrow), integers, slots, origin=line.origin)]
+    return [*lines, Line(adding, integers, slots, origin=line.origin)]

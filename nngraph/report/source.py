@@ -7,29 +7,51 @@ from textwrap import wrap
 
 from nngraph.emit.annotate import annotated, describe
 from nngraph.emit.source import writer_for
-from nngraph.ir.program import Kernel, KernelCall, Schedule
+from nngraph.ir.program import Kernel, KernelCall, Plan, Schedule
 
 WIDTH = 108
 
 
-def source_text(schedule: Schedule, device: str = "cpu") -> str:
+def source_text(schedule: Schedule, device: str = "cpu", plan: Plan | None = None, library: bool = False) -> str:
     """The source of every kernel of `schedule` for a device, in the order of their first calls.
 
     A kernel is written once, however many calls it serves; the comments in its body name the values of the first.
+
+    Parameters
+    ----------
+    schedule : Schedule
+    device : {"cpu", "cuda"}
+    plan : Plan, optional
+        With it, kernels for a device are those for its batch: a product may be made in pieces.
+    library : bool
+        Whether a library does the large products.
     """
-    calls = calls_by_kernel(schedule)
-    parts = [f"# preparation of {source_text(schedule.preparation, device)[2:]}"] if schedule.preparation else []
+    calls = calls_by_kernel(schedule, plan if device == "cuda" else None, library)
+    parts: list[str] = []
+    if schedule.preparation:
+        before = source_text(schedule.preparation, device, plan and plan.preparation, library)
+        parts += [f"# preparation of {before[2:]}"]
     parts += [overview(schedule, calls)]
     parts += [kernel_text(kernel, numbered, device) for kernel, numbered in calls.items()]
     return "\n\n".join(parts)
 
 
-def calls_by_kernel(schedule: Schedule) -> dict[Kernel, dict[int, KernelCall]]:
-    """The calls of each kernel by their number in the schedule."""
+def calls_by_kernel(schedule: Schedule, plan: Plan | None, library: bool) -> dict[Kernel, dict[int, KernelCall]]:
+    """The calls of each kernel by their number in the schedule; of a device's, for the batch of `plan`."""
     found: dict[Kernel, dict[int, KernelCall]] = {}
     for number, call in enumerate(schedule.calls):
-        found.setdefault(call.kernel, {})[number] = call
+        for kernel in launched(call, plan, library):
+            found.setdefault(kernel, {})[number] = call
     return found
+
+
+def launched(call: KernelCall, plan: Plan | None, library: bool) -> list[Kernel]:
+    """The kernels that a call is launched as."""
+    if plan is None:
+        return [call.kernel]
+    from nngraph.machines.lines import kernels_of  # templates for devices are read where they are asked for alone
+
+    return kernels_of(call, plan, library)
 
 
 def overview(schedule: Schedule, calls: Mapping[Kernel, Mapping[int, KernelCall]]) -> str:
@@ -46,7 +68,7 @@ def kernel_text(kernel: Kernel, calls: Mapping[int, KernelCall], device: str) ->
         lines += call_note(number, call)
     if len(calls) > 1:
         lines += ["#", f"# Comments below are those of call {first}."]
-    return "\n".join(lines) + "\n\n" + annotated(source, calls[first], device)
+    return "\n".join(lines) + "\n\n" + annotated(source, calls[first], device, kernel)
 
 
 def call_note(number: int, call: KernelCall) -> list[str]:

@@ -13,6 +13,7 @@ import nngraph as ng
 from nngraph.cli.compilation import compilation
 from nngraph.compiler import compile_program
 from nngraph.emit.cuda.source import cuda_source
+from nngraph.programs import scheduled
 from nngraph.report.source import source_text
 from tests.cli.conftest import lossless, nngraph, small
 
@@ -43,6 +44,26 @@ def test_source_without_its_comments_is_what_is_compiled(small):
         name, source = cuda_source(kernel)
         part = printed[printed.index(f"# {name},") :].split("\n" + "#" * 108)[0]
         assert ast.dump(ast.parse(part)) == ast.dump(ast.parse(source))
+
+
+def test_source_has_what_products_are_made_of(nngraph, tmp_path):
+    """For the batch that is asked for: the gradient of the weight is a sum over it, in pieces if it is long."""
+    g = ng.Graph("narrow")
+    g.output(g.linear(g.input("x", shape=(2,)), 4, name="out"))
+    path = tmp_path / "narrow.json"
+    g.save(path)
+    options = ("--emit", "source", "--device", "cuda", "--loss", "mean_squared_error", "--batch")
+    short, long = (nngraph("compile", path, *options, batch).out for batch in (23, 50))
+    total = re.compile(r"# ng_\w+, a product_total kernel")
+    assert not total.search(short)
+    assert total.search(long)
+    assert re.search(r" a = \(words.* # the product, in scratch memory", long)
+    model = ng.compile(ng.load(path), loss="mean_squared_error", device="cuda", products="cublas")
+    printed = model.source()
+    assert re.search(r"# ng_\w+, a product_epilogue kernel", printed)
+    made = scheduled(model.programs.compile("gradients"))
+    printed = source_text(made, "cuda", model.programs.plan("gradients", 32), library=True)
+    assert "a matmul kernel" not in printed
 
 
 def test_a_models_source_is_that_of_its_device(small):
