@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> int:
     if "--reverse" in arguments:
         arguments.remove("--reverse")
         os.environ["EMULATED_REVERSE"] = "1"
-    sys.path.insert(0, str(TOOLS))
+    sys.path[:0] = [str(TOOLS), str(TOOLS.parent)]
     os.chdir(TOOLS.parent)
     import pytest
 

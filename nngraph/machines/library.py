@@ -23,7 +23,8 @@ from nngraph_kernels.cuda.text import lying
 from nngraph_kernels.record import record
 from nngraph_kernels.storage_reference import STORAGE
 
-LARGEST: Final = 2**31 - 1  # of sizes, and of elements from row to row: integers of C
+LARGEST: Final = 2**31 - 1  # of these, which are integers of C
+SIZES: Final = ("batches", "M", "N", "K", "a_row", "b_row")
 
 
 @record
@@ -108,9 +109,6 @@ def work_of(call: KernelCall, plan: Plan) -> Work | None:
     lie = factors_of(spec, call.kernel.narrow)
     factors = next((each for each in lie if each in STORAGE), lie[0])
     return Work(spec, given, lie, factors, direct_type(call, plan, given, factors))
-
-
-SIZES: Final = ("batches", "M", "N", "K", "a_row", "b_row")
 
 
 def direct_type(call: KernelCall, plan: Plan, given: Mapping[str, int], factors: str) -> str:

@@ -1,6 +1,7 @@
 """The whole registry, networks and trainings on a real device: ``pytest -m gpu``."""
 
 import os
+from functools import cache
 
 import numpy as np
 import pytest
@@ -9,8 +10,7 @@ import nngraph as ng
 from nngraph.errors import DeviceError
 from nngraph.machines.cuda_kernels import CudaKernels
 from nngraph.programs import Programs
-from nngraph.run.cuda import streamed
-from nngraph.run.cuda.cublas import Cublas
+from nngraph.run.cuda import cublas, streamed
 from nngraph.run.cuda.device import Device
 from nngraph.train import data
 from tests import compiled
@@ -133,10 +133,8 @@ def test_runs_are_equal_to_the_bit():
 
 
 def cublas_or_skip():
-    from nngraph.run.cuda.cublas import library
-
     try:
-        return library()
+        return cublas.library()
     except DeviceError as error:
         pytest.skip(str(error))
 
@@ -156,9 +154,9 @@ def product_of(a, b, products, transpose_a=False, transpose_b=False, **options):
 
 @dtypes
 @pytest.mark.parametrize(("transpose_a", "transpose_b"), LAYOUTS)
-@pytest.mark.parametrize("shape", [(1, 512, 384, 1000), (3, 301, 257, 513), (1, 1, 8191, 5000), (8, 1024, 1024, 5)])
+@pytest.mark.parametrize("shape", [(1, 301, 257, 450), (3, 129, 130, 700), (1, 1, 8191, 4100), (8, 1024, 1024, 4)])
 def test_products_by_cublas(dtype, transpose_a, transpose_b, shape):
-    """Large ones go to the library; what is launched first, and what is launched of a graph, are equal to the bit."""
+    """Of 2**25 multiply-adds and a few more; again they are equal to the bit."""
     cublas_or_skip()
     batches, m, n, k = shape
     rng = np.random.default_rng(0)
@@ -166,11 +164,9 @@ def test_products_by_cublas(dtype, transpose_a, transpose_b, shape):
     b = rng.normal(size=(batches, *((n, k) if transpose_b else (k, n)))).astype(dtype)
     expected = (a.swapaxes(1, 2) if transpose_a else a).astype("d") @ (b.swapaxes(1, 2) if transpose_b else b)
     first, second = product_of(a, b, "cublas", transpose_a, transpose_b, dtype=dtype)
-    own, _ = product_of(a, b, "own", transpose_a, transpose_b, dtype=dtype)
     for name, wanted in {"plain": expected, "fused": np.maximum(2 * expected + 1, 0)}.items():
         scale = np.abs(expected).max()
         assert np.abs(first[name] - wanted).max() <= TOLERANCE[dtype] * scale
-        assert np.abs(own[name] - wanted).max() <= TOLERANCE[dtype] * scale
         np.testing.assert_array_equal(first[name], second[name])
 
 
@@ -187,32 +183,35 @@ def test_tf32_only_if_it_is_asked_for():
     assert 1e-5 < errors[1] < 5e-3
 
 
-def wide_perceptron(products, precision="full"):
-    """Its products of 256 examples are large enough for the library, moments and long sums among them."""
+@cache
+def wide_perceptron(products, precision="full", time=0):
+    """Products of 256 examples go to the library, moments and long sums among them, those of fewer do not."""
     g = ng.Graph("wide")
-    h = g.relu(g.batch_norm(g.linear(g.input("x", shape=(512,)), 1024, bias=False)))
+    h = g.relu(g.batch_norm(g.linear(g.input("x", shape=(512,)), 256, bias=False)))
     h = g.gelu(g.linear(h, 512))
     g.output(g.linear(h, 10))
     model = ng.compile(
         g, loss="cross_entropy", optimizer=ng.Adam(1e-3), seed=0, device="cuda", products=products, precision=precision
     )
     rng = np.random.default_rng(0)
-    history = model.fit(rng.normal(size=(600, 512)), rng.integers(0, 10, 600), epochs=2, batch_size=256, progress=False)
+    history = model.fit(rng.normal(size=(300, 512)), rng.integers(0, 10, 300), epochs=2, batch_size=256, progress=False)
     return model, np.array(history["loss"])
 
 
-@pytest.mark.parametrize("precision", ["full", "bfloat16", "float16"])
-@pytest.mark.parametrize("products", ["cublas", "cublas_tf32"])
+@pytest.mark.parametrize(
+    ("products", "precision"),
+    [("cublas", "full"), ("cublas_tf32", "full"), ("cublas", "bfloat16"), ("cublas", "float16")],
+)
 def test_training_with_cublas(products, precision):
-    cublas_or_skip()
-    (one, losses), (other, again) = (wide_perceptron(products, precision) for _ in range(2))
+    library = type(cublas_or_skip())
+    calls = []
+    product = library.product
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(library, "product", lambda *given: calls.append(given[1]) or product(*given))
+        one, losses = wide_perceptron(products, precision)
+    assert len(calls) >= 2 * 5  # of each, before the graph is taken down and for it
+    other, again = wide_perceptron(products, precision, time=1)
     assert_same(one, other)
     np.testing.assert_array_equal(losses, again)
     exact = products == "cublas" and precision == "full"
     np.testing.assert_allclose(losses, wide_perceptron("own")[1], rtol=1e-4 if exact else 0.05)
-    calls = []
-    product = Cublas.product
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Cublas, "product", lambda *given: calls.append(given[1]) or product(*given))
-        wide_perceptron(products, precision)
-    assert len(calls) >= 2 * 5  # of each, before the graph is taken down and for it

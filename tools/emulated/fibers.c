@@ -75,8 +75,14 @@ int emulated_tid_x(void) { return thread; }
 int emulated_tid_y(void) { return 0; }
 int emulated_tid_z(void) { return 0; }
 int emulated_ntid_x(void) { return threads; }
+int emulated_ntid_y(void) { return 1; }
+int emulated_ntid_z(void) { return 1; }
 int emulated_ctaid_x(void) { return block; }
+int emulated_ctaid_y(void) { return 0; }
+int emulated_ctaid_z(void) { return 0; }
 int emulated_nctaid_x(void) { return blocks; }
+int emulated_nctaid_y(void) { return 1; }
+int emulated_nctaid_z(void) { return 1; }
 
 /* What libdevice does with bits. */
 int32_t emulated_float_as_int(float x) { int32_t y; memcpy(&y, &x, 4); return y; }

@@ -14,8 +14,10 @@ from emulated.device_code import CAPABILITY, fibers, function_of
 from numba import cuda, types
 
 from nngraph.machines.cuda_kernels import CudaKernels
+from nngraph.run.cuda import cublas
 from nngraph.run.cuda import device as devices
 from nngraph_kernels.cuda.target import ALIGNMENT
+from tests.cuda.blas import NumpyBlas
 
 MEMORY = 1e9  # bytes, free and in all
 REVERSE = "EMULATED_REVERSE" in os.environ
@@ -149,6 +151,8 @@ class Emulated(devices.Device):
 
 
 EMULATED = Emulated()
-devices.device = lambda: EMULATED  # before anything asks for it by name
+LIBRARY: Any = NumpyBlas()
+devices.device = lambda: EMULATED  # before anything asks for them by name
+cublas.library = lambda: LIBRARY
 CudaKernels._loaded = lambda self, sources: {}  # type: ignore[method-assign]  # machine code is of no use here
 cuda.to_device = to_device
