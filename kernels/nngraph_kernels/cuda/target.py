@@ -61,8 +61,8 @@ class Target:
     piece : int
         Terms of a long sum that are worth a block of their own where there are few tiles.
     library : int
-        Multiply-adds of a product from which on a library's may be used: what is fused to it takes another launch
-        then, of about 2 us, and it takes our own kernel as long for so many at half of an H200's float32 peak.
+        Multiply-adds of a product from which on a library may do it: what is fused to it takes another launch then,
+        and our own kernel should be done with so many in about that time; reckoned, not measured.
     """
 
     threads: int
