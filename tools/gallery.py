@@ -55,6 +55,7 @@ def pictures() -> Iterator[tuple[str, Drawing]]:
         c = compilation_of(load_graph(MODELS / f"{name}.json"), threads=1)
         yield f"memory_{name}.svg", arena_drawing(arena_of(c), "svg")
     yield "values.svg", neuron()
+    yield "values_perceptron.svg", perceptron()
 
 
 def pages() -> Iterator[tuple[str, Drawing]]:
@@ -74,6 +75,17 @@ def neuron() -> Drawing:
     c.purpose = "forward"
     example = {"x0": -1.0, "x1": -2.0, "w0": 2.0, "w1": -3.0, "w2": -3.0}
     return rendered(values_picture(c, {name: np.array([value]) for name, value in example.items()}), "svg")
+
+
+def perceptron() -> Drawing:
+    """What three rectified units make of two numbers, and the gradient of the cross-entropy."""
+    g = ng.Graph("2-3-2")
+    g.output(g.linear(g.relu(g.linear(g.input("x", shape=(2,)), 3, name="hidden")), 2, name="logits"))
+    g.training = {"loss": "cross_entropy"}
+    c = compilation_of(g, dtype="float64")
+    c.purpose = "loss"
+    example = {"x": np.array([[0.5, -1.5]]), "target": np.array([[1]], np.int32)}
+    return rendered(values_picture(c, example), "svg")
 
 
 def main() -> None:

@@ -21,6 +21,8 @@ class Wire:
         Leads up rather than down.
     loose : bool
         Says nothing of what stands above what.
+    middles : tuple of int
+        Those of its ends where it comes to the middle of a side.
     """
 
     source: int
@@ -28,6 +30,7 @@ class Wire:
     label: tuple[float, float] = (0.0, 0.0)
     upward: bool = False
     loose: bool = False
+    middles: tuple[int, ...] = ()
 
 
 @record

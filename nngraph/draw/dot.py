@@ -69,7 +69,7 @@ def node_line(flat: Flat, item: Item) -> str:
 
 def edge_line(flat: Flat, edge: Edge) -> str:
     """One edge; those of the backward pass lead up, so that it stands beside the forward one."""
-    label = f'label="{quoted(edge.label)}"' if edge.role != "aside" else "constraint=false"
+    label = f'label="{quoted(edge.label.strip())}"' if edge.role != "aside" else "constraint=false"
     if edge.role == "backward" and flat.picture.items[edge.target].role != "forward":
         return f"  n{edge.target} -> n{edge.source} [{label}, dir=back{EDGES[edge.role]}];"
     return f"  n{edge.source} -> n{edge.target} [{label}{EDGES[edge.role]}];"

@@ -13,6 +13,7 @@ MISSING: Final = (
     "drawing: pygraphviz is not installed, which svg, png and html need for their layout; "
     'pip install "nngraph[diagram]", or ask for text, mermaid or dot'
 )
+APART: Final = 23.0
 Size = tuple[float, float]
 
 
@@ -41,8 +42,9 @@ def run(source: str, format: str) -> bytes:
 
 
 def arrange(
-    sizes: Sequence[Size], wires: Sequence[Wire], ranks: Sequence[str], same: Sequence[tuple[int, int]]
-) -> Arrangement:
+    sizes: Sequence[Size], wires: Sequence[Wire], ranks: Sequence[str], same: Sequence[tuple[int, int]],
+    apart: float = APART,
+) -> Arrangement:  # fmt: skip
     """Place boxes so that arrows lead downward.
 
     Parameters
@@ -54,20 +56,22 @@ def arrange(
         For each box "" or "source" or "sink", to have it at the top or at the bottom.
     same : sequence of (int, int)
         Pairs of boxes that are to stand beside each other.
+    apart : float
+        From one layer of boxes to the next, in pixels.
 
     Returns
     -------
     Arrangement
         In pixels, y downward.
     """
-    return parsed(run("\n".join(lines_of(sizes, wires, ranks, same)), "plain").decode(), len(sizes), wires)
+    return parsed(run("\n".join(lines_of(sizes, wires, ranks, same, apart)), "plain").decode(), len(sizes), wires)
 
 
 def lines_of(
-    sizes: Sequence[Size], wires: Sequence[Wire], ranks: Sequence[str], same: Sequence[tuple[int, int]]
+    sizes: Sequence[Size], wires: Sequence[Wire], ranks: Sequence[str], same: Sequence[tuple[int, int]], apart: float
 ) -> Iterator[str]:
     yield "digraph {"
-    yield "graph [nodesep=0.25, ranksep=0.32]; edge [arrowhead=none, arrowtail=none];"
+    yield f"graph [nodesep=0.25, ranksep={apart / INCH:.4f}]; edge [arrowhead=none, arrowtail=none];"
     yield 'node [shape=box, fixedsize=true, label=""];'
     for k, (width, height) in enumerate(sizes):
         yield f"n{k} [width={width / INCH:.4f}, height={height / INCH:.4f}];"
@@ -77,8 +81,8 @@ def lines_of(
     for a, b in same:
         yield f"{{rank=same; n{a}; n{b}}}"
     for wire in wires:
-        ends = f"n{wire.target} -> n{wire.source}" if wire.upward else f"n{wire.source} -> n{wire.target}"
-        yield f"{ends} [{', '.join(options_of(wire))}];"
+        upper, lower = (wire.target, wire.source) if wire.upward else (wire.source, wire.target)
+        yield f"n{upper} -> n{lower} [{', '.join(options_of(wire))}];"
     yield "}"
 
 
@@ -88,6 +92,9 @@ def options_of(wire: Wire) -> Iterator[str]:
     if wire.loose:
         yield "constraint=false"
         yield "weight=0"
+    for end, name in ((wire.source, "tail"), (wire.target, "head")):
+        if end in wire.middles:
+            yield f"{name}port={'s' if name == 'tail' else 'n'}"
     if wire.label[0]:
         width, height = wire.label
         yield (

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from nngraph.draw.measure import EDGE, PORT_LABEL, fitted
-from nngraph.draw.picture import Link, Picture
+from nngraph.draw.picture import BELOW, Link, Picture
 from nngraph_kernels.record import record
 
 MANY_PORTS = 4  # more values than that enter or leave a group as one
@@ -46,7 +46,7 @@ class Arrow:
 
     @property
     def label(self) -> str:
-        one = len(self.values) == 1 or "\n" in self.type
+        one = len(self.values) == 1 or BELOW in self.type
         return self.type if one else f"{len(self.values)} values"
 
 
@@ -181,7 +181,7 @@ def one_type(pairs: list[tuple[str, str]]) -> str:
 
 def usual_type(arrows: list[Arrow]) -> str:
     """The type that most arrows have, where they are many."""
-    counts = Counter(arrow.type for arrow in arrows if arrow.type and not arrow.aside)
+    counts = Counter(arrow.type for arrow in arrows if arrow.type and BELOW not in arrow.type and not arrow.aside)
     if not counts:
         return ""
     type, count = counts.most_common(1)[0]

@@ -48,7 +48,7 @@ def node_line(flat: Flat, item: Item) -> str:
 
 
 def edge_line(edge: Edge) -> str:
-    label = f'|"{"<br/>".join(map(safe, edge.label.splitlines()))}"|' if edge.role != "aside" else ""
+    label = f'|"{"<br/>".join(map(safe, edge.label.strip().splitlines()))}"|' if edge.role != "aside" else ""
     return f"  n{edge.source} {ARROWS[edge.role]}{label} n{edge.target}"
 
 

@@ -16,7 +16,7 @@ from nngraph.draw.levels import Level
 from nngraph.draw.measure import Card
 from nngraph.draw.picture import TOP, Call, Facts, Item, Picture
 from nngraph.draw.ring import ring_of
-from nngraph.draw.scene import Composition, is_wired
+from nngraph.draw.scene import Composition, is_signed, is_wired
 from nngraph.draw.theme import asset, theme
 
 SCRIPTS: Final = ("page_elements.js", "page_geometry.js", "page_view.js", "page_panel.js", "page_search.js", "page.js")
@@ -103,7 +103,8 @@ def data_of(picture: Picture, opened: Collection[int]) -> dict[str, Any]:
     return {
         "title": picture.title, "subtitle": picture.subtitle, "buffers": len(BUFFERS),
         "looks": {name: [look.title, look.sign, look.shape] for name, look in LOOKS.items()},
-        "signs": SIGNS, "roles": ROLES, "items": items, "plain": [i.key for i in picture.items if is_wired(picture, i)],
+        "signs": SIGNS, "roles": ROLES, "small": picture.sideways, "items": items,
+        "plain": [i.key for i in picture.items if i.sort != "data" and not is_signed(picture, i)],
         "facts": {item.key: facts for item in picture.items if (facts := facts_of(item.facts, words))},
         "levels": levels, "layouts": layouts.listed(), "links": links, "opened": sorted(opened),
         "calls": [call_row(call, words) for call in picture.calls], "kernels": picture.kernels,

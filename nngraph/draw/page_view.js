@@ -155,7 +155,7 @@ class View {
       found.push(svg("text", { class: "sign", x: SIGN / 2 + 1, y: height / 2 + 5 }, graph.sign(key)),
         svg("path", { class: "fence", d: `M${SIGN} 5V${height - 5}` }));
     }
-    lines.forEach((line, k) => found.push(svg("text", { class: ["name", "says", "count"][Math.min(k, 2)],
+    lines.forEach((line, k) => found.push(svg("text", { class: [graph.data.small ? "name small" : "name", "says", "count"][Math.min(k, 2)],
       x: start + (width - start) / 2, y: 18 + 13.5 * k, "text-anchor": "middle" }, graph.words[line])));
     if (graph.isGroup(key) && signed) found.push(...this.button("+", width - 20, key, "open", "Open this group"));
     return found;
@@ -202,12 +202,13 @@ class View {
     return found;
   }
 
-  /** A line in the middle of an arrow, or one above it and one below. */
+  /** A line in the middle of an arrow, or lines above it and, after a blank one, below. */
   label(line) {
-    const [first, second] = this.graph.words[line.arrow[2]].split("\n"), [x, y] = line.at;
+    const [first, second] = this.graph.words[line.arrow[2]].split("\n\n"), [x, y] = line.at;
     if (second === undefined) return [svg("text", { class: "shape", x, y: y + 3.2 }, first)];
-    return [svg("text", { class: "shape value", x, y: y - 4 }, first),
-      svg("text", { class: "shape gradient", x, y: y + 12 }, second)];
+    const above = first.split("\n").reverse(), below = second.split("\n");
+    return [...above.map((text, k) => svg("text", { class: "shape value", x, y: y - 4 - 13.5 * k }, text)),
+      ...below.map((text, k) => svg("text", { class: "shape gradient", x, y: y + 12 + 13.5 * k }, text))];
   }
 
   /** Draw again without laying out, after another item was chosen. */

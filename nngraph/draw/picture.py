@@ -8,6 +8,7 @@ from dataclasses import field
 from nngraph_kernels.record import record
 
 TOP = -1  # the group that holds all
+BELOW = "\n\n"  # in the label of an arrow, between what is written above it and what below
 
 
 @record
@@ -91,7 +92,7 @@ class Link:
     Attributes
     ----------
     label : str
-        What is written on it in place of its type: one line, or one above it and one below.
+        What is written on it in place of its type: one line, or lines above it, `BELOW`, and lines below it.
     """
 
     source: int

@@ -15,7 +15,7 @@ from nngraph.draw.program import GRADIENT
 
 Size = tuple[float, float]
 LARGE: Final = 150  # things in a level; for more Graphviz takes minutes
-STEPS: Final = 12  # in which a piece of a curve is looked at
+CLOSE: Final = 8.0  # from a label to what stands before it or behind
 DOT: Final = 10.0  # diameter of a port
 
 
@@ -57,26 +57,28 @@ class Placement:
 
 
 def sideways(boxes: Sequence[Size], wires: Sequence[Wire]) -> Arrangement:
-    """From the left to the right: a layout from top to bottom of boxes that lie on their side."""
-    turned = [(height, width) for width, height in boxes]
-    flipped = [Wire(w.source, w.target, (w.label[1], w.label[0]), w.upward, w.loose) for w in wires]
-    found = graphviz.arrange(turned, flipped, [""] * len(boxes), ())
-    routes = tuple(tuple((y, x) for x, y in points) for points in found.routes)
-    columns = [None if at is None else at[1] for at in found.labels]
-    labels = tuple(None if x is None else (x, height_at(points, x)) for x, points in zip(columns, routes, strict=True))
-    return Arrangement(found.height, found.width, tuple((y, x) for x, y in found.centers), routes, labels)
+    """From the left to the right: a layout from top to bottom of boxes that lie on their side.
+
+    Labels are boxes too, each in the midst of its arrow, which thus leads between what is above it and what is below.
+    """
+    sizes = [*boxes, *(wire.label for wire in wires)]
+    pieces = [piece for k, wire in enumerate(wires) for piece in halves(wire, len(boxes) + k)]
+    turned = [(height, width) for width, height in sizes]
+    found = graphviz.arrange(turned, pieces, [""] * len(sizes), (), CLOSE)
+    centers = [(y, x) for x, y in found.centers]
+    routes: list[tuple[Point, ...]] = []
+    for before, after in zip(found.routes[::2], found.routes[1::2], strict=True):
+        (a, b), (c, d) = before[-1], after[0]
+        across = ((a + (c - a) / 3, b + (d - b) / 3), (c - (c - a) / 3, d - (d - b) / 3))
+        routes.append(tuple((y, x) for x, y in (*before, *across, *after)))
+    return Arrangement(
+        found.height, found.width, tuple(centers[: len(boxes)]), tuple(routes), tuple(centers[len(boxes) :])
+    )
 
 
-def height_at(points: Sequence[Point], x: float) -> float:
-    """Where a curve that leads to the right is at `x`."""
-    found = [bezier(points[k : k + 4], t / STEPS) for k in range(0, len(points) - 1, 3) for t in range(STEPS + 1)]
-    return min(found, key=lambda point: abs(point[0] - x))[1]
-
-
-def bezier(points: Sequence[Point], t: float) -> Point:
-    weights = ((1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t**3)
-    pairs = list(zip(weights, points, strict=True))
-    return sum(w * x for w, (x, _) in pairs), sum(w * y for w, (_, y) in pairs)
+def halves(wire: Wire, label: int) -> tuple[Wire, Wire]:
+    """A wire to its label, and one from there."""
+    return (Wire(wire.source, label, middles=(label,)), Wire(label, wire.target, middles=(label,)))
 
 
 def port_size(port: Port) -> Size:

@@ -143,14 +143,20 @@ def joined(level: Level, found: Arrangement, upward: bool) -> list[tuple[Point, 
 def cards_of(picture: Picture, levels: Mapping[int, Level]) -> dict[int, Card]:
     """The cards of all items."""
     return {
-        item.key: card(item, len(levels[item.key].items) if item.group else 0, plain=is_wired(picture, item))
+        item.key: card(item, len(levels[item.key].items) if item.group else 0, plain=is_wired(picture, item),
+                       signed=not picture.sideways)
         for item in picture.items
-    }
+    }  # fmt: skip
 
 
 def is_wired(picture: Picture, item: Item) -> bool:
     """Whether it is one of the nodes of a wiring, which all are alike."""
     return item.group == "group" and item.parent != TOP and picture.items[item.parent].group == "wiring"
+
+
+def is_signed(picture: Picture, item: Item) -> bool:
+    """Whether the sign of its operator stands on it: a picture from the left to the right has no room for signs."""
+    return item.sort != "data" and not picture.sideways and not is_wired(picture, item)
 
 
 def compose(picture: Picture, opened: Collection[int] = ()) -> Scene:

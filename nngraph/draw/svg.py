@@ -10,8 +10,8 @@ from nngraph.draw.arrangement import Point
 from nngraph.draw.families import BUFFERS, LOOKS, sign_of
 from nngraph.draw.measure import LINE, MARGIN, SIGN, TEXT, TITLE_LINE, text_width
 from nngraph.draw.outline import curve, number, outline
-from nngraph.draw.picture import Item
-from nngraph.draw.scene import Box, Dot, Line, Scene, is_wired
+from nngraph.draw.picture import BELOW, Item
+from nngraph.draw.scene import Box, Dot, Line, Scene, is_signed
 from nngraph.draw.theme import written_out
 
 EDGE: Final = 18.0  # around the picture
@@ -73,13 +73,15 @@ def drawing(scene: Scene) -> Iterator[str]:
 
 
 def label(at: Point, content: str) -> Iterator[str]:
-    """A line in the middle of an arrow, or one above it and one below."""
-    first, _, second = content.partition("\n")
-    if second or "\n" in content:
-        yield text(at[0], at[1] - 4, "shape value", first)
-        yield text(at[0], at[1] + 12, "shape gradient", second)
-    elif first:
-        yield text(at[0], at[1] + 3.2, "shape", first)
+    """A line in the middle of an arrow, or lines above it and below."""
+    if BELOW not in content:
+        yield text(at[0], at[1] + 3.2, "shape", content)
+        return
+    above, below = (part.splitlines() for part in content.split(BELOW))
+    for k, line in enumerate(reversed(above)):
+        yield text(at[0], at[1] - 4 - LINE * k, "shape value", line)
+    for k, line in enumerate(below):
+        yield text(at[0], at[1] + 12 + LINE * k, "shape gradient", line)
 
 
 def text(x: float, y: float, kind: str, content: str, more: str = "") -> str:
@@ -125,15 +127,15 @@ def item_card(scene: Scene, box: Box) -> str:
         f'<g class="{classes(item)}" transform="translate({number(box.x)} {number(box.y)})">',
         f"<title>{escape(tooltip(item))}</title>", *body(item, look.shape, box.width, box.height),
     ]  # fmt: skip
-    sign = 0.0
-    if item.sort != "data" and not is_wired(scene.picture, item):
+    sign, named = 0.0, "name small" if scene.picture.sideways else "name"
+    if is_signed(scene.picture, item):
         sign = SIGN
         parts.append(text(SIGN / 2 + 1, box.height / 2 + 5, "sign", sign_of(item.op, item.sort)))
         parts.append(f'<path class="fence" d="M{number(SIGN)} 5V{number(box.height - 5)}"/>')
     center = sign + (box.width - sign) / 2
     y = 6.0 + TITLE_LINE - 4
     for k, line in enumerate(card.lines):
-        kind = "name" if k == 0 else "says" if k == 1 else "count"
+        kind = named if k == 0 else "says" if k == 1 else "count"
         parts.append(text(center, y, kind, line, ' text-anchor="middle"'))
         y += LINE
     if item.group and sign:

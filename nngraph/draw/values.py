@@ -1,21 +1,24 @@
 """Back-propagation on one example, as courses draw it: every arrow bears its value, and below it its gradient.
 
 The gradient on an arrow is the local derivative of the node that it leads to times the gradient of that node's result;
-where a value is read several times, its own gradient is the sum of those on its arrows.
+where a value is read several times, its own gradient is the sum of those on its arrows. The mean over the batch, which
+is one example here, is not drawn.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import numpy as np
 
 from nngraph.compiler import Compilation, compile_program
 from nngraph.differentiate.gradients import gradients_of
+from nngraph.draw.arrays import block_of, line_of
 from nngraph.draw.families import sort_of_op
+from nngraph.draw.measure import PARAMETER
 from nngraph.draw.notes import attribute_texts
-from nngraph.draw.picture import TOP, Facts, Picture
+from nngraph.draw.picture import BELOW, TOP, Facts, Picture
 from nngraph.draw.sketch import Sketch
 from nngraph.errors import OptionError
 from nngraph.ir.builder import Builder
@@ -26,7 +29,7 @@ from nngraph.ir.types import FLOATS
 from nngraph.run.store import Store
 
 MOST: Final = 60  # nodes, inputs and parameters in a picture of values
-SHOWN: Final = 3  # elements of an array that an arrow bears
+AVERAGING: Final = ("sum", "mean", "divide_by_size")
 Arrays = dict[Value, np.ndarray]
 
 
@@ -134,11 +137,13 @@ def draw(
     sketch = Sketch((), lambda path: {})
     made: dict[Value, int] = {}
     for value in leaves(graph):
-        kind = "input" if value in graph.inputs else "parameter"
-        facts = Facts({"value": numbers(values[value])} | gradient_fact(value, totals))
-        known = {"op": kind, "sort": "data", "type": str(value.type), "facts": facts}
+        facts = Facts({"value": line_of(values[value])} | gradient_fact(value, totals))
+        known = {"sort": "data", "type": str(value.type), "facts": facts, **leaf(graph, value)}
         made[value] = sketch.add(TOP, value.name, **known)
     for node in drawn_nodes(graph):
+        if is_mean_of_one(node, values):
+            made[node.result] = made[node.inputs[0]]
+            continue
         known = {"op": node.op.name, "sort": sort_of_op(node.op.name, node.op.family), "label": node.op.name}
         known["note"] = constants(node, values, made)
         facts = Facts(attribute_texts(node.attributes) | rule(node, values, edges, totals))
@@ -156,20 +161,34 @@ def draw(
     return Picture(graph.name, subtitle, tuple(sketch.items), tuple(sketch.links), sideways=True)
 
 
+def leaf(graph: Graph, value: Value) -> dict[str, str]:
+    """What is written on an input or on a parameter, whose node has a line of its own."""
+    owner, _, name = value.name.rpartition(".")
+    if value in graph.inputs or not owner:
+        return {"op": "input" if value in graph.inputs else PARAMETER}
+    return {"op": PARAMETER, "label": name, "note": owner}
+
+
+def is_mean_of_one(node: Node, values: Arrays) -> bool:
+    """Whether it does nothing but take the mean, or the sum, of a batch of one example."""
+    given = values[node.inputs[0]] if node.op.name in AVERAGING else None
+    return given is not None and given.size == 1 == values[node.result].size
+
+
 def constants(node: Node, values: Arrays, made: Mapping[Value, int]) -> str:
     """The operands, where some are constants: a dot stands for one that an arrow brings."""
     if all(value in made for value in node.inputs):
         return ""
-    return f"({', '.join('·' if value in made else numbers(values[value]) for value in node.inputs)})"
+    return f"({', '.join('·' if value in made else line_of(values[value]) for value in node.inputs)})"
 
 
 def labelled(value: np.ndarray, gradient: np.ndarray | None) -> str:
-    """Two lines: the value, and its gradient."""
-    return f"{numbers(value)}\n{'' if gradient is None else numbers(gradient)}"
+    """The value, and below it its gradient."""
+    return f"{block_of(value)}{BELOW}{'' if gradient is None else block_of(gradient)}"
 
 
 def gradient_fact(value: Value, totals: Arrays) -> dict[str, str]:
-    return {"gradient": numbers(totals[value])} if value in totals else {}
+    return {"gradient": line_of(totals[value])} if value in totals else {}
 
 
 def rule(node: Node, values: Arrays, edges: Mapping[tuple[str, int], np.ndarray], totals: Arrays) -> dict[str, str]:
@@ -178,22 +197,11 @@ def rule(node: Node, values: Arrays, edges: Mapping[tuple[str, int], np.ndarray]
     if upstream is None:
         return {}
     local = pulled(node, values, [np.ones_like(upstream)]) if upstream.size == 1 else {}
-    told: dict[str, Any] = {"value": numbers(values[node.result]), "upstream": numbers(upstream)}
+    told: dict[str, Any] = {"value": line_of(values[node.result]), "upstream": line_of(upstream)}
     for position, value in enumerate(node.inputs):
         gradient = edges.get((node.id, position))
         if gradient is None:
             continue
-        by = f"{numbers(local[position])} × {numbers(upstream)} = " if position in local else ""
-        told[f"downstream to {value.name}"] = f"{by}{numbers(gradient)}"
+        by = f"{line_of(local[position])} × {line_of(upstream)} = " if position in local else ""
+        told[f"downstream to {value.name}"] = f"{by}{line_of(gradient)}"
     return told
-
-
-def numbers(array: np.ndarray) -> str:
-    """A few numbers as they are; of more the first ones and how many there are."""
-    flat = array.reshape(-1)
-    if flat.dtype == bool:
-        flat = flat.astype(np.int32)
-    texts = [f"{x:.3g}".replace("-", "−") for x in cast("list[float]", flat[:SHOWN].tolist())]
-    if flat.size == 1:
-        return "".join(texts)
-    return f"[{', '.join(texts)}{', …' if flat.size > SHOWN else ''}]"
