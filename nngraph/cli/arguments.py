@@ -12,9 +12,10 @@ from nngraph.errors import DeclarationError, NNGraphError, OptionError
 
 if TYPE_CHECKING:
     from nngraph.declare.graph import Graph
+    from nngraph.model import Model
 
 PACKAGED = Path(__file__).parent.parent / "models"
-MODEL_SUFFIXES = (".json", ".py")
+MODEL_SUFFIXES, CHECKPOINT = (".json", ".py"), ".safetensors"
 EXPECTED = "a graph named 'graph', a function 'graph' that returns one, or a single graph expected"
 
 model_argument = click.argument("model", type=click.Path(path_type=Path))
@@ -76,6 +77,9 @@ def load_graph(path: Path) -> Graph:
         nngraph.
     """
     path = existing(path)
+    if path.is_dir():
+        held = f"; this run's is {path / 'model.json'}" if (path / "model.json").is_file() else ""
+        raise DeclarationError(f"{path}: is a directory, a model file expected{held}")
     if path.suffix == ".py":
         return run_declaration(path)
     from nngraph.declare.load import load
@@ -88,6 +92,22 @@ def existing(path: Path) -> Path:
         return path
     packaged = PACKAGED / (path.relative_to("models") if path.parts[:1] == ("models",) else path)
     return packaged if packaged.is_file() else path
+
+
+def is_trained(path: Path) -> bool:
+    """Whether it is a run's directory or a checkpoint, by its name, and no model file."""
+    return path.is_dir() or path.suffix == CHECKPOINT
+
+
+def load_trained(
+    path: Path, command: str, *, threads: int | None = None, device: str | None = None, precision: str | None = None,
+    products: str | None = None,
+) -> Model:  # fmt: skip
+    """The model of a run or a checkpoint, for a command of that name."""
+    from nngraph.model import load_model
+
+    chosen = device or "cpu"
+    return load_model(trained(path, command), threads=threads, device=chosen, precision=precision, products=products)
 
 
 def trained(path: Path, command: str) -> Path:

@@ -12,6 +12,7 @@ from nngraph.cli.arguments import load_graph
 
 if TYPE_CHECKING:
     from nngraph.compiler import Compilation
+    from nngraph.declare.graph import Graph
 
 PURPOSES: Final = ("train", "gradients", "loss", "evaluate", "predict")
 
@@ -38,11 +39,17 @@ def compiling(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def compilation(path: Path, *, precision: str | None = None, **options: Any) -> Compilation:
-    """A compilation of the model in a file, of which no stage has run yet; what is not given is the model's."""
+def compilation(
+    source: Path | Graph, *, where: str = "", precision: str | None = None, **options: Any
+) -> Compilation:  # fmt: skip
+    """A compilation of a graph, or of the model in a file, of which no stage has run yet.
+
+    What is not given is the model's; messages call a graph what `where` says.
+    """
     from nngraph.report.compilation import compilation_of
     from nngraph.train.checks import check_options
 
-    c = compilation_of(load_graph(path), where=str(path), **options)
+    graph, where = (load_graph(source), str(source)) if isinstance(source, Path) else (source, where)
+    c = compilation_of(graph, where=where, **options)
     c.precision = check_options(c.device, options.get("threads"), c.dtype, c.seed, precision or "full")
     return c

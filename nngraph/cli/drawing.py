@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from nngraph.errors import DataError, OptionError
+from nngraph.errors import OptionError
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from nngraph.compiler import Compilation
     from nngraph.declare.graph import Graph
     from nngraph.draw.drawing import Drawing
@@ -30,7 +28,7 @@ DRAWING: Final = (
     click.option("--values", is_flag=True, help="Draw one example's value and gradient on every arrow of a small "
                  "graph."),
     click.option("--data", metavar="SPEC", help="Where --values takes its example from, as for train.  "
-                 "[default: random numbers]"),
+                 "[default: what a run held out, or random numbers]"),
     click.option("--example", type=click.IntRange(0), default=0, help="Which example of the data."),
 )  # fmt: skip
 
@@ -101,46 +99,3 @@ def draw_wiring(graph: Graph, given: dict[str, Any]) -> None:
 
     format = format_for(given, "svg", FORMATS)
     deliver(wiring_drawing(graph.declaration(), given["wiring"], format), given["output"])
-
-
-def draw_values(graph: Graph, where: str, given: dict[str, Any], **options: Any) -> None:
-    """One example's values and gradients."""
-    from nngraph.draw.drawing import rendered
-    from nngraph.draw.values import values_picture
-    from nngraph.report.compilation import compilation_of
-
-    options = {name: item for name, item in options.items() if name not in ("device", "precision")}
-    options |= {"purpose": None, "dtype": options["dtype"] or "float64"}
-    c = compilation_of(graph, where=where, **options)
-    c.purpose = "loss" if c.objective else "forward"
-    picture = values_picture(c, example_of(graph, c, given["data"], given["example"]))
-    deliver(rendered(picture, format_for(given, "svg")), given["output"])
-
-
-def example_of(graph: Graph, c: Compilation, spec: str | None, number: int) -> Mapping[str, np.ndarray]:
-    """Inputs and targets of one example: of the data, or random ones inside of the ops' domains."""
-    from nngraph.train.data import load
-    from nngraph.train.examples import examples
-    from nngraph.train.signature import signature_of
-
-    if spec is None:
-        return random_example(c, number)
-    from nngraph.lower.lower import lower
-
-    data = load(spec)
-    if number >= len(data):
-        raise DataError(f"--example: {number} given, but {spec} has {len(data)} examples, counted from 0")
-    found = examples(signature_of(lower(c.declared, dtype=c.dtype, seed=c.seed), c.objective), data)
-    return found.part(number, number + 1)
-
-
-def random_example(c: Compilation, seed: int) -> Mapping[str, np.ndarray]:
-    import numpy as np
-
-    from nngraph.compiler import Compilation, compile_program
-    from nngraph.domains import random_inputs
-
-    fresh = Compilation(c.declared, c.purpose, c.objective, c.optimizer, c.dtype, c.seed)
-    graph = compile_program(fresh, "differentiate").graph
-    assert graph is not None
-    return random_inputs(c.declared, c.objective, graph.inputs, 1, np.random.default_rng(seed))

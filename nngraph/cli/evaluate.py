@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nngraph.cli.arguments import device_option, precision_option, products_option, threads_option, trained
+from nngraph.cli.arguments import device_option, load_trained, precision_option, products_option, threads_option
 from nngraph.errors import OptionError
 
 if TYPE_CHECKING:
@@ -36,10 +36,8 @@ def command(
     nngraph evaluate runs/flowers/best.safetensors --data iris.csv:target=species
     """
     from nngraph.cli.training import described
-    from nngraph.model import load_model
 
-    path = trained(run, "evaluate")
-    model = load_model(path, threads=threads, device=device or "cpu", precision=precision, products=products)
+    model = load_trained(run, "evaluate", threads=threads, device=device, precision=precision, products=products)
     examples, title = chosen_data(model, run, data)
     found = model.evaluate(examples, batch_size=batch_size)
     click.echo(f"{title}: {described(found)} ({len(examples):,} examples)")
@@ -48,14 +46,24 @@ def command(
 def chosen_data(model: Model, run: Path, data: str | None) -> tuple[Dataset, str]:
     """The data that is named, or what the run held out."""
     from nngraph.train.data.specs import load
-    from nngraph.train.data.splits import split
-    from nngraph.train.run_directory import CONFIG, read_config
 
     if data is not None:
         return load(data, classes=model.classes), data
+    found = held_out_of(run)
+    if found is None:
+        raise OptionError(f"--data: none given, and {run} does not say what was held out; name a dataset or a file")
+    return found
+
+
+def held_out_of(run: Path) -> tuple[Dataset, str] | None:
+    """What a run, or that of a checkpoint, held out, and its title; None where it does not say."""
+    from nngraph.train.data.specs import load
+    from nngraph.train.data.splits import split
+    from nngraph.train.run_directory import CONFIG, read_config
+
     directory = run if run.is_dir() else run.parent
     config = read_config(directory) if (directory / CONFIG).is_file() else {}
     if not {"data", "held_out", "split_seed"} <= config.keys():
-        raise OptionError(f"--data: none given, and {run} does not say what was held out; name a dataset or a file")
+        return None
     _, held_out = split(load(config["data"]), config["held_out"], seed=config["split_seed"])
     return held_out, f"{config['data']}, held out"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nngraph.cli.arguments import MODEL_SUFFIXES, check_other_file, dtype_option, load_graph, seed_option, trained
+from nngraph.cli.arguments import MODEL_SUFFIXES, check_other_file, dtype_option, load_graph, load_trained, seed_option
 
 if TYPE_CHECKING:
     from nngraph.model import Model
@@ -63,10 +63,10 @@ def command(
 
 def model_of(source: Path, dtype: str | None, seed: int | None) -> Model:
     """A trained model, or one of a model file as it begins."""
-    from nngraph.model import compile, load_model
+    from nngraph.model import compile
 
     if source.suffix not in MODEL_SUFFIXES or source.is_dir():
-        return load_model(trained(source, "export"))
+        return load_trained(source, "export")
     graph = load_graph(source)
     chosen: str = dtype or graph.training.get("dtype", "float32")
     return compile(graph, dtype=chosen, seed=graph.training.get("seed", 0) if seed is None else seed)

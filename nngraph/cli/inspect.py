@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nngraph.cli.arguments import device_option, load_graph, model_argument, precision_option
-from nngraph.cli.compilation import compilation, compiling, json_option
+from nngraph.cli.arguments import device_option, model_argument, precision_option
+from nngraph.cli.compilation import compiling, json_option
 from nngraph.cli.drawing import (
     draw_arena,
     draw_graph,
-    draw_values,
     draw_wiring,
     drawing_options,
     format_for,
     keep_text,
 )
+from nngraph.cli.looking import Subject, subject_at
+from nngraph.cli.values import draw_values
 from nngraph.errors import OptionError
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 @precision_option
 @compiling
 def command(model: Path, after: str | None, memory: bool, top: int, as_json: bool, **options: Any) -> None:
-    """Look at MODEL, a model file or a Python file that declares a graph. Nothing is trained.
+    """Look at MODEL: a model file, a Python file that declares a graph, a run, or a checkpoint. Nothing is trained.
 
     Without an option it lists the nodes: what each makes, its parameters, its multiply-adds for one example, and
     the kernel (with its calls in the schedule) that computes it. With a format or a file it draws them.
@@ -50,7 +51,8 @@ def command(model: Path, after: str | None, memory: bool, top: int, as_json: boo
     nngraph inspect models/randwire_cifar.json -o net.svg --expand stage1
     nngraph inspect models/randwire_cifar.json -o stage1.svg --wiring stage1
     nngraph inspect models/digits_mlp.json --after fuse -o fused.svg
-    nngraph inspect models/two_layer.json --values --data spirals -o values.svg
+    nngraph inspect models/two_layer.json --values -o values.svg
+    nngraph inspect runs/spirals --values --example 3 -o values.svg
     nngraph inspect models/digits_mlp.json --memory --batch 128 -o arena.html
     nngraph inspect models/digits_mlp.json --after lower --purpose predict
     """
@@ -59,16 +61,17 @@ def command(model: Path, after: str | None, memory: bool, top: int, as_json: boo
     if len(named := [name for name, wanted in chosen.items() if wanted]) > 1:
         raise OptionError(f"{', '.join(named)}: {'both' if len(named) == 2 else 'all'} given, one of them expected")
     check_effective(given, chosen, as_json)
+    subject = subject_at(model, options["device"])
     if given["wiring"]:
-        draw_wiring(load_graph(model), given)
+        draw_wiring(subject.graph, given)
     elif given["values"]:
-        draw_values(load_graph(model), str(model), given, **options)
+        draw_values(subject, given, **options)
     elif as_json or format_for(given) == "text":
-        show(model, after, memory, top, as_json, given, options)
+        show(subject, after, memory, top, as_json, given, options)
     elif memory:
-        draw_arena(compilation(model, **options), given)
+        draw_arena(subject.compilation(**options), given)
     else:
-        draw_graph(compilation(model, **options), after, given)
+        draw_graph(subject.compilation(**options), after, given)
 
 
 def check_effective(given: dict[str, Any], chosen: dict[str, Any], as_json: bool) -> None:
@@ -93,7 +96,7 @@ def is_drawn(given: dict[str, Any]) -> bool:
 
 
 def show(
-    model: Path, after: str | None, memory: bool, top: int, as_json: bool, given: dict[str, Any],
+    subject: Subject, after: str | None, memory: bool, top: int, as_json: bool, given: dict[str, Any],
     options: dict[str, Any],
 ) -> None:  # fmt: skip
     """Print tables, or write them to the file."""
@@ -102,18 +105,18 @@ def show(
         from io import StringIO
 
         with redirect_stdout(StringIO()) as text:
-            show(model, after, memory, top, as_json, given | {"output": None}, options)
+            show(subject, after, memory, top, as_json, given | {"output": None}, options)
         keep_text(text.getvalue(), given["output"])
     elif given["expand"]:
-        draw_graph(compilation(model, **options), after, given)
+        draw_graph(subject.compilation(**options), after, given)
     elif after:
-        show_after(compilation(model, **options), after, as_json)
+        show_after(subject.compilation(**options), after, as_json)
     elif memory:
-        show_memory(compilation(model, **options), top, as_json)
+        show_memory(subject.compilation(**options), top, as_json)
     else:
         if options["purpose"] is None:
             options["purpose"] = "predict"
-        show_nodes(compilation(model, **options), as_json)
+        show_nodes(subject.compilation(**options), as_json)
 
 
 def show_after(c: Compilation, stage: str, as_json: bool) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from nngraph.cli.arguments import device_option, precision_option, products_option, threads_option, trained
+from nngraph.cli.arguments import device_option, load_trained, precision_option, products_option, threads_option
 
 
 @click.command(short_help="A trained model's outputs for new data.")
@@ -34,12 +34,10 @@ def command(
     nngraph predict runs/flowers -i new.csv -o predictions.json
     """
     from nngraph.cli.predictions import check_output, write_predictions
-    from nngraph.model import load_model
     from nngraph.train.data.specs import load
 
     check_output(output)
-    path = trained(run, "predict")
-    model = load_model(path, threads=threads, device=device or "cpu", precision=precision, products=products)
+    model = load_trained(run, "predict", threads=threads, device=device, precision=precision, products=products)
     given = load(data, classes=model.classes, need_targets=False)
     found = model.predict(given, batch_size=batch_size)
     outputs = found if isinstance(found, dict) else {next(iter(model.signature.outputs)): found}

@@ -33,7 +33,9 @@ AVERAGING: Final = ("sum", "mean", "divide_by_size")
 Arrays = dict[Value, np.ndarray]
 
 
-def values_picture(c: Compilation, example: Mapping[str, np.ndarray]) -> Picture:
+def values_picture(
+    c: Compilation, example: Mapping[str, np.ndarray], learned: Mapping[str, np.ndarray] | None = None
+) -> Picture:  # fmt: skip
     """The picture of one example's values and gradients.
 
     Parameters
@@ -43,6 +45,8 @@ def values_picture(c: Compilation, example: Mapping[str, np.ndarray]) -> Picture
         is that of the loss, or of the sum of all outputs.
     example : mapping of str to ndarray
         Inputs and targets, with a batch of one.
+    learned : mapping of str to ndarray, optional
+        Parameters and statistics in public layouts; those that are not in it are as training begins with them.
 
     Raises
     ------
@@ -58,7 +62,7 @@ def values_picture(c: Compilation, example: Mapping[str, np.ndarray]) -> Picture
             f"--values: a graph of {count} nodes, inputs and parameters given, at most {MOST} expected; "
             "take a smaller model, or look at this one without --values"
         )
-    values = forward_values(graph, c.seed, example)
+    values = forward_values(graph, c.seed, example, learned)
     edges, totals = backward(graph, values)
     return draw(c, graph, values, edges, totals)
 
@@ -87,10 +91,13 @@ def leaves(graph: Graph) -> list[Value]:
     return [*graph.inputs, *(state.old for state in graph.states)]
 
 
-def forward_values(graph: Graph, seed: int, example: Mapping[str, np.ndarray]) -> Arrays:
-    """Every value of the graph on the example, its states as training begins with them."""
+def forward_values(
+    graph: Graph, seed: int, example: Mapping[str, np.ndarray], learned: Mapping[str, np.ndarray] | None = None
+) -> Arrays:  # fmt: skip
+    """Every value of the graph on the example, its states as learned, or as training begins with them."""
     store = Store(seed)
     store.ensure(graph.states)
+    store.assign({name: array for name, array in (learned or {}).items() if name in store.states})
     found: Arrays = {value: np.asarray(example[value.name], value.type.dtype) for value in graph.inputs}
     found |= {state.old: store.arrays[state.name] for state in graph.states}
     with np.errstate(all="ignore"):

@@ -5,7 +5,7 @@ import pytest
 
 import nngraph as ng
 from nngraph.cli.arguments import load_graph
-from nngraph.cli.drawing import random_example
+from nngraph.cli.values import random_example
 from nngraph.compiler import compile_program
 from nngraph.draw.measure import label_size
 from nngraph.draw.picture import BELOW, Picture
