@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +40,17 @@ products_option = click.option(
     "[default: a run's own, or own]",
 )  # fmt: skip
 seed_option = click.option("--seed", type=click.IntRange(0), help="Of initial parameters, shuffling and dropout.")
+
+
+@contextmanager
+def named_options(*names: str) -> Generator[None]:
+    """Let errors call options as the command line does: "opset: ..." becomes "--opset: ..."."""
+    try:
+        yield
+    except OptionError as error:
+        if str(error).partition(":")[0] in names:
+            raise OptionError(f"--{error}") from None
+        raise
 
 
 def only_processor(device: str | None, what: str) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from nngraph.cli.arguments import named_options
 from nngraph.errors import OptionError
 
 if TYPE_CHECKING:
@@ -44,10 +45,8 @@ def format_for(given: dict[str, Any], otherwise: str = "text", known: tuple[str,
     """The format that the options say."""
     from nngraph.draw.drawing import format_of
 
-    try:
+    with named_options("format"):
         return format_of(given["format"], given["output"], otherwise, known)
-    except OptionError as error:
-        raise OptionError(f"--{error}" if str(error).startswith("format") else str(error)) from None
 
 
 def deliver(drawing: Drawing, output: Path | None) -> None:
@@ -78,10 +77,8 @@ def draw_graph(c: Compilation, after: str | None, given: dict[str, Any]) -> None
     if format == "png" and given["output"] is None:
         raise OptionError("-o: none given, but png is no text; name a file, for example -o graph.png")
     picture = picture_of(c, after)
-    try:
+    with named_options("expand"):
         opened = opened_in(picture, given["expand"])
-    except OptionError as error:
-        raise OptionError(f"--{error}") from None
     deliver(rendered(picture, format, opened), given["output"])
 
 

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nngraph.cli.arguments import MODEL_SUFFIXES, check_other_file, dtype_option, load_graph, load_trained, seed_option
+from nngraph.cli.arguments import (
+    MODEL_SUFFIXES,
+    check_other_file,
+    dtype_option,
+    load_graph,
+    load_trained,
+    named_options,
+    seed_option,
+)
 
 if TYPE_CHECKING:
     from nngraph.model import Model
@@ -50,11 +58,12 @@ def command(
     """
     from nngraph.export.targets import export, target_of
 
-    target = target_of(output, to)
-    check_other_file(output, source)
-    model = model_of(source, dtype, seed)
-    given = {name: item for name, item in options.items() if item is not None}
-    beside = export(model.trainee, output, target.name, given)
+    with named_options("to", *options):
+        target = target_of(output, to)
+        check_other_file(output, source)
+        model = model_of(source, dtype, seed)
+        given = {name: item for name, item in options.items() if item is not None}
+        beside = export(model.trainee, output, target.name, given)
     more = f"; its parameters in {beside}" if beside else ""
     click.echo(f"{output}: {target.name}, {output.stat().st_size:,} bytes{more}")
     if target.name == "safetensors" and given.get("convention") == "torch" and model.trainee.standardizer:

@@ -93,6 +93,8 @@ def format_of(format: str | None, path: str | PathLike[str] | None, otherwise: s
                 f"({', '.join(known)}), or give a format"
             )
         format = SUFFIXES[suffix]
+        if format not in known:
+            raise OptionError(f"{path}: the suffix '{suffix}' says {format}, one of {', '.join(known)} expected")
     format = format or otherwise
     if format not in known:
         near = did_you_mean(format, known)

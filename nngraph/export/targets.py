@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from nngraph.errors import OptionError, did_you_mean
 from nngraph.train.trainee import Trainee
 from nngraph_kernels.record import record
+
+READ: Final = (".json",)  # suffixes of files that nngraph reads, and that no target writes
 
 
 @record
@@ -82,9 +84,30 @@ def target_of(path: Path, to: str | None) -> ExportTarget:
         if to not in TARGETS:
             near = did_you_mean(to, TARGETS)
             raise OptionError(f"to: '{to}' given, one of {', '.join(TARGETS)} expected{near}")
+        check_suffix(path, TARGETS[to])
         return TARGETS[to]
     found = next((target for target in TARGETS.values() if target.suffix == path.suffix), None)
     if found is None:
         suffixes = ", ".join(dict.fromkeys(target.suffix for target in TARGETS.values()))
-        raise OptionError(f"{path}: one of the suffixes {suffixes} expected; or say what to write with to")
+        raise OptionError(
+            f"{path}: one of the suffixes {suffixes} expected; or name what to write ({', '.join(TARGETS)})"
+        )
     return found
+
+
+def check_suffix(path: Path, target: ExportTarget) -> None:
+    """A name may end in anything but what says another kind of file.
+
+    Raises
+    ------
+    OptionError
+        If it does.
+    """
+    others = [other.name for other in TARGETS.values() if other.suffix == path.suffix != target.suffix]
+    if path.suffix in READ:
+        others = ["model"]
+    if others:
+        raise OptionError(
+            f"to: '{target.name}' given, but {path} has the name of a {' or '.join(others)} file; end it in "
+            f"{target.suffix}, as in {path.stem}{target.suffix}"
+        )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import zlib
 from collections.abc import Mapping
 from dataclasses import field
@@ -201,7 +202,10 @@ def read(path: Path) -> Checkpoint:
         if about["format"] != FORMAT:
             raise KeyError("format")
     except (KeyError, TypeError, ValueError):
-        raise CheckpointError(f"{path}: is no checkpoint of nngraph; give one that `train` or `save` wrote") from None
+        raise CheckpointError(
+            f"{path}: is no checkpoint of nngraph, as `train` or `save` writes; if it holds weights alone, make one: "
+            f"nngraph import {shlex.quote(str(path))} --model MODEL.json -o {path.stem}-model.safetensors"
+        ) from None
     missing = next((name for name in FIELDS if name not in about), None)
     if missing is not None:
         raise CheckpointError(f"{path}: its metadata has no '{missing}'; the file is not whole, use another checkpoint")

@@ -59,8 +59,17 @@ def test_bad_input_is_one_line(nngraph, small, tmp_path):
     (tmp_path / "broken.onnx").write_bytes(b"\xff\xff\xff")
     for arguments, message in (
         (["export", small, "-o", tmp_path / "m.bin"], f"nngraph: {tmp_path / 'm.bin'}: one of the suffixes .onnx"),
-        (["export", small, "--to", "pdf", "-o", tmp_path / "m"], "nngraph: to: 'pdf' given, one of onnx"),
-        (["export", small, "-o", tmp_path / "m.onnx", "--opset", 3], "nngraph: opset: 3 given, 17 to 21 expected"),
+        (["export", small, "--to", "pdf", "-o", tmp_path / "m"], "nngraph: --to: 'pdf' given, one of onnx"),
+        (["export", small, "-o", tmp_path / "m.onnx", "--opset", 3], "nngraph: --opset: 3 given, 17 to 21 expected"),
+        (["export", small, "-o", tmp_path / "m.onnx", "--batch", 3], "nngraph: --batch: an option that 'onnx' does"),
+        (
+            ["export", small, "-o", tmp_path / "m.py", "--to", "onnx"],
+            f"nngraph: --to: 'onnx' given, but {tmp_path / 'm.py'} has the name of a python or numba file; end it in ",
+        ),
+        (
+            ["export", small, "-o", tmp_path / "m.json", "--to", "safetensors"],
+            f"nngraph: --to: 'safetensors' given, but {tmp_path / 'm.json'} has the name of a model file; end it in ",
+        ),
         (["export", tmp_path / "none", "-o", tmp_path / "m.onnx"], f"nngraph: {tmp_path / 'none'}: no such file"),
         (["import", tmp_path / "broken.onnx", "-o", tmp_path / "m.json"], f"nngraph: {tmp_path / 'broken.onnx'}: is"),
         (["import", tmp_path / "broken.onnx", "-o", tmp_path / "m.onnx"], "nngraph: --output: "),
@@ -71,6 +80,24 @@ def test_bad_input_is_one_line(nngraph, small, tmp_path):
         assert ran.err.startswith(message), ran.err
         assert ran.err.count("\n") == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["broken.onnx"]
+
+
+def test_a_name_of_no_known_kind_takes_any_target(nngraph, small, tmp_path):
+    assert nngraph("export", small, "-o", tmp_path / "m.bin", "--to", "onnx").code == 0
+    assert nngraph("export", small, "-o", tmp_path / "m", "--to", "safetensors").code == 0
+
+
+def test_weights_alone_predict_once_they_are_imported(nngraph, small, tmp_path):
+    weights, data = tmp_path / "w.safetensors", "random:n=4,inputs=6,outputs=3"
+    assert nngraph("export", small, "-o", weights).code == 0
+    ran = nngraph("predict", weights, "--data", data)
+    assert ran.code == 2
+    assert ran.err.count("\n") == 1
+    command = ran.err.rstrip().rpartition("make one: nngraph ")[2].replace("MODEL.json", str(small)).split()
+    assert command[:2] == ["import", str(weights)]
+    command[-1] = tmp_path / command[-1]
+    assert nngraph(*command).code == 0
+    assert nngraph("predict", command[-1], "--data", data).code == 0
 
 
 def test_what_is_read_is_not_overwritten(nngraph, small, tmp_path):

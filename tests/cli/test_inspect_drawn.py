@@ -66,6 +66,7 @@ def test_memory_values_and_wirings(nngraph, small, tmp_path):
         (["-o", "missing/graph.svg"], "missing/graph.svg: cannot be written (No such file or directory)"),
         (["--expand", "h2", "--format", "svg"], "--expand: 'h2' given, the id of a group, or 'all', expected"),
         (["--memory", "--format", "png", "-o", "x.png"], "--format: 'png' given, one of text, svg, html expected"),
+        (["--memory", "-o", "x.png"], "x.png: the suffix '.png' says png, one of text, svg, html expected"),
         (["--wiring", "h1"], "--wiring: 'h1' given, the id of a randwire node expected; this model has none"),
         (["--values", "--memory"], "--memory, --values: both given, one of them expected"),
         (["--data", "digits"], "--data: given without --values"),
