@@ -55,6 +55,8 @@ def test_models_give_the_same_bits(name, tmp_path):
     x = drawn(model, 9)  # two batches and a rest
     found = answers(tmp_path, name, x)[""]
     np.testing.assert_array_equal(found, model.predict(x))
+    none = answers(tmp_path, name, {name: array[:0] for name, array in x.items()})[""]
+    assert (none.shape, none.dtype) == ((0, *found.shape[1:]), found.dtype)
     text = (tmp_path / f"{name}.py").read_text()
     assert "nngraph_kernels import" not in text
     assert "# Redistribution and use in source and binary forms" in text

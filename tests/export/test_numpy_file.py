@@ -16,6 +16,7 @@ from nngraph.export.numpy_file.body import array_text, wrapped
 from nngraph.export.numpy_file.functions import functions
 from nngraph.export.numpy_file.write import export_python
 from nngraph.ir.interpret import interpret
+from nngraph.ir.types import Batch
 from nngraph.lower.lower import lower
 from nngraph.train.data.standardizer import Standardizer
 from tests.ops.cases import draw_case, samples
@@ -56,6 +57,18 @@ def equal(found, wanted, tolerance=1e-5):
     assert np.abs(found - wanted).max() <= tolerance * max(np.abs(wanted).max(), 1e-30)
 
 
+def is_of_examples(value):
+    """Whether it has a row for each example, and is nothing of all of them together."""
+    return bool(value.type.shape) and isinstance(value.type.shape[0], Batch)
+
+
+def check_no_rows(predict, inputs, wanted):
+    """Of no examples there are no rows, of the same shape and type otherwise."""
+    none = predict(*(x[:0] for x in inputs))
+    assert none.shape == (0, *wanted.shape[1:])
+    assert none.dtype == wanted.dtype
+
+
 @pytest.mark.parametrize(("op", "sample"), samples(lambda op: not op.internal and op.family != "loss"))
 def test_every_operator(op, sample, tmp_path):
     case = draw_case(op, sample, "float32")
@@ -78,8 +91,10 @@ def test_every_operator(op, sample, tmp_path):
     states = [f"node/{p}" if "." in p else f"node.{p}" for p in names_of(case)]
     model.set_parameters(dict(zip(states, case.parameters, strict=True)))
     export_python(model.trainee, tmp_path / "one.py")
-    found = imported(tmp_path / "one.py").predict(*case.arrays)
-    wanted = case.reference()
+    predict = imported(tmp_path / "one.py").predict
+    found, wanted = predict(*case.arrays), case.reference()
+    if is_of_examples(lower(g.declaration()).outputs[0][1]):
+        check_no_rows(predict, case.arrays, wanted)
     assert found.dtype == wanted.dtype
     assert found.shape == wanted.shape
     if wanted.dtype.kind == "f":
@@ -97,7 +112,9 @@ def test_every_model(path, tmp_path):
     model = unlike_the_beginning(ng.compile(load(path)))
     export_python(model.trainee, tmp_path / "model.py")
     x = drawn(model, 3)
-    equal(imported(tmp_path / "model.py").predict(*x.values()), model.predict(x))
+    predict, wanted = imported(tmp_path / "model.py").predict, model.predict(x)
+    equal(predict(*x.values()), wanted)
+    check_no_rows(predict, x.values(), wanted)
 
 
 def test_it_runs_where_nngraph_is_not(tmp_path):

@@ -109,7 +109,7 @@ def predict({arguments}):
     """{said}"""
     given = {{{given}}}
     count = len(next(iter(given.values())))
-    parts = [step({{name: x[k : k + BATCH] for name, x in given.items()}}) for k in range(0, count, BATCH)]
+    parts = [step({{name: x[k : k + BATCH] for name, x in given.items()}}) for k in range(0, max(count, 1), BATCH)]
     found = {{name: np.concatenate([part[name] for part in parts]) for name in OUTPUTS}}
     return {result}
 

@@ -143,7 +143,7 @@ class Body:
         """
         op, operands = node.op, [self.operand(value) for value in node.inputs]
         if op.name in EXPRESSIONS:
-            return expression(op.name, operands, node.attributes)
+            return expression(op.name, operands, node.attributes, node.result.type.shape)
         name = function_of(op.name)
         if name is not None:
             self.functions.add(name)

@@ -8,7 +8,7 @@ from typing import Any, Final
 from nngraph.ir.expr import Expr
 from nngraph.ir.types import Batch, Shape
 
-# Operands are {0}, {1}, ... or all of them, {all}; attributes go by their names.
+# Operands are {0}, {1}, ... or all of them, {all}; attributes go by their names, and {result} is the result's shape.
 EXPRESSIONS: Final[Mapping[str, str]] = {
     "add": "{0} + {1}", "subtract": "{0} - {1}", "multiply": "{0} * {1}", "divide": "{0} / {1}", "negate": "-{0}",
     "sign": "np.sign({0})", "abs": "np.abs({0})", "square": "np.square({0})", "sqrt": "np.sqrt({0})",
@@ -20,8 +20,8 @@ EXPRESSIONS: Final[Mapping[str, str]] = {
     "logical_and": "np.logical_and({0}, {1})", "logical_or": "np.logical_or({0}, {1})",
     "logical_xor": "np.logical_xor({0}, {1})", "logical_not": "np.logical_not({0})",
     "where": "np.where({0}, {1}, {2})", "concat": "np.concatenate([{all}], axis={axis})",
-    "reshape": "{0}.reshape(len({0}), *{shape})",
-    "flatten": "{0}.reshape(len({0}), -1)", "pad": "np.pad({0}, ((0, 0), *{widths}), constant_values={value})",
+    "reshape": "{0}.reshape({result})", "flatten": "{0}.reshape({result})",
+    "pad": "np.pad({0}, ((0, 0), *{widths}), constant_values={value})",
     "sum": "np.sum({0}, axis={axis}, keepdims={keepdims})", "max": "np.max({0}, axis={axis}, keepdims={keepdims})",
     "min": "np.min({0}, axis={axis}, keepdims={keepdims})", "mean": "np.mean({0}, axis={axis}, keepdims={keepdims})",
     "argmax": "np.argmax({0}, axis={axis}, keepdims={keepdims}).astype('int32')",
@@ -41,9 +41,9 @@ FORMULAS: Final[Mapping[str, str]] = {
 }  # fmt: skip
 
 
-def expression(op: str, operands: Sequence[str], attributes: Mapping[str, Any]) -> str:
-    """An op of the table, applied."""
-    given = {name: literal(item) for name, item in attributes.items()}
+def expression(op: str, operands: Sequence[str], attributes: Mapping[str, Any], shape: Shape) -> str:
+    """An op of the table, applied; the result has this shape."""
+    given = {name: literal(item) for name, item in {**attributes, "result": shape}.items()}
     return EXPRESSIONS[op].format(*operands, all=", ".join(operands), rest=", ".join(operands[1:]), **given)
 
 

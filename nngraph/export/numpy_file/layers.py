@@ -114,7 +114,7 @@ def layer_norm(x: Any, scale: Any, offset: Any, axis: Any = -1, epsilon: Any = 1
 
 def group_norm(x: Any, scale: Any, offset: Any, groups: Any, epsilon: Any = 1e-5) -> Any:
     """Groups of an example's channels, each normalized over all of its places, then scaled and shifted."""
-    grouped = x.reshape(len(x), -1, groups, x.shape[-1] // groups)
+    grouped = x.reshape(len(x), math.prod(x.shape[1:-1]), groups, x.shape[-1] // groups)
     rest = grouped - grouped.mean(axis=(1, 3), keepdims=True)
     deviation = np.sqrt(np.square(rest).mean(axis=(1, 3), keepdims=True) + epsilon)
     return (rest / deviation).reshape(x.shape) * scale + offset
