@@ -1,6 +1,8 @@
 """Files that nobody vouches for: each is refused with a line that says why, and nothing outside is read."""
 
 import json
+import os
+from pathlib import Path
 from unittest.mock import ANY
 
 import numpy as np
@@ -221,3 +223,58 @@ def test_nodes_that_do_not_fit_are_told(operator, attributes, tmp_path):
         read_onnx(saved(made, tmp_path))
     assert "node 'damaged'" in str(caught.value) or "no valid ONNX model" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+GROWING = {
+    "OneHot": ([helper.make_node("OneHot", ["x", "depth", "values"], ["y"], name="grow")], {
+        "depth": np.array(2**40), "values": np.array([0.0, 1.0], np.float32)}),
+    "Pad": ([helper.make_node("Pad", ["x", "widths"], ["y"], name="grow")], {
+        "widths": np.array([0, 0, 0, 0, 0, 0, 2**20, 2**20])}),
+    "Resize": ([helper.make_node("Resize", ["x", "", "scales"], ["y"], name="grow", mode="nearest",
+                                 coordinate_transformation_mode="asymmetric", nearest_mode="floor")], {
+        "scales": np.array([1, 1, 2**16, 2**16], np.float32)}),
+    "Expand": ([helper.make_node("Expand", ["x", "shape"], ["y"], name="grow")], {
+        "shape": np.array([1, 2**20, 2**10, 2**10])}),
+    "MatMul": ([helper.make_node("Transpose", ["x"], ["t"], perm=[0, 1, 3, 2]),
+                helper.make_node("MatMul", ["t", "x"], ["y"], name="grow")], {}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("operator", GROWING)
+def test_results_that_would_be_huge_are_refused_by_node(operator, tmp_path):
+    """A few bytes of a file ask for more memory than there is."""
+    nodes, arrays = GROWING[operator]
+    dtype, shape = (TensorProto.INT32, ["n", 3]) if operator == "OneHot" else (FLOAT, ["n", 1, 1, 1])
+    if operator == "MatMul":
+        shape = ["n", 1, 1, 2**16]
+    made = model(nodes, [info("x", shape, dtype)], [info("y", None)], **arrays)
+    del made.graph.output[0].type.tensor_type.shape.dim[:]
+    refused(saved(made, tmp_path), f"node 'grow': operator '{operator}' .* larger than any tensor may be")
+
+
+def test_an_old_upsample_too(tmp_path):
+    node = helper.make_node("Upsample", ["x", "scales"], ["y"], name="grow", mode="nearest")
+    scales = np.array([1, 1, 2**16, 2**16], np.float32)
+    made = model([node], [info("x", ["n", 1, 1, 1])], [info("y", ["n", 1, "h", "w"])], opset=9, scales=scales)
+    refused(saved(made, tmp_path), "node 'grow': operator 'Upsample' .* larger than any tensor may be")
+
+
+def test_tensors_are_limited_together(tmp_path, monkeypatch):
+    """A file of data may be that of many tensors."""
+    (tmp_path / "w.bin").write_bytes(bytes(24))
+    made = external(perceptron(), "w.bin")
+    monkeypatch.setattr(opening, "LARGEST_TOGETHER", 32)  # 24 bytes and 8
+    assert read_onnx(saved(made, tmp_path)).parameters
+    monkeypatch.setattr(opening, "LARGEST_TOGETHER", 31)
+    refused(saved(made, tmp_path), "tensor 'b': with those before it, its tensors are of 32 bytes, at most 31 expected")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_pipes_and_devices_are_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "w.bin")
+    refused(saved(external(perceptron(), "w.bin"), tmp_path), "tensor 'w': .* 'w.bin', which is no regular file")
+    os.mkfifo(tmp_path / "pipe.onnx")
+    refused(tmp_path / "pipe.onnx", r"pipe.onnx: cannot be read \(it is no regular file\)")
+    refused(Path("/dev/zero"), r"/dev/zero: cannot be read \(it is no regular file\)")
+    with pytest.raises(OSError, match="no regular file"):  # where a file became a pipe after it was looked at
+        opening.opened(tmp_path / "w.bin")

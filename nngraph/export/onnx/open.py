@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
+import stat
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -15,6 +17,7 @@ from nngraph.errors import DeclarationError
 from nngraph.export.onnx.protocol import onnx_package
 
 LARGEST = 2**31  # bytes of one tensor, or of the file
+LARGEST_TOGETHER = 2**33  # bytes of all tensors, external ones among them
 ITEM_BITS = {1: 32, 2: 8, 3: 8, 4: 16, 5: 16, 6: 32, 7: 64, 9: 8, 10: 16, 11: 64, 12: 32, 13: 64, 16: 16}
 
 
@@ -29,14 +32,31 @@ def open_model(path: Path) -> Any:
     if path.is_symlink():
         raise DeclarationError(f"{path}: is a symbolic link, a file expected; give what it points to")
     try:
-        if path.stat().st_size > LARGEST:
-            raise DeclarationError(f"{path}: {path.stat().st_size:,} bytes, at most {LARGEST:,} expected")
-        content = path.read_bytes()
+        with opened(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > LARGEST:
+                raise DeclarationError(f"{path}: {size:,} bytes, at most {LARGEST:,} expected")
+            content = file.read(LARGEST)
     except FileNotFoundError:
         raise DeclarationError(f"{path}: no such file") from None
     except OSError as error:
         raise DeclarationError(f"{path}: cannot be read ({error.strerror})") from None
     return parse(content, path)
+
+
+def opened(path: Path) -> BinaryIO:
+    """A regular file, open for reading; a pipe or a device, which may have no end, is refused and not waited for.
+
+    Raises
+    ------
+    OSError
+        If it is none, or cannot be opened.
+    """
+    file = open(os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)), "rb")  # noqa: SIM115
+    if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        return file
+    file.close()
+    raise OSError(errno.EINVAL, "it is no regular file")
 
 
 def parse(content: bytes, path: Path) -> Any:
@@ -53,7 +73,14 @@ def check_model(model: Any, path: Path | None = None) -> Any:
     """The model, its tensors checked and its structure passed by onnx's checker; without a path no data beside it."""
     title = "model" if path is None else str(path)
     check_names(model.graph, title)
+    total = 0
     for tensor in tensors_of(model.graph):
+        total += size_of(tensor, f"{title}: tensor '{tensor.name}'")
+        if total > LARGEST_TOGETHER:
+            raise DeclarationError(
+                f"{title}: tensor '{tensor.name}': with those before it, its tensors are of {total:,} bytes, at most "
+                f"{LARGEST_TOGETHER:,} expected"
+            )
         check_tensor(tensor, path, title)
     checker = onnx_package("checker")
     try:
@@ -86,9 +113,8 @@ def tensors_of(graph: Any) -> Iterator[Any]:
                 yield from tensors_of(inner)
 
 
-def check_tensor(tensor: Any, path: Path | None, title: str) -> None:
-    """Refuse a tensor that is larger than may be, or than its data; read external data in its place."""
-    title = f"{title}: tensor '{tensor.name}'"
+def size_of(tensor: Any, title: str) -> int:
+    """Bytes of a tensor, whose type and size may be."""
     if tensor.data_type == 8:
         raise DeclarationError(f"{title}: holds strings, numbers expected")
     if tensor.data_type not in ITEM_BITS:
@@ -98,6 +124,13 @@ def check_tensor(tensor: Any, path: Path | None, title: str) -> None:
     nbytes = math.prod(tensor.dims) * ITEM_BITS[tensor.data_type] // 8
     if nbytes > LARGEST:
         raise DeclarationError(f"{title}: is of {nbytes:,} bytes, at most {LARGEST:,} expected")
+    return nbytes
+
+
+def check_tensor(tensor: Any, path: Path | None, title: str) -> None:
+    """Refuse a tensor that is larger than its data; read external data in its place."""
+    title = f"{title}: tensor '{tensor.name}'"
+    nbytes = size_of(tensor, title)
     if tensor.data_location == onnx_package().TensorProto.EXTERNAL:
         read_external(tensor, nbytes, path, title)
     elif tensor.raw_data and len(tensor.raw_data) != nbytes:
@@ -126,7 +159,7 @@ def read_external(tensor: Any, nbytes: int, path: Path | None, title: str) -> No
     if length != nbytes or offset < 0:
         raise DeclarationError(f"{title}: {length:,} bytes from {offset:,} given, {nbytes:,} expected")
     try:
-        with open(os.open(file, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)), "rb") as data:
+        with opened(file) as data:
             data.seek(offset)
             content = data.read(nbytes)
     except OSError as error:
@@ -150,6 +183,8 @@ def beside(path: Path, location: str, title: str) -> Path:
         folder = folder / part
         if folder.is_symlink():
             raise DeclarationError(f"{title}: its data is said to be in '{location}', which is a symbolic link")
+    if folder.exists() and not folder.is_file():
+        raise DeclarationError(f"{title}: its data is said to be in '{location}', which is no regular file")
     if not folder.is_file():
         raise DeclarationError(f"{title}: its data is said to be in '{location}', which is no file")
     return folder

@@ -158,13 +158,13 @@ class GraphReader:
         return self.arranged(name, axes)
 
     def make(self, op: str, *inputs: Any, **attributes: Any) -> Any:
-        return self.target.add(op, inputs, attributes, self.name)
+        return self.limited(self.target.add(op, inputs, attributes, self.name))
 
     def help(self, op: str, *inputs: Any, **attributes: Any) -> Any:
-        return self.target.add(op, inputs, attributes, f"{self.name}/{op}")
+        return self.limited(self.target.add(op, inputs, attributes, f"{self.name}/{op}"))
 
     def results(self, op: str, *inputs: Any, **attributes: Any) -> tuple[Any, ...]:
-        return self.target.results(op, inputs, attributes)
+        return tuple(map(self.limited, self.target.results(op, inputs, attributes)))
 
     def with_parameters(
         self, op: str, inputs: Sequence[Any], parameters: Mapping[str, tuple[str, tuple[int, ...] | None]], **given: Any
@@ -173,7 +173,16 @@ class GraphReader:
         for role, (tensor, order) in parameters.items():
             array = self.arrays.get(tensor)
             found[role] = (tensor, public(array, order) if array is not None else self.plain(tensor), order)
-        return self.target.with_parameters(op, inputs, found, given, self.name)
+        return self.limited(self.target.with_parameters(op, inputs, found, given, self.name))
+
+    def limited(self, value: Any) -> Any:
+        """A value that, for one batch of the file, or for one example, is no larger than any tensor may be."""
+        if isinstance(value, int | float):
+            return value
+        type = self.type(value)
+        if type.nbytes(max(1, self.file_batch or 1)) > LARGEST:
+            raise Unreadable(f"its result {type} would be larger than any tensor may be ({LARGEST:,} bytes)")
+        return value
 
     def constant(self, array: np.ndarray) -> Any:
         return self.target.constant(array, f"{self.name}/constant")
