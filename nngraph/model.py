@@ -42,18 +42,9 @@ if TYPE_CHECKING:
 
 
 def compile(
-    graph: Graph,
-    *,
-    loss: Any = None,
-    optimizer: Any = None,
-    device: str = "cpu",
-    threads: int | None = None,
-    dtype: str = "float32",
-    precision: str = "full",
-    products: str = "own",
-    seed: int = 0,
-    regularizer: Any = None,
-) -> Model:
+    graph: Graph, *, loss: Any = None, optimizer: Any = None, device: str = "cpu", threads: int | None = None,
+    dtype: str = "float32", precision: str = "full", products: str = "own", seed: int = 0, regularizer: Any = None,
+) -> Model:  # fmt: skip
     """Make a model of a graph.
 
     Parameters
@@ -126,8 +117,7 @@ def load_model(
     Parameters
     ----------
     path : path
-        A file that `Model.save` or a training wrote, or a run's directory, which stands for the model that its
-        training ended with.
+        A file that `Model.save` or a training wrote, or a run's directory: the model that its training ended with.
     threads, device
         As for `compile`.
     precision, products : str, optional
@@ -335,8 +325,7 @@ class Model:
         inputs, targets : array_like, or mapping of str to array_like
             Targets by output where several outputs have losses.
         batch_size : int, optional
-            Examples in a batch; more need more memory. A loss that is a sum over the batch is the sum over all
-            examples whatever it is.
+            Examples in a batch; more need more memory. A loss that is a sum over the batch is that over all examples.
         sample_weight : array_like, optional
             Factors of the examples' losses; metrics are unweighted.
 
@@ -408,6 +397,16 @@ class Model:
         from nngraph.draw.drawing import draw_programs
 
         return draw_programs(self.programs, self.main_purpose, self.batch_size, path, format, **options)
+
+    def _repr_svg_(self) -> str | None:
+        from nngraph.draw.drawing import shown
+
+        return shown(self.graph, "svg")
+
+    def _repr_html_(self) -> str | None:
+        from nngraph.draw.drawing import shown
+
+        return shown(self.graph, "html")
 
     def __repr__(self) -> str:
         size = sum(int(np.prod(s.public_shape)) for s in self.programs.store.states.values() if s.kind == "parameter")

@@ -138,6 +138,14 @@ def test_without_pygraphviz(monkeypatch):
         assert "\n" not in str(raised.value)
 
 
+@needs_graphviz
+def test_a_model_is_shown_as_its_graph():
+    g = small_graph()
+    model = ng.compile(g)
+    assert model._repr_svg_() == g._repr_svg_()
+    assert model._repr_html_() == g._repr_html_()
+
+
 def test_a_graph_without_an_output_is_only_told(monkeypatch):
     g = ng.Graph("begun")
     g.input("x", shape=(3,))
