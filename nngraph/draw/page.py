@@ -28,13 +28,39 @@ GRADIENTS: Final = 60  # nodes, that are told of one item
 
 
 class Words:
-    """Texts that many items share, once each."""
+    """Texts that many items share, once each.
 
-    def __init__(self) -> None:
-        self.places: dict[str, int] = {}
+    Parameters
+    ----------
+    known : iterable of str
+        Those that have the first places.
+    """
+
+    def __init__(self, known: Iterable[str] = ()) -> None:
+        self.places: dict[str, int] = {text: place for place, text in enumerate(known)}
 
     def __call__(self, text: str) -> int:
         return self.places.setdefault(text, len(self.places))
+
+    def listed(self) -> list[int | str]:
+        """Each as how many characters it begins with as the one before it, and what comes then.
+
+        Characters are counted as JavaScript does, in units of UTF-16: one outside of its basic plane is two, and is
+        not cut.
+        """
+        found: list[int | str] = []
+        before = ""
+        for text in self.places:
+            common = beginning(before, text)
+            found += [len(common) + sum(character > "\uffff" for character in common), text[len(common) :]]
+            before = text
+        return found
+
+
+def beginning(a: str, b: str) -> str:
+    """What both begin with."""
+    length = min(len(a), len(b))
+    return a[: next((k for k in range(length) if a[k] != b[k]), length)]
 
 
 class Layouts:
@@ -96,7 +122,14 @@ def digest(text: str) -> str:
 def data_of(picture: Picture, opened: Collection[int]) -> dict[str, Any]:
     """What the script draws: items in columns, levels, layouts, links, calls and sources."""
     composition = Composition(picture, ())
-    words, layouts = Words(), Layouts()
+    words = Words()
+    told(composition, opened, words)
+    return told(composition, opened, Words(sorted(words.places)))  # in this order they begin alike
+
+
+def told(composition: Composition, opened: Collection[int], words: Words) -> dict[str, Any]:
+    """That data with its texts in the places that `words` gives them."""
+    picture, layouts = composition.picture, Layouts()
     levels = {key: level_of(composition, key, words, layouts) for key in composition.levels}
     items = columns(picture.items, composition.cards, words)
     links = [[link.source, link.target, words(link.value), words(link.type)] for link in picture.links]
@@ -105,10 +138,10 @@ def data_of(picture: Picture, opened: Collection[int]) -> dict[str, Any]:
         "looks": {name: [look.title, look.sign, look.shape] for name, look in LOOKS.items()},
         "signs": SIGNS, "roles": ROLES, "small": picture.sideways, "items": items,
         "plain": [i.key for i in picture.items if i.sort != "data" and not is_signed(picture, i)],
-        "facts": {item.key: facts for item in picture.items if (facts := facts_of(item.facts, words))},
+        "facts": [facts_of(item.facts, words) for item in picture.items],
         "levels": levels, "layouts": layouts.listed(), "links": links, "opened": sorted(opened),
         "calls": [call_row(call, words) for call in picture.calls], "kernels": picture.kernels,
-        "sources": picture.sources, "words": list(words.places),
+        "sources": picture.sources, "words": words.listed(),
     }  # fmt: skip
 
 
@@ -129,15 +162,17 @@ def columns(items: tuple[Item, ...], cards: dict[int, Card], words: Words) -> di
     }  # fmt: skip
 
 
-def facts_of(facts: Facts, words: Words) -> dict[str, Any]:
-    """What there is of an item's facts."""
-    every: dict[str, Any] = {
-        "attributes": [[words(name), words(text)] for name, text in facts.attributes.items()],
-        "states": list(map(words, facts.states)), "calls": facts.calls, "backward": facts.backward,
-        "gradients": list(map(words, facts.gradients[:GRADIENTS])), "more": max(0, len(facts.gradients) - GRADIENTS),
-        "buffers": list(map(words, facts.buffers)),
-    }  # fmt: skip
-    return {name: found for name, found in every.items() if found}
+def facts_of(facts: Facts, words: Words) -> Any:
+    """An item's facts in the order of FACTS in the script, 0 for none; those at the end left out."""
+    every: list[Any] = [
+        [[words(name), words(text)] for name, text in facts.attributes.items()], facts.calls,
+        list(map(words, facts.buffers)), list(map(words, facts.gradients[:GRADIENTS])), facts.backward,
+        list(map(words, facts.states)), max(0, len(facts.gradients) - GRADIENTS),
+    ]  # fmt: skip
+    found = [each or 0 for each in every]
+    while found and found[-1] == 0:
+        del found[-1]
+    return found or 0
 
 
 def level_of(composition: Composition, key: int, words: Words, layouts: Layouts) -> dict[str, Any]:

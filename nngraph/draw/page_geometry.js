@@ -2,14 +2,22 @@
 // and columns that it stands in are stretched by as much as it needs, so that nothing else changes its place.
 
 const HEADER = 26, PADDING = 12, TOP = -1;
+const FACTS = ["attributes", "calls", "buffers", "gradients", "backward", "states", "more"];
+
+/** Texts, each given as how much of the one before it it begins with, and the rest. */
+function unfolded(parts) {
+  const found = [];
+  for (let k = 0, last = ""; k < parts.length; k += 2) found.push(last = last.slice(0, parts[k]) + parts[k + 1]);
+  return found;
+}
 
 /** The graph that the page holds, and which of its groups are open. */
 class Graph {
   constructor(data) {
     this.data = data;
-    this.words = data.words;
+    this.words = unfolded(data.words);
     this.items = data.items;
-    this.ids = data.items.id.map((word) => data.words[word]);
+    this.ids = data.items.id.map((word) => this.words[word]);
     this.count = this.ids.length;
     this.opened = new Set(data.opened);
     this.rings = new Set();
@@ -31,7 +39,7 @@ class Graph {
   word(column, key) { return this.words[this.items[column][key]]; }
   parent(key) { return this.items.parent[key]; }
   level(key) { return this.data.levels[key]; }
-  facts(key) { return this.data.facts[key] ?? {}; }
+  facts(key) { return Object.fromEntries((this.data.facts[key] || []).map((fact, k) => [FACTS[k], fact || undefined])); }
   role(key) { return this.data.roles[this.items.role[key]]; }
   look(key) { return this.data.looks[this.word("sort", key)]; }
   sign(key) { return this.data.signs[this.word("op", key)] ?? this.look(key)[1]; }

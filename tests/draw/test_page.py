@@ -8,6 +8,7 @@ import pytest
 from nngraph.cli.arguments import load_graph
 from nngraph.draw.arena import arena_drawing, arena_of
 from nngraph.draw.drawing import rendered
+from nngraph.draw.page import Words
 from nngraph.report.compilation import compilation_of
 from tests.draw.pictures import MODELS, needs_graphviz, picture
 
@@ -71,6 +72,30 @@ def test_randwire_cifar_is_small_and_soon_there(show, after, record_property, ca
     page.click("#expand")
     page.wait_for_function("view.drawn !== null")
     assert page.evaluate("view.scene.boxes.length") == page.evaluate("graph.count")
+
+
+def test_texts_that_begin_alike_come_whole(show):
+    """Those outside of Unicode's basic plane too, which scripts count as two."""
+    texts = [
+        "",
+        "stage1/n00",
+        "stage1/n00/norm",
+        "stage1/n01",
+        "\U0001d70e(x)",
+        "\U0001d70e(y)",
+        "\U0001d70f",
+        "ab",
+        "a",
+    ]
+    page = show(str(rendered(picture("digits_mlp.json", "fuse"), "html")))
+    assert page.evaluate("parts => unfolded(parts)", Words(texts).listed()) == texts
+    assert page.evaluate("unfolded(graph.data.words).length") == page.evaluate("new Set(graph.words).size")
+    assert {"hidden1", "relu1"} <= set(page.evaluate("graph.ids"))
+
+
+def test_the_page_of_the_largest_model_is_small():
+    content = str(rendered(picture("randwire/regular_ba_154.json", "optimize"), "html"))
+    assert len(content.encode()) < 3 * MB
 
 
 def test_a_click_shows_details_and_a_jump_goes_along(show):
