@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from nngraph.ir.op import Parameter as Parameter
     from nngraph.ir.op import Sample as Sample
     from nngraph.ir.op import register_op as register_op
+    from nngraph.loading import load_model as load_model
     from nngraph.model import Model as Model
     from nngraph.model import compile as compile
-    from nngraph.model import load_model as load_model
     from nngraph.ops.initializer import ConstantValue as ConstantValue
     from nngraph.ops.initializer import GlorotNormal as GlorotNormal
     from nngraph.ops.initializer import GlorotUniform as GlorotUniform
@@ -91,7 +91,8 @@ PUBLIC: dict[str, tuple[str, ...]] = {
     ),
     "nngraph.interchange": ("import_onnx",),
     "nngraph.ir.op": ("Absent", "Attribute", "ErrorSample", "Op", "Parameter", "Sample", "register_op",),
-    "nngraph.model": ("Model", "compile", "load_model"),
+    "nngraph.loading": ("load_model",),
+    "nngraph.model": ("Model", "compile"),
     "nngraph.ops.initializer": (
         "ConstantValue", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "LeCunNormal",
         "LeCunUniform", "Normal", "Uniform",

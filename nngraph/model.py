@@ -19,7 +19,7 @@ from nngraph.ops.optimizer import optimizer_from
 from nngraph.programs import Programs, scheduled
 from nngraph.report.source import source_text
 from nngraph.train import checks
-from nngraph.train.checkpoint import read, write
+from nngraph.train.checkpoint import write
 from nngraph.train.data.augment import Augment, augment_from
 from nngraph.train.data.dataset import Dataset
 from nngraph.train.data.weights import ClassWeight, weighted
@@ -31,9 +31,8 @@ from nngraph.train.gradients import loss_and_gradients
 from nngraph.train.history import History
 from nngraph.train.loop import Callback
 from nngraph.train.prediction import Answer, Predictor, predict
-from nngraph.train.run_directory import checkpoint_in
 from nngraph.train.signature import signature_of
-from nngraph.train.trainee import Trainee, checkpoint_of, need_objective, need_optimizer, prepared, restore, train
+from nngraph.train.trainee import Trainee, checkpoint_of, need_objective, need_optimizer, prepared, train
 
 if TYPE_CHECKING:
     from nngraph.compiler import Purpose
@@ -102,45 +101,6 @@ def compile(
         declared, objective, chosen, dtype, seed, threads, device=device, precision=precision, products=products
     )  # fmt: skip
     return Model(graph, programs, forward)
-
-
-def load_model(
-    path: str | PathLike[str],
-    *,
-    threads: int | None = None,
-    device: str = "cpu",
-    precision: str | None = None,
-    products: str | None = None,
-) -> Model:
-    """A model from a checkpoint, ready to predict, and to be trained on.
-
-    Parameters
-    ----------
-    path : path
-        A file that `Model.save` or a training wrote, or a run's directory: the model that its training ended with.
-    threads, device
-        As for `compile`.
-    precision, products : str, optional
-        As for `compile`; by default what the model was trained with, where the device has it, else "full" and "own".
-
-    Raises
-    ------
-    CheckpointError
-        If it cannot be read, or is damaged.
-    """
-    from nngraph.declare.load import parse
-
-    kept = read(file := checkpoint_in(Path(path)))
-    config = kept.config
-    trained: Mapping[str, Any] = config if device == "cuda" else {}
-    model = compile(
-        parse(kept.graph, f"{file}: "), loss=config.get("loss"), optimizer=config.get("optimizer"),
-        device=device, threads=threads, dtype=config.get("dtype", "float32"),
-        precision=precision or trained.get("precision", "full"), products=products or trained.get("products", "own"),
-        seed=config.get("seed", 0), regularizer=config.get("regularizer"),
-    )  # fmt: skip
-    restore(model.trainee, kept, file)
-    return model
 
 
 class Model:

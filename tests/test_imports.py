@@ -23,7 +23,8 @@ LAYERS = [
     ["train", "report", "gradcheck", "bench", "doctor"],
     ["export", "draw"],
     ["model"],
-    ["interchange", "plot"],
+    ["interchange", "loading"],
+    ["plot"],
     ["cli"],
     ["__main__"],
 ]

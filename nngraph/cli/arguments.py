@@ -117,7 +117,7 @@ def load_trained(
     products: str | None = None,
 ) -> Model:  # fmt: skip
     """The model of a run or a checkpoint, for a command of that name."""
-    from nngraph.model import load_model
+    from nngraph.loading import load_model
 
     chosen = device or "cpu"
     return load_model(trained(path, command), threads=threads, device=chosen, precision=precision, products=products)

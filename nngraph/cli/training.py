@@ -190,7 +190,8 @@ def run_of(path: Path, options: Options) -> Path:
 
 def model_for(graph: Graph, options: Options, path: Path, resume: bool) -> Model:
     """A new model, or that of an interrupted training."""
-    from nngraph.model import compile, load_model
+    from nngraph.loading import load_model
+    from nngraph.model import compile
     from nngraph.train.run_directory import LAST
 
     if resume and (path / LAST).is_file():

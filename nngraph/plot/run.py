@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nngraph.errors import CheckpointError
-from nngraph.model import load_model
+from nngraph.loading import load_model
 from nngraph.ops.optimizer import optimizer_from
 from nngraph.train.data.specs import load
 from nngraph.train.data.splits import split
