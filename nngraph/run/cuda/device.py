@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -15,7 +14,6 @@ import numpy as np
 
 from nngraph.errors import DeviceError
 from nngraph.run.cuda.loaded import Loaded
-from nngraph.run.cuda.simulator import one_shared_array_for_all, simulating
 from nngraph_kernels.cuda.target import SIMULATOR, is_simulated
 from nngraph_kernels.record import record
 
@@ -67,7 +65,7 @@ class Device:
         self._copies: Any = None
         self._launched: WeakSet[Any] = WeakSet()  # functions that are compiled, and loaded
         if self.simulated:
-            one_shared_array_for_all()
+            import_module("nngraph.run.cuda.turns").take_turns()
         else:
             self._core: Any = import_module("cuda.core").Device()
             self._core.set_current()
@@ -200,9 +198,8 @@ class Device:
         return lambda: graph.launch(self._stream)
 
     def _launch(self, launches: Sequence[Launch], stream: Any) -> None:
-        with simulating() if self.simulated else nullcontext():
-            for launch in launches:
-                launch.function[launch.blocks, launch.threads, stream](*launch.arguments)
+        for launch in launches:
+            launch.function[launch.blocks, launch.threads, stream](*launch.arguments)
 
     def seconds(self, launch: Callable[[], None]) -> float:
         """How long the device is at work on what `launch` launches, by its own clock."""
