@@ -31,12 +31,23 @@ types: Any = numba.core.types
 ARGUMENT_TYPES = (types.CPointer(types.int64), types.int64, types.int64)
 
 
+class ObjectLibrary(codegen.AOTCodeLibrary):
+    """A library of which no function counts references."""
+
+    def _optimize_final_module(self) -> None:
+        """Optimize once: Numba does so before and after it removes pairs of counts, and the result is the same."""
+        passes, builder = self._codegen._module_pass_manager()
+        passes.run(self._final_module, builder)
+
+
 class ObjectCodegen(codegen.AOTCPUCodegen):
     """Numba's ahead-of-time code generator, but for the exact CPU: it emits objects and loads nothing.
 
     Position-independent small-model code: constants are addressed relative to the program counter, where
     the large model of Numba's JIT spends an instruction and a register on each.
     """
+
+    _library_class = ObjectLibrary
 
     def _customize_tm_features(self) -> str:
         return self._get_host_cpu_features()

@@ -1,9 +1,6 @@
-"""Compile kernels and call them, for the tests of kernels; run a test file for other processors."""
+"""Compile kernels and call them, for the tests of kernels."""
 
 import ctypes
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 
 import numpy as np
@@ -14,10 +11,6 @@ import nngraph_kernels.random
 import nngraph_kernels.simd
 
 SIGNATURE = types.void(types.CPointer(types.int64), types.int64, types.int64)
-OTHER_TARGETS = {
-    "avx2": {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx2,+fma"},
-    "plain": {"NUMBA_CPU_NAME": "x86-64", "NUMBA_CPU_FEATURES": "+sse2"},
-}
 
 
 def compiled(source: str, **constants) -> Callable[..., None]:
@@ -44,16 +37,3 @@ def compiled(source: str, **constants) -> Callable[..., None]:
 
     call.entry = entry
     return call
-
-
-def passes_on(target: str, file: str) -> None:
-    """Run the tests of `file` in a process that compiles for another processor."""
-    options = ["-q", "--numprocesses=0", "--dist=no", "-p", "no:cacheprovider", "-k", "not other_targets"]
-    run = subprocess.run(
-        [sys.executable, "-m", "pytest", *options, file],
-        env=os.environ | OTHER_TARGETS[target],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-1000:]

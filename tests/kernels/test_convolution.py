@@ -8,7 +8,6 @@ from nngraph.ir.graph import Graph, Value
 from nngraph.ir.op import REGISTRY
 from nngraph.ir.types import TensorType
 from tests import compiled
-from tests.kernels.native import OTHER_TARGETS, passes_on
 from tests.ops.cases import assert_close
 
 TOLERANCE = {"float32": 4e-6, "float64": 1e-13}
@@ -61,8 +60,3 @@ def test_edges_of_blocks(schedules, number):
         shared = compiled.execute(made[number], inputs, threads=threads)
         for name, array in found.outputs.items():
             np.testing.assert_array_equal(shared.outputs[name], array)
-
-
-@pytest.mark.parametrize("target", OTHER_TARGETS)
-def test_other_targets(target):
-    passes_on(target, __file__)

@@ -1,9 +1,5 @@
 """Depthwise kernels against NumPy in float64: every window, ragged channels, lists of any length, threads, targets."""
 
-import os
-import platform
-import subprocess
-import sys
 from itertools import product
 
 import numpy as np
@@ -159,14 +155,3 @@ def test_far_from_zero():
     for i, (value, mean, _, _) in enumerate(far):
         expected = (dp * (value.astype("d") - mean)).sum((0, 1, 2))
         assert_close(centered[:, i].sum(0), expected, dp[..., 0].size)
-
-
-@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="names of x86 processors")
-@pytest.mark.parametrize("processor", ["haswell", "x86-64"])
-def test_narrower_vectors(processor):
-    """AVX2, and SSE2, which has neither masks nor fused multiply-add."""
-    environment = os.environ | {"NUMBA_CPU_NAME": processor, "NUMBA_CPU_FEATURES": ""}
-    chosen = "mixture and float64"
-    command = [sys.executable, "-m", "pytest", __file__, "-q", "-k", chosen, "-n", "0"]
-    run = subprocess.run(command, env=environment, capture_output=True, text=True)
-    assert run.returncode == 0, run.stdout[-3000:]

@@ -1,7 +1,6 @@
 """The gather of images: bitwise what NumPy gives, whatever the sizes, and nothing written beside it."""
 
 import ctypes
-import platform
 from collections.abc import Callable
 from functools import cache
 
@@ -11,7 +10,6 @@ import pytest
 from nngraph.emit.cache import user_cache
 from nngraph_kernels.cpu.examples import ExamplesSpec, arguments, source
 from nngraph_kernels.examples_reference import computed_in, shown, standardized, windows
-from tests.kernels.native import OTHER_TARGETS, passes_on
 
 POISON = 77.0
 SHAPES = [  # of an image, with channels that the kernel knows or not
@@ -127,9 +125,3 @@ def test_windows_are_spread_evenly():
     assert abs(np.corrcoef(np.stack([down, right, mirrored])) - np.eye(3)).max() < 0.012
     for epoch, seed in ((1, 1), (0, 2), (0, 1 + 2**32)):
         assert abs(np.corrcoef(down, windows(np.arange(81_000), epoch, seed, 4)[0])[0, 1]) < 0.012
-
-
-@pytest.mark.skipif(platform.machine().lower() not in ("x86_64", "amd64"), reason="names of x86 processors")
-@pytest.mark.parametrize("name", OTHER_TARGETS)
-def test_other_targets(name: str):
-    passes_on(name, __file__)

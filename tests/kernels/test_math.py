@@ -1,11 +1,10 @@
 import functools
-import platform
 
 import numpy as np
 import pytest
 
 from nngraph_kernels.target import lanes
-from tests.kernels.native import OTHER_TARGETS, compiled, passes_on
+from tests.kernels.native import compiled
 
 WIDE = np.longdouble
 DTYPES = ("float32", "float64")
@@ -170,9 +169,3 @@ def test_limits_of_power_are_numpys(dtype):
 def test_exponential_does_not_call_the_library():
     assembly = cached_kernel("exp", "float32").entry._library.get_asm_str()
     assert "expf" not in assembly
-
-
-@pytest.mark.skipif(platform.machine().lower() not in ("x86_64", "amd64"), reason="names of x86 processors")
-@pytest.mark.parametrize("name", OTHER_TARGETS)
-def test_other_targets(name):
-    passes_on(name, __file__)

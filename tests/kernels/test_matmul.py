@@ -2,10 +2,6 @@
 
 import ctypes
 import mmap
-import os
-import platform
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
@@ -281,14 +277,3 @@ def test_constant_sizes():
     kernel(spec)(a, b, [y.data])
     assert_close(y.data, product(spec, a, b), 64)
     y.check()
-
-
-@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="names of x86 processors")
-@pytest.mark.parametrize("processor", ["haswell", "x86-64"])
-def test_narrower_vectors(processor):
-    """All layouts with AVX2, and with SSE2, which has neither masks nor fused multiply-add."""
-    environment = os.environ | {"NUMBA_CPU_NAME": processor, "NUMBA_CPU_FEATURES": ""}
-    chosen = "any_shape or beyond or every_kind"
-    command = [sys.executable, "-m", "pytest", __file__, "-q", "-k", chosen, "-n", "0"]
-    run = subprocess.run(command, env=environment, capture_output=True, text=True)
-    assert run.returncode == 0, run.stdout[-3000:]

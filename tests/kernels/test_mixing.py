@@ -9,7 +9,6 @@ import pytest
 
 from nngraph.emit.cache import user_cache
 from nngraph_kernels.cpu.mixing import InnerProductsSpec, MixSpec, inner_products_source, mix_source
-from tests.kernels.native import OTHER_TARGETS, passes_on
 
 POISON = 77.0
 ELEMENTS = (1, 15, 128, 129, 4000, 4096 * 32 + 5)
@@ -83,8 +82,3 @@ def test_inner_products_of_pieces(dtype, n):
         scale = np.sqrt(max(n / 32, 1))
         np.testing.assert_allclose(found[0], expected, rtol=0, atol=4 * TOLERANCE[dtype] * scale)
         assert all((partial == found[0]).all() for partial in found)
-
-
-@pytest.mark.parametrize("target", OTHER_TARGETS)
-def test_other_targets(target):
-    passes_on(target, __file__)

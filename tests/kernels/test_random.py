@@ -1,11 +1,9 @@
-import platform
-
 import numpy as np
 import pytest
 
 from nngraph_kernels import random_reference
 from nngraph_kernels.target import lanes
-from tests.kernels.native import OTHER_TARGETS, compiled, passes_on
+from tests.kernels.native import compiled
 
 # Random123's kat_vectors: counter, key, output.
 KNOWN = [
@@ -89,9 +87,3 @@ def test_numbers_are_uniform_and_differ(dtype):
     assert ((counts - n / 64) ** 2 / (n / 64)).sum() < 110  # 63 degrees of freedom, p < 1e-3
     for other in ((4, 1, 2), (3, 2, 2), (3, 1, 3)):
         assert abs(np.corrcoef(numbers, random_reference.uniform(np.arange(n), *other, dtype))[0, 1]) < 0.02
-
-
-@pytest.mark.skipif(platform.machine().lower() not in ("x86_64", "amd64"), reason="names of x86 processors")
-@pytest.mark.parametrize("name", OTHER_TARGETS)
-def test_other_targets(name):
-    passes_on(name, __file__)

@@ -5,12 +5,11 @@ import sys
 
 import numpy as np
 import pytest
-from numba.core import config
 from numba.core.errors import TypingError
 from numba.core.registry import cpu_target
 
 from nngraph_kernels.target import has_fma, lanes, target
-from tests.kernels.native import OTHER_TARGETS, compiled, passes_on
+from tests.kernels.native import compiled
 
 DTYPES = ("float32", "float64")
 SIZES = (0, 1, 2, 3, 5, 7, 8, 15, 16, 17, 31, 33, 64, 67)
@@ -340,10 +339,3 @@ def test_targets_without_numba(name, features, expected):
     env["PYTHONPATH"] = os.pathsep.join(sys.path)
     run = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, check=True)
     assert run.stdout.strip() == f"{expected[0]} {expected[1]} False"
-
-
-@pytest.mark.skipif(not X86, reason="names of x86 processors")
-@pytest.mark.parametrize("name", OTHER_TARGETS)
-def test_other_targets(name):
-    assert config.CPU_NAME is None
-    passes_on(name, __file__)
