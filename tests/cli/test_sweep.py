@@ -286,7 +286,7 @@ def test_ctrl_c_saves(points, tmp_path):
         assert process.poll() is None, process.communicate()
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == 130, err
     message = f"0 of 3 trained, what was under way is saved; go on with: nngraph sweep --resume {study}"
     assert err.splitlines() == [message, "", "nngraph: interrupted"]

@@ -41,5 +41,5 @@ arena.bytes[:] = 1
 ctypes.memset(arena.address + {offset}, 1, 1)
 """
     path = ":".join(sys.path)
-    result = subprocess.run([sys.executable, "-c", script], env={"PYTHONPATH": path}, timeout=30)
+    result = subprocess.run([sys.executable, "-c", script], env={"PYTHONPATH": path}, timeout=300)
     assert result.returncode < 0

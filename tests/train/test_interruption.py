@@ -15,7 +15,7 @@ import nngraph as ng
 
 ROOT = Path(ng.__file__).parents[1]
 ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "kernels")])}
-SECONDS = 60
+SECONDS = 300
 
 WIDE = """
 import sys
@@ -41,11 +41,14 @@ except KeyboardInterrupt:
 """
 
 
-def interrupted(process, pause, begin="ready"):
-    """Wait for the line that begins so, then interrupt; what was printed after it."""
+def interrupted(process, run, pause, begin="ready"):
+    """Wait for the line that begins so and for the run's directory, then interrupt; what was printed after it."""
     assert process.stdout
     while not process.stdout.readline().startswith(begin):
         assert process.poll() is None
+    while not (run / "config.json").exists():
+        assert process.poll() is None
+        time.sleep(0.01)
     time.sleep(pause)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=SECONDS)
@@ -63,7 +66,7 @@ def start(*arguments):
 def test_within_a_long_step_and_a_long_epoch(tmp_path, width, rows, batch):
     script = WIDE.format(width=width, rows=rows, batch=batch)
     process = start("-c", script, str(tmp_path / "run"))
-    out, err = interrupted(process, 0.5)
+    out, err = interrupted(process, tmp_path / "run", 0.5)
     assert process.returncode == 130, err
     epoch, step = map(int, out.split())
     saved = ng.load_model(tmp_path / "run")
@@ -79,7 +82,7 @@ def test_on_the_command_line(tmp_path):
     model = ROOT / "models" / "digits_mlp.json"
     run = tmp_path / "run"
     process = start("-m", "nngraph", "train", str(model), "--epochs", "100000", "--split-seeds", "0", "--run", str(run))
-    _, err = interrupted(process, 0.1, "epoch 3/")
+    _, err = interrupted(process, run, 0.1, "epoch 3/")
     assert process.returncode == 130, err
     assert f"saved in {run}; go on with: nngraph train --resume {run}" in err
     assert json.loads((run / "config.json").read_text())["epochs"] == 100000
