@@ -62,7 +62,10 @@ def weight_infer(x: TensorType, dy: TensorType, kernel_size: Pair, **sliding: An
 
 
 def weight_reference(x: np.ndarray, dy: np.ndarray, kernel_size: Pair, **sliding: Any) -> np.ndarray:
-    seen = patches(x, array_window(x.shape, kernel_size, **sliding))
+    return weight_sum(patches(x, array_window(x.shape, kernel_size, **sliding)), dy)
+
+
+def weight_sum(seen: np.ndarray, dy: np.ndarray) -> np.ndarray:
     return np.einsum("bhwijc,bhwc->ijc", seen, dy)[:, :, None]
 
 
@@ -106,8 +109,13 @@ def sums_infer(x: TensorType, dy: TensorType, **given: Any) -> TensorType:
     return TensorType((PIECES, *weight_infer(x, dy, **given).shape), x.dtype)
 
 
-def sums_reference(x: np.ndarray, dy: np.ndarray, **given: Any) -> np.ndarray:
-    return np.stack([weight_reference(x[piece], dy[piece], **given) for piece in in_pieces(len(x))])
+def sums_reference(x: np.ndarray, dy: np.ndarray, kernel_size: Pair, **sliding: Any) -> np.ndarray:
+    seen = patches(x, array_window(x.shape, kernel_size, **sliding))
+    totals = np.zeros((PIECES, *kernel_size, 1, x.shape[-1]), x.dtype)
+    for total, piece in zip(totals, in_pieces(len(x)), strict=True):
+        if piece.start < piece.stop:  # of few images most pieces have none
+            total[...] = weight_sum(seen[piece], dy[piece])
+    return totals
 
 
 depthwise_weight_sums = register_op(

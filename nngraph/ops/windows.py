@@ -179,12 +179,15 @@ def patches(x: np.ndarray, window: Window, fill: float = 0.0) -> np.ndarray:
     """What the window sees at each place: (B, OH, OW, kh, kw, C); `fill` stands in the padding."""
     (height, width), ((top, bottom), (left, right)) = window.image, window.padding
     inside = x[:, max(0, -top) : height + min(0, bottom), max(0, -left) : width + min(0, right)]
-    added = [(max(0, before), max(0, after)) for before, after in window.padding]
-    padded = np.pad(inside, ((0, 0), *added, (0, 0)), constant_values=fill)
-    seen = np.lib.stride_tricks.sliding_window_view(padded, window.extent, (1, 2))
-    down, across = window.stride
-    seen = seen[:, ::down, ::across, :, :: window.dilation[0], :: window.dilation[1]]
-    return np.moveaxis(seen, 3, -1)
+    above, below, before, after = (max(0, side) for side in (top, bottom, left, right))
+    rows, columns = inside.shape[1:3]
+    padded = np.full((len(x), above + rows + below, before + columns + after, x.shape[3]), fill, x.dtype)
+    padded[:, above : above + rows, before : before + columns] = inside
+    image, row, column, channel = padded.strides
+    (down, across), (dilated_down, dilated_across) = window.stride, window.dilation
+    strides = (image, row * down, column * across, row * dilated_down, column * dilated_across, channel)
+    shape = (len(x), *window.result, *window.size, x.shape[3])
+    return np.lib.stride_tricks.as_strided(padded, shape, strides, writeable=False)
 
 
 def sum_of_patches(seen: np.ndarray, window: Window) -> np.ndarray:
