@@ -66,9 +66,9 @@ def test_moments(dtype):
         run(spec, sums, [y0, y1], [offset], partial=partial)
         np.testing.assert_array_equal(y0, sums)
         np.testing.assert_array_equal(y1, sums + offset)
-        number, mean, variance = merged(partial)
-        assert (number == M).all()
+        assert (partial[:, 0].sum(0) == M).all()
         if M:
+            _, mean, variance = merged(partial)
             rows = y1[0].astype("d")
             assert np.abs(mean - rows.mean(0)).max() <= 1e-7 * 1000
             assert np.abs(variance - rows.var(0)).max() <= 1e-4 * max(rows.var(0).max(), 1e-6)
