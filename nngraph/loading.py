@@ -30,7 +30,7 @@ def load_model(
     threads, device
         As for `compile`.
     precision, products : str, optional
-        As for `compile`; by default what the model was trained with, where the device has it, else "full" and "own".
+        As for `compile`; by default what the model was trained with, but "full" and "own" on the processor.
 
     Raises
     ------
@@ -45,7 +45,8 @@ def load_model(
     model = compile(
         parse(kept.graph, f"{file}: "), loss=config.get("loss"), optimizer=config.get("optimizer"),
         device=device, threads=threads, dtype=config.get("dtype", "float32"),
-        precision=precision or trained.get("precision", "full"), products=products or trained.get("products", "own"),
+        precision=trained.get("precision", "full") if precision is None else precision,
+        products=trained.get("products", "own") if products is None else products,
         seed=config.get("seed", 0), regularizer=config.get("regularizer"),
     )  # fmt: skip
     restore(model.trainee, kept, file)

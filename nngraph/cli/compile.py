@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from nngraph.compiler import Compilation
     from nngraph.ir.program import Schedule
 
-NEEDED: Final = {"graph": "optimize", "schedule": "schedule", "memory": "plan", "source": "plan"}
+NEEDED: Final = {"graph": "optimize", "schedule": "schedule", "memory": "plan", "source": "schedule"}
 
 
 @click.command(short_help="Run the compiler, all of it or up to a stage.")
@@ -41,18 +41,23 @@ def command(model: Path, emit: str | None, stop_after: str | None, verify: bool,
     nngraph compile models/digits_mlp.json --emit graph --stop-after differentiate
     nngraph compile models/digits_mlp.json --emit memory --batch 128
     """
-    check_stop(emit, stop_after)
+    check_stop(emit, stop_after, options["device"])
     c = compilation(model, verify=verify, **options)
     if emit:
         from nngraph.compiler import compile_program
 
-        compile_program(c, stop_after or NEEDED[emit])
+        compile_program(c, stop_after or needed(emit, options["device"]))
         SHOW[emit](c)
     else:
         show_stages(c, stop_after)
 
 
-def check_stop(emit: str | None, stop_after: str | None) -> None:
+def needed(emit: str, device: str) -> str:
+    """The stage after which there is what is to be printed: as which kernels a device does a product, its plan says."""
+    return "plan" if emit == "source" and device == "cuda" else NEEDED[emit]
+
+
+def check_stop(emit: str | None, stop_after: str | None, device: str) -> None:
     """Whether `stop_after` is a stage, and late enough for what is to be printed."""
     from nngraph.compiler import STOPS
 
@@ -60,10 +65,9 @@ def check_stop(emit: str | None, stop_after: str | None) -> None:
         raise OptionError(f"--stop-after: '{stop_after}' given, one of {', '.join(STOPS)} expected")
     if emit in (None, "graph") or stop_after is None:
         return
-    if STOPS.index(stop_after) < STOPS.index(NEEDED[emit]):
-        raise OptionError(
-            f"--stop-after: '{stop_after}' comes before there is a {emit}; '{NEEDED[emit]}' or later expected"
-        )
+    first = needed(emit, device)
+    if STOPS.index(stop_after) < STOPS.index(first):
+        raise OptionError(f"--stop-after: '{stop_after}' comes before there is a {emit}; '{first}' or later expected")
 
 
 def show_stages(c: Compilation, stop_after: str | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -19,6 +19,8 @@ from nngraph.cli.arguments import (
 from nngraph.cli.choices import seeds_of
 from nngraph.cli.training_options import choices_of, training_options
 from nngraph.errors import OptionError
+
+RESUMED_WITH: Final = ("epochs", "threads", "device", "precision", "products")
 
 
 @click.command(short_help="Train a model on data.")
@@ -36,8 +38,7 @@ from nngraph.errors import OptionError
               "of the same graph: those of an imported model, or of an earlier run.")  # fmt: skip
 @click.option("--run", type=click.Path(path_type=Path), help="The run's directory.  [default: runs/MODEL-TIME]")
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with an interrupted run, exactly "
-              "as if it had not been; only --epochs, --threads and --device may be given "
-              "with it.")  # fmt: skip
+              f"as if it had not been; only --{', --'.join(RESUMED_WITH)} may be given with it.")  # fmt: skip
 @click.option("--tensorboard", is_flag=True, default=None, help="Write loss, metrics and learning rate into "
               "RUN/tensorboard too, for TensorBoard; needs nngraph[tensorboard].")  # fmt: skip
 @click.option("--quiet", is_flag=True, help="No progress, only results.")
@@ -77,7 +78,7 @@ def resume_run(path: Path, model: Path | None, run: Path | None, given: dict[str
     from nngraph.declare.load import load
     from nngraph.train.run_directory import CONFIG, MODEL, read_config
 
-    other = [name for name, value in given.items() if value is not None and name not in ("epochs", "threads", "device")]
+    other = [name for name, value in given.items() if value is not None and name not in RESUMED_WITH]
     other += [name for name, value in (("MODEL", model), ("run", run)) if value is not None]
     if other:
         raise OptionError(f"--resume: {', '.join(other)} given with it; a resumed run keeps its own")

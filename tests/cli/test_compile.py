@@ -54,6 +54,7 @@ def test_stops_where_it_is_told_to(nngraph, small):
 
 
 def test_graph_of_any_stage(nngraph, small):
+    assert "def ng_" in nngraph("compile", small, "--emit", "source", "--stop-after", "schedule").out
     lowered = nngraph("compile", small, "--emit", "graph", "--stop-after", "lower").out
     assert "%h1/matmul: float32[batch, 5] = matmul(%image, %h1.weight)" in lowered
     assert "fused" in nngraph("compile", small, "--emit", "graph").out
@@ -131,6 +132,7 @@ def test_memory(nngraph, small):
     [
         (("--stop-after", "fus"), "--stop-after: 'fus' given, one of lower, "),
         (("--emit", "memory", "--stop-after", "lower"), "'plan' or later expected"),
+        (("--emit", "source", "--stop-after", "fuse"), "'schedule' or later expected"),
         (("--batch", "0"), "--batch"),
         (("--purpose", "dream"), "--purpose"),
         (("--loss", "cross"), "cross"),

@@ -36,6 +36,7 @@ def test_a_run_keeps_what_does_its_products(nngraph, blas, tmp_path):
     assert refused.code == 2
     assert "products: 'cublas_tf32' given, which device 'cpu' does not have" in refused.err
     assert nngraph("train", "--resume", run, "--epochs", 2).code == 0
+    assert nngraph("train", "--resume", run, "--epochs", 3, "--device", "cpu", "--products", "own").code == 0
 
 
 @pytest.mark.parametrize("option", [("--products", "cublas"), ("--precision", "mixed")])

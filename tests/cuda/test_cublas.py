@@ -124,14 +124,15 @@ class NotFoundError(RuntimeError):
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        (None, 'needs cuBLAS, which is not found; pip install "nngraph\\[cublas\\]", or give'),
+        (RuntimeError("Failed to dlopen libcublasLt.so.12\nfurther"), "which cannot be loaded \\(Failed .*.12\\); pip"),
+        (NotFoundError("no"), 'needs cuBLAS, which is not found; pip install "nngraph\\[cublas\\]", or give'),
         ("/no/such/file.so", "needs cuBLAS 11.4 or later, which /no/such/file.so is not"),
     ],
 )
 def test_where_it_cannot_be_had(monkeypatch, path, message):
     def load(name):
-        if path is None:
-            raise NotFoundError(name)
+        if isinstance(path, Exception):
+            raise path
         return SimpleNamespace(abs_path=path)
 
     pathfinder = SimpleNamespace(load_nvidia_dynamic_lib=load, DynamicLibNotFoundError=NotFoundError)

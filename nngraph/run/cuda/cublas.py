@@ -141,6 +141,9 @@ def library() -> Cublas:
         path = pathfinder.load_nvidia_dynamic_lib("cublas").abs_path
     except pathfinder.DynamicLibNotFoundError:
         raise DeviceError(f"products: 'cublas' needs cuBLAS, which is not found; {install}") from None
+    except (RuntimeError, OSError) as error:
+        said = str(error).partition("\n")[0]
+        raise DeviceError(f"products: 'cublas' needs cuBLAS, which cannot be loaded ({said}); {install}") from None
     try:
         return Cublas(ctypes.CDLL(path))
     except (AttributeError, OSError, TypeError) as error:
