@@ -212,6 +212,11 @@ class ResidualChain(Wiring):
     type: ClassVar[str] = "residual"
     span: int = option(2, "how far a shortcut leads", "int", minimum=2)
 
+    def __post_init__(self) -> None:
+        Specification.__post_init__(self)
+        if self.span >= self.nodes:
+            raise self.refuse(f"span={self.span} given for {self.nodes} nodes, less expected: no shortcut fits in")
+
     def edges_between(self) -> Iterable[Edge]:
         yield from pairwise(range(self.nodes))
         yield from ((i, i + self.span) for i in range(self.nodes - self.span))

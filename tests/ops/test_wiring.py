@@ -118,6 +118,7 @@ def test_any_networkx_graph():
         ({"type": "er", "p": 0.0}, "wiring 'er': p=0 given, which joins nothing"),
         ({"type": "er", "nodes": 40, "p": 1e-4}, "none of 1000 graphs drawn is in one piece"),
         ({"type": "ba", "nodes": 5, "m": 5}, "wiring 'ba': m=5 given for 5 nodes"),
+        ({"type": "residual", "nodes": 4, "span": 4}, "wiring 'residual': span=4 given for 4 nodes, less expected"),
         ({"type": "chain", "nodes": 0}, "attribute 'nodes': 0 given, an integer of at least 1 expected"),
         ({"type": "ws", "k": 4, "q": 1}, "no option 'q'"),
         ("wss", "did you mean 'ws'?"),
