@@ -24,6 +24,7 @@ from nngraph_kernels.record import record
 from nngraph_kernels.storage_reference import STORAGE
 
 LARGEST: Final = 2**31 - 1  # of these, which are integers of C
+BATCHES: Final = 2**16 - 1  # of one call: with more cuBLAS has had a fault, on devices before Hopper
 SIZES: Final = ("batches", "M", "N", "K", "a_row", "b_row")
 
 
@@ -95,7 +96,7 @@ class Work:
 
 
 def work_of(call: KernelCall, plan: Plan) -> Work | None:
-    """The product of a call, if the library does it: one that is large enough, and no sum over patches."""
+    """The product of a call, if the library does it: one that is large enough, not too large, no sum over patches."""
     if call.kernel.family != "matmul":
         return None
     spec: MatmulEpilogueSpec = call.kernel.spec
@@ -104,7 +105,8 @@ def work_of(call: KernelCall, plan: Plan) -> Work | None:
         return None
     given = dict(zip(product_slots(product, layout_of(spec))[1], integers_of(call, plan.batch), strict=True))
     work = given["batches"] * given["M"] * given["N"] * given["K"]
-    if work < target().library or max(given[name] for name in SIZES) > LARGEST:
+    too_large = max(given[name] for name in SIZES) > LARGEST or given["batches"] > BATCHES
+    if work < target().library or too_large:
         return None
     lie = factors_of(spec, call.kernel.narrow)
     factors = next((each for each in lie if each in STORAGE), lie[0])
@@ -118,8 +120,8 @@ def direct_type(call: KernelCall, plan: Plan, given: Mapping[str, int], factors:
     if not plain or spec.statements[spec.stores[0]].kind != "product" or call.outputs[0].value in plan.in_store:
         return ""
     (lies,) = lying(spec.outputs, call.kernel.narrow[:1])
-    in_rows = given["M"] == 1 or given["N"] <= given["y0_row"] <= LARGEST
-    return lies if in_rows and lies in (factors, spec.product.dtype) else ""
+    without_gaps = given["M"] == 1 or given["y0_row"] == given["N"]
+    return lies if without_gaps and lies in (factors, spec.product.dtype) else ""
 
 
 def library_bytes(work: Work, routing: Routing) -> int:
@@ -158,7 +160,6 @@ def gemm_of(work: Work, a: int, b: int, c: int, tf32: bool) -> Gemm:
     first = Matrix(b, work.factors, given["b_row"], given["b_batch"], product.transpose_b)
     second = Matrix(a, work.factors, given["a_row"], given["a_batch"], product.transpose_a)
     M, N = given["M"], given["N"]
-    row, apart = (given["y0_row"], given["y0_batch"]) if work.direct else (N, M * N)
-    result = Matrix(c, work.direct or product.dtype, max(N, row), apart)
+    result = Matrix(c, work.direct or product.dtype, N, given["y0_batch"] if work.direct else M * N)
     arithmetic = "tf32" if tf32 and work.factors == "float32" else product.dtype
     return Gemm(N, M, given["K"], first, second, result, given["batches"], arithmetic)

@@ -65,17 +65,18 @@ def test_prototypes_have_the_sizes_of_cs():
 def test_a_product_is_asked_for_in_order():
     functions = Functions()
     library = Cublas(functions)
-    builder = SimpleNamespace(stream=STREAM)  # of a graph that is being taken down
+    builder = SimpleNamespace(stream=SimpleNamespace(handle=0x7FDEADBEEF80))  # of a graph that is being taken down
     for stream in (STREAM, builder):
         LibraryProduct(library, gemm(), 0x4000)[1, 1, stream](BLOCK)
+    own, of_graph = (("cublasSetStream_v2", 99, each.handle) for each in (STREAM, builder.stream))
     once = [
-        ("cublasSetStream_v2", 99, STREAM.handle), ("cublasSetWorkspace_v2", 99, START + 0x4000, WORKSPACE),
+        ("cublasSetWorkspace_v2", 99, START + 0x4000, WORKSPACE),
         ("cublasGemmStridedBatchedEx", 99, 1, 0, 11, 12, 13, 1.0, START + 0x100, 0, 14, 3_000_000_000, START + 0x200, 0,
          15, 0, 0.0, START + 0x300, 0, 16, 17, 18, 68, -1),
     ]  # fmt: skip
     (create, *_), *others = functions.calls
     assert create == "cublasCreate_v2"
-    assert others == [("cublasSetMathMode", 99, MATH_MODE), *once, *once]
+    assert others == [("cublasSetMathMode", 99, MATH_MODE), own, *once, of_graph, *once, own]
 
 
 @pytest.mark.parametrize(

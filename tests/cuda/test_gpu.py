@@ -170,6 +170,22 @@ def test_products_by_cublas(dtype, transpose_a, transpose_b, shape):
         np.testing.assert_array_equal(first[name], second[name])
 
 
+def test_the_first_call_finds_its_inputs():
+    """Products are done before a graph is taken down, on what lies there: the inputs' place is taken for the third."""
+    cublas_or_skip()
+    g = ng.Graph("chain")
+    h = g.input("x", shape=(512, 256))
+    for _ in range(4):
+        h = g.linear(h, 256, bias=False)
+    g.output(h, name="y")
+    x = np.random.default_rng(0).normal(size=(1, 512, 256)).astype("f")
+    programs = Programs(g.declaration(), device="cuda", products="cublas")
+    found, again = (programs.call("predict", {"x": x}, 1)["y"] for _ in range(2))
+    expected = Programs(g.declaration(), device="cpu").call("predict", {"x": x}, 1)["y"]
+    assert np.abs(found - expected).max() <= TOLERANCE["float32"] * np.abs(expected).max()
+    np.testing.assert_array_equal(found, again)
+
+
 def test_tf32_only_if_it_is_asked_for():
     cublas_or_skip()
     rng = np.random.default_rng(0)

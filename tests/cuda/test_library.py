@@ -1,15 +1,21 @@
 """Products that a library does: routed, laid out and finished as our own are."""
 
+from dataclasses import replace
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
 import nngraph as ng
+from nngraph.emit.cuda.matmul import layout_of
 from nngraph.errors import DeviceError, OptionError
 from nngraph.ir.interpret import interpret
+from nngraph.ir.types import ITEM_SIZE
 from nngraph.machines.library import Routing, work_of
 from nngraph.machines.line import GemmLine
 from nngraph.machines.lines import in_order, scratch_bytes
 from nngraph.programs import Programs, scheduled
+from nngraph_kernels.cuda.matmul import slots as product_slots
 from nngraph_kernels.cuda.target import target
 from nngraph_kernels.storage_reference import stored
 from tests.cuda.blas import NumpyBlas, tf32
@@ -62,6 +68,31 @@ def test_products_of_every_orientation(blas, dtype, transpose_a, transpose_b, sh
     expected = turned(a, transpose_a) @ turned(b, transpose_b)
     np.testing.assert_allclose(found, expected, rtol=1e-4 if dtype == "float32" else 1e-12, atol=1e-6)
     assert [(gemm.arithmetic, gemm.c.dtype) for gemm in blas.done] == [(dtype, dtype)]
+
+
+@pytest.mark.parametrize("fixed", [False, True])
+def test_products_whose_results_are_apart(blas, fixed):
+    """No one stride goes through both factors: a call has two of six, and results of other calls between its own."""
+    a, b = drawn(2, 3, 5, 4), drawn(1, 3, 4, 6) if fixed else drawn(2, 1, 4, 6)
+    g = ng.Graph("apart")
+    x = g.input("a", shape=a.shape[1:])
+    g.output(g.matmul(x, g.constant(b[0]) if fixed else g.input("b", shape=b.shape[1:])))
+    np.testing.assert_allclose(ran(g, {"a": a} if fixed else {"a": a, "b": b}, 2), a @ b, rtol=1e-4, atol=1e-6)
+    assert [(gemm.batches, gemm.a.apart, gemm.c.apart) for gemm in blas.done] == [(2, 0 if fixed else 24, 90)] * 3
+
+
+def test_the_first_call_finds_its_inputs(blas):
+    """Products are done before a graph is taken down, on what lies there: the inputs' place is taken for the third."""
+    g = ng.Graph("chain")
+    h = g.input("x", shape=(5, 6))
+    for _ in range(4):
+        h = g.linear(h, 6, bias=False)
+    g.output(h)
+    x = drawn(2, 5, 6)
+    programs = Programs(g.declaration(), device="cpu")
+    (expected,) = programs.call("predict", {"x": x}, 2).values()
+    np.testing.assert_allclose(ran(g, {"x": x}, 2), expected, rtol=1e-5, atol=1e-6)
+    assert len(blas.done) == 4
 
 
 @layouts
@@ -194,16 +225,67 @@ def test_small_products_are_our_own(blas):
     assert [gemm.k for gemm in blas.done] == [target().library // 2]
 
 
-def test_scratch_memory_holds_all_of_it(blas):
-    made, planned, lines, places, routing = lines_of(normalized(), "train", 8)
-    end = places.scratch + scratch_bytes(made, planned, routing)
-    gemms = [line for line in lines if isinstance(line, GemmLine)]
-    assert gemms
-    for line in gemms:
-        c, item = line.gemm.c, np.dtype(line.gemm.c.dtype).itemsize
-        assert line.workspace == places.scratch
-        assert c.at < places.scratch or c.at >= places.scratch + routing.workspace
-        assert c.at + ((line.gemm.n - 1) * c.leading + line.gemm.m) * item <= end
+@pytest.mark.parametrize("precision", ["full", "bfloat16"])
+def test_scratch_memory_holds_all_of_it(blas, precision):
+    made, planned, lines, places, routing = lines_of(normalized(precision=precision), "train", 8)
+    begin, end = places.scratch + routing.workspace, places.scratch + scratch_bytes(made, planned, routing)
+    rounded = {}  # where factors are rounded to, by their calls, and where they end there
+    for line in lines:
+        if isinstance(line, GemmLine):
+            assert line.workspace == places.scratch
+            gemm, own = line.gemm, rounded.get(line.origin, {})
+            result = span(gemm.c, gemm.m, gemm.n, gemm.batches)
+            spans = [span(gemm.a, gemm.m, gemm.k, gemm.batches), span(gemm.b, gemm.k, gemm.n, gemm.batches)]
+            assert all(last <= own[first] for first, last in spans if first >= places.scratch)
+            assert set(own) <= {first for first, _ in spans}
+            held = sorted([*own.items(), result])
+            assert all(last <= first for (_, last), (first, _) in pairwise(held))
+            assert all(begin <= first and last <= end for first, last in held if first >= places.scratch)
+        elif line.kernel.family == "memory" and line.slots[0] >= places.scratch:
+            there, _, elements = line.slots
+            rounded.setdefault(line.origin, {})[there] = there + 2 * elements
+    assert any(isinstance(line, GemmLine) for line in lines)
+    assert bool(rounded) == (precision != "full")
+
+
+def span(matrix, rows, columns, batches):
+    """The first byte of matrices, and that after the last."""
+    if matrix.transposed:
+        rows, columns = columns, rows
+    size = (batches - 1) * matrix.apart + (columns - 1) * matrix.leading + rows
+    return matrix.at, matrix.at + size * ITEM_SIZE[matrix.dtype]
+
+
+def product_call(**shapes):
+    """The call of a product, with its plan."""
+    g = ng.Graph("product")
+    g.output(g.matmul(*(g.input(name, shape=shape) for name, shape in shapes.items())))
+    programs = Programs(g.declaration(), device="cuda", products="cublas")
+    (call,) = scheduled(programs.compile("predict")).calls
+    return call, lambda batch: programs.plan("predict", batch)
+
+
+def test_a_product_is_left_in_its_place_only_if_nothing_outlives_the_step_there(blas):
+    call, plan = product_call(a=(5, 4), b=(4, 6))
+    (output,) = call.outputs
+    assert work_of(call, plan(2)).direct == "float32"
+    assert not work_of(call, replace(plan(2), in_store={output.value: output.value})).direct
+
+
+@pytest.mark.parametrize(("rows", "row", "direct"), [(5, 6, True), (5, 7, False), (1, 6, True), (1, 7, True)])
+def test_a_product_is_left_in_its_place_only_without_gaps(blas, rows, row, direct):
+    """But for one of one row."""
+    call, plan = product_call(a=(rows, 4), b=(4, 6))
+    spec = call.kernel.spec
+    at = product_slots(spec.product, layout_of(spec))[1].index("y0_row")
+    given = replace(call, integers=(*call.integers[:at], row, *call.integers[at + 1 :]))
+    assert bool(work_of(given, plan(2)).direct) == direct
+
+
+def test_more_products_than_one_call_takes_are_our_own(blas):
+    call, plan = product_call(a=(2, 2), b=(2, 3))
+    assert work_of(call, plan(65_535)).given["batches"] == 65_535
+    assert work_of(call, plan(65_536)) is None
 
 
 def test_states_are_written_by_our_own_kernels_alone(blas):

@@ -91,6 +91,7 @@ class Emulated(devices.Device):
 
     def __init__(self) -> None:
         self.simulated, self.name = False, "emulator"
+        self._stream: Any = None
         self._launched: WeakSet[Any] = WeakSet()
 
     def about(self) -> devices.About:
@@ -129,12 +130,8 @@ class Emulated(devices.Device):
     def compiled(self, function: Any, threads: int) -> Kernel:
         return Kernel(function, threads)
 
-    def step(self, launches: Sequence[devices.Launch]) -> Callable[[], None]:
-        def launch() -> None:
-            for each in launches:
-                each.function[each.blocks, each.threads, None](*each.arguments)
-
-        return launch
+    def graph(self, launches: Sequence[devices.Launch]) -> Callable[[], None]:
+        return lambda: self._launch(launches, self._stream)
 
     def seconds(self, launch: Callable[[], None]) -> float:
         begun = time.perf_counter()

@@ -59,6 +59,7 @@ class Cublas:
         self._functions = functions
         self._lock = threading.Lock()
         self._handle: c_void_p | None = None
+        self._stream: int | None = None  # of the device: no graph's
         functions.cublasGetStatusName.argtypes, functions.cublasGetStatusName.restype = (c_int,), c_char_p
         for name, types in PROTOTYPES.items():
             function = getattr(functions, name)
@@ -88,11 +89,16 @@ class Cublas:
             if self._handle is None:
                 self._handle = self._begin()
             # Of a graph that is being taken down it is the stream that is launched on.
-            self._call("cublasSetStream_v2", self._handle, int(getattr(stream, "stream", stream).handle))
+            launched = getattr(stream, "stream", stream)
+            self._call("cublasSetStream_v2", self._handle, int(launched.handle))
             # The stream is set first, for that forgets the workspace.
             self._call("cublasSetWorkspace_v2", self._handle, start + workspace, self.workspace)
             name = "cublasGemmEx" if gemm.batches == 1 else "cublasGemmStridedBatchedEx"
             self._call(name, *arguments(gemm, self._handle, start))
+            if launched is stream:
+                self._stream = int(launched.handle)
+            else:  # a graph's stream goes with its builder: the handle is not left with it
+                self._call("cublasSetStream_v2", self._handle, self._stream)
 
     def _begin(self) -> c_void_p:
         """A handle: it lives as long as the process, for at its end there may be no device any more to give it back."""

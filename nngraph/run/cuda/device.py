@@ -185,12 +185,16 @@ class Device:
         return Loaded(core, kernel, parameters)
 
     def step(self, launches: Sequence[Launch]) -> Callable[[], None]:
-        """A function that launches all of these, in order: on a device as one graph."""
-        if self.simulated:
-            return lambda: self._launch(launches, 0)
+        """A function that launches all of these, in order; what was never launched before is, once, at once."""
         fresh = {id(each.function): each for each in launches if each.function not in self._launched}
         self._launch(list(fresh.values()), self._stream)  # nothing may be compiled while the graph is taken down
         self._launched.update(each.function for each in fresh.values())
+        return self.graph(launches)
+
+    def graph(self, launches: Sequence[Launch]) -> Callable[[], None]:
+        """All of these, in order, as one: in the simulator they are launched one after the other."""
+        if self.simulated:
+            return lambda: self._launch(launches, self._stream)
         builder = self._core.create_graph_builder()
         builder.begin_building()
         self._launch(launches, builder)
