@@ -24,7 +24,7 @@ from nngraph_kernels.record import record
 from nngraph_kernels.storage_reference import STORAGE
 
 LARGEST: Final = 2**31 - 1  # of these, which are integers of C
-BATCHES: Final = 2**16 - 1  # of one call: with more cuBLAS has had a fault, on devices before Hopper
+BATCHES: Final = 2**16 - 1  # of one call: cuBLAS has had a fault with more, on older devices
 SIZES: Final = ("batches", "M", "N", "K", "a_row", "b_row")
 
 
