@@ -23,7 +23,7 @@ from nngraph.export.numba_file.calls import Place, call_lines, constant_names, p
 from nngraph.export.numba_file.license import LICENSE
 from nngraph.export.numba_file.template import HEAD, LOADER, PREDICT
 from nngraph.export.numpy_file.body import array_text
-from nngraph.export.numpy_file.write import archived, clean, shapes, write_files
+from nngraph.export.numpy_file.write import archived, check_suffix, clean, shapes, write_files
 from nngraph.ir.program import Plan, Schedule
 from nngraph.ir.types import BATCH
 from nngraph.plan import plan
@@ -57,8 +57,7 @@ def export_numba(trainee: Trainee, path: Path, *, batch: int = ROWS) -> Path | N
     OptionError
         If the model has values that no batch is the first axis of, runs on a device, or a file cannot be written.
     """
-    if path.suffix != ".py":
-        raise OptionError(f"--output: {path} given, the name of a Python file expected, as in {path.stem}.py")
+    check_suffix(path)
     if batch < 1:
         raise OptionError(f"batch: {batch} given, a whole number from 1 expected")
     if trainee.programs.device != "cpu":

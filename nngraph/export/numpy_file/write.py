@@ -49,9 +49,14 @@ def export_python(trainee: Trainee, path: Path) -> Path | None:
     OptionError
         If a file cannot be written.
     """
+    check_suffix(path)
+    return write_files(path, *python_source(trainee, path.stem))
+
+
+def check_suffix(path: Path) -> None:
+    """Nothing, or an OptionError where a file is not called as one of Python is."""
     if path.suffix != ".py":
         raise OptionError(f"--output: {path} given, the name of a Python file expected, as in {path.stem}.py")
-    return write_files(path, *python_source(trainee, path.stem))
 
 
 def write_files(path: Path, text: str, weights: Mapping[str, np.ndarray]) -> Path | None:
